@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+//
+// Prints one line a benchmark: name and number of CPUs, iterations, nanoseconds and system calls a
+// operation. A benchmark is run with more and more iterations until it takes a fifth of a second;
+// the last run is the one that is printed.
+//
+// Unlike the other programs here it calls mend by its own names and reads mend's own counter of
+// system calls; it compares nothing and no figure can fail it. What fails it (exit status 1) is an
+// allocation that returns NULL, a block whose content is wrong, or a realloc that moves a block
+// which could have stayed.
+#include <stdatomic.h>
+
+#include "threads.h"
+#include "mend/mend.h"
+#include "mend/stats.h"
+
+enum { SLOTS = 1000, MAILBOXES = 64, HAND_OVER = 16, THREADS_MAX = 64 };
+
+static const double target_seconds = 0.2;
+static const size_t iterations_max = (size_t)1 << 32;
+
+struct benchmark {
+  const char *name;
+  void (*run)(size_t iterations, size_t threads);
+};
+
+static void *block_take(size_t size)
+{
+  return block_mark(mend_malloc(size), size);
+}
+
+static void block_give(void *block)
+{
+  if (block == NULL) return;
+  block_check(opaque(block));
+  mend_free(block);
+}
+
+// One thread replaces random ones of SLOTS blocks of 8 to 1024 bytes.
+static void basic_run(size_t iterations, size_t threads)
+{
+  (void)threads;
+  struct random random = random_seeded(1);
+  void *slots[SLOTS] = {NULL};
+  for (size_t i = 0; i < iterations; i++) {
+    void **slot = &slots[random_below(&random, SLOTS)];
+    block_give(*slot);
+    *slot = block_take(random_between(&random, BLOCK_MIN, 1024));
+  }
+  for (size_t i = 0; i < SLOTS; i++) block_give(slots[i]);
+}
+
+struct share {
+  uint64_t seed;
+  size_t iterations;
+  _Atomic(void *) *mailboxes;
+};
+
+// As basic_run on every CPU; one block in HAND_OVER changes hands through a shared mailbox.
+static void *share_run(void *argument)
+{
+  const struct share *share = argument;
+  struct random random = random_seeded(share->seed);
+  void *slots[SLOTS] = {NULL};
+  for (size_t i = 0; i < share->iterations; i++) {
+    void **slot = &slots[random_below(&random, SLOTS)];
+    if (i % HAND_OVER == 0)
+      *slot = atomic_exchange(&share->mailboxes[random_below(&random, MAILBOXES)], *slot);
+    block_give(*slot);
+    *slot = block_take(random_between(&random, BLOCK_MIN, 1024));
+  }
+  for (size_t i = 0; i < SLOTS; i++) block_give(slots[i]);
+  return NULL;
+}
+
+static void threaded_run(size_t iterations, size_t threads)
+{
+  _Atomic(void *) mailboxes[MAILBOXES];
+  struct share shares[THREADS_MAX];
+  for (size_t i = 0; i < MAILBOXES; i++) atomic_init(&mailboxes[i], NULL);
+  for (size_t i = 0; i < threads; i++) {
+    const size_t begin = iterations * i / threads, end = iterations * (i + 1) / threads;
+    shares[i] = (struct share){i, end - begin, mailboxes};
+  }
+  threads_run(threads, share_run, shares, sizeof *shares);
+  for (size_t i = 0; i < MAILBOXES; i++) block_give(mailboxes[i]);
+}
+
+static void *resize_in_place(void *block, size_t size)
+{
+  void *same = mend_realloc(block, size);
+  if (same != block) die("realloc moved a block that could have stayed");
+  return same;
+}
+
+// Grows a small and a large block to their usable size and takes them back, in turn.
+static void realloc_run(size_t iterations, size_t threads)
+{
+  enum { SMALL = 1000, LARGE = 300000 };
+  (void)threads;
+  void *small = mend_malloc(SMALL), *large = mend_malloc(LARGE);
+  if (small == NULL || large == NULL) die("an allocation returned NULL");
+  block_mark(small, SMALL);
+  block_mark(large, LARGE);
+  const size_t small_max = mend_malloc_usable_size(small);
+  const size_t large_max = mend_malloc_usable_size(large);
+  for (size_t i = 0; i < iterations; i++) {
+    const bool grow = i % 4 < 2;
+    if (i % 2 == 0)
+      small = resize_in_place(small, grow ? small_max : SMALL);
+    else
+      large = resize_in_place(large, grow ? large_max : LARGE);
+  }
+  block_give(small);
+  block_give(large);
+}
+
+static size_t os_calls(void)
+{
+  struct mend_stats stats = {.bytes = sizeof stats};
+  if (!mend_stats_get(&stats)) die("mend_stats_get");
+  return stats.os_call_count;
+}
+
+static void benchmark_measure(const struct benchmark *benchmark, size_t threads)
+{
+  size_t iterations = 1000;
+  for (;;) {
+    const size_t calls = os_calls();
+    const double start = clock_seconds(CLOCK_MONOTONIC);
+    benchmark->run(iterations, threads);
+    const double seconds = clock_seconds(CLOCK_MONOTONIC) - start;
+    if (seconds >= target_seconds || iterations >= iterations_max) {
+      line_write("Benchmark_%s-%zu\t%12zu\t%10.2f ns/op\t%12.6f syscalls/op\n", benchmark->name,
+                 threads, iterations, seconds * 1e9 / (double)iterations,
+                 (double)(os_calls() - calls) / (double)iterations);
+      return;
+    }
+    iterations *= seconds < target_seconds / 20 ? 10 : 2;
+  }
+}
+
+int main(void)
+{
+  static const struct benchmark benchmarks[] = {{"BasicAllocation", basic_run},
+                                                {"ThreadedAllocation", threaded_run},
+                                                {"ReallocInPlace", realloc_run}};
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  const size_t cpus = online < 1 ? 1 : online > THREADS_MAX ? THREADS_MAX : (size_t)online;
+  for (size_t i = 0; i < sizeof benchmarks / sizeof *benchmarks; i++)
+    benchmark_measure(&benchmarks[i], cpus);
+  return 0;
+}

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+#
+# What `cmake --install` puts where: headers, libraries, the object, the CMake package and the
+# pkg-config files. Nothing in the installed tree holds an absolute path, so it may be moved.
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mend)
+set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+set_target_properties(mend_static PROPERTIES EXPORT_NAME static)
+set_target_properties(mend_core PROPERTIES EXPORT_NAME core)
+set_target_properties(mend_core_static PROPERTIES EXPORT_NAME core_static)
+
+install(TARGETS mend mend_static mend_core mend_core_static EXPORT mend)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mend.o DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h*")
+install(EXPORT mend NAMESPACE mend:: FILE mendConfig.cmake DESTINATION ${package_dir})
+
+# Before 1.0 a new minor version may break its users.
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/mendConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mendConfigVersion.cmake DESTINATION ${package_dir})
+
+# The prefix as seen from the folder of the .pc files, however deep that is.
+file(RELATIVE_PATH MEND_PREFIX_FROM_PC /prefix/${pkgconfig_dir} /prefix)
+string(REGEX REPLACE "/$" "" MEND_PREFIX_FROM_PC "${MEND_PREFIX_FROM_PC}")
+foreach(MEND_PC_NAME mend mend-core)
+  configure_file(cmake/mend.pc.in ${MEND_PC_NAME}.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${MEND_PC_NAME}.pc DESTINATION ${pkgconfig_dir})
+endforeach()

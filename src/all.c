@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//
+// The whole library as one translation unit, lowest layer first. This is the release build and the
+// reading order. Shared names are static here, so nothing but mend_* and, with MEND_OVERRIDE, the
+// names of malloc and operator new leave the object.
+#define MEND_ONE_FILE
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "base/output.c"
+#include "base/format.c"
+#include "base/fatal.c"
+#include "base/size_class.c"
+#include "base/options.c"
+
+#include "os/memory.c"
+#include "os/thread.c"
+#include "os/system.c"
+
+#include "core/metadata.c"
+#include "core/page.c"
+#include "core/page_list.c"
+#include "core/page_bitmap.c"
+#include "core/remote.c"
+#include "core/chunk.c"
+#include "core/heap.c"
+#include "core/large.c"
+#include "core/registry.c"
+
+#include "stats/stats.c"
+#include "stats/root.c"
+
+#include "api/init.c"
+#include "api/allocate.c"
+#include "api/malloc.c"
+#include "api/heaps.c"
+#include "api/report.c"
+#ifdef MEND_OVERRIDE
+#include "api/override.c"
+#include "api/operator_new.c"
+#endif

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "api/allocate.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/extent.h"
+#include "api/init.h"
+#include "base/fatal.h"
+#include "core/chunk.h"
+#include "core/large.h"
+#include "core/registry.h"
+#include "mend/mend.h"
+
+static struct {
+  mend_out_of_memory_function function;
+  void *argument;
+} out_of_memory;
+
+// Guards against the hook's own allocations calling it again.
+static _Thread_local bool is_in_hook __attribute__((tls_model("initial-exec")));
+
+void mend_set_out_of_memory(mend_out_of_memory_function function, void *argument)
+{
+  out_of_memory.function = function;
+  out_of_memory.argument = argument;
+}
+
+static bool hook_wants_retry(size_t size)
+{
+  if (out_of_memory.function == NULL || is_in_hook) return false;
+  is_in_hook = true;
+  bool is_retry = out_of_memory.function(size, out_of_memory.argument);
+  is_in_hook = false;
+  return is_retry;
+}
+
+// Lets time pass: now and then a slow path looks whether other heaps need tending.
+static void count_slow_call(struct heap *heap)
+{
+  if (heap->owner == OWNER_SHARED) return;
+  if (++heap->slow_calls < TUNING_SLOW_CALLS_PER_TICK) return;
+  heap->slow_calls = 0;
+  registry_tick();
+}
+
+// One attempt. `size` is what the block has to hold, not more than PTRDIFF_MAX.
+static void *try_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
+{
+  struct heap *from = heap != NULL ? heap : registry_current();
+  if (from == NULL) return NULL;
+  // A size that is a multiple of the alignment has a class whose blocks all are (size_class.h).
+  size_t padded = alignment <= 16 ? size : bits_align_up(bits_larger(size, 1), alignment);
+  void *block;
+  if (padded <= SIZE_CLASS_MAX_BYTES && alignment <= SLICE_BYTES) {
+    block = heap_take(from, size_class_of(padded), is_zero);
+  } else {
+    block = large_allocate(heap, size, alignment, is_zero);
+  }
+  count_slow_call(from);
+  return block;
+}
+
+INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignment, bool is_zeroed)
+{
+  if (UNLIKELY(size > BITS_MAX_SIZE - EXTENT_EXTRA || alignment > BITS_MAX_SIZE / 2 ||
+               size > BITS_MAX_SIZE - alignment)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  init_once();
+  int saved_errno = errno;
+  bool is_zero;
+  void *block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
+  if (UNLIKELY(block == NULL)) {
+    registry_collect(true);
+    block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
+    while (block == NULL && hook_wants_retry(size)) {
+      block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
+    }
+  }
+  if (UNLIKELY(block == NULL)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  errno = saved_errno;
+  if (!EXTENT_IS_PLAIN) {
+    size_t block_bytes = page_first(page_at(block))->block_bytes;
+    extent_open(block, size, block_bytes, is_zeroed);
+  }
+  if (is_zeroed && !is_zero) memset(block, 0, size);
+  return block;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Pointers that are no blocks. Only what costs nothing is told of small blocks.
+
+enum misuse { MISUSE_FOREIGN, MISUSE_UNUSED, MISUSE_INSIDE, MISUSE_MISALIGNED, MISUSE_COUNT };
+
+static const char *const misuse_messages[][MISUSE_COUNT] = {
+    [USE_FREE] = {"free of a pointer that mend did not allocate",
+                  "free of memory that is not in use", "free of a pointer inside a block",
+                  "free of a misaligned pointer"},
+    [USE_REALLOC] = {"realloc of a pointer that mend did not allocate",
+                     "realloc of memory that is not in use", "realloc of a pointer inside a block",
+                     "realloc of a misaligned pointer"},
+    [USE_SIZE] = {"malloc_usable_size of a pointer that mend did not allocate",
+                  "malloc_usable_size of memory that is not in use",
+                  "malloc_usable_size of a pointer inside a block",
+                  "malloc_usable_size of a misaligned pointer"},
+};
+
+static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use)
+{
+  const void *aligned = (const void *)((uintptr_t)pointer & ~(uintptr_t)15);
+  struct page *slice = page_at(aligned);
+  enum misuse misuse = MISUSE_UNUSED;
+  if (slice == NULL) {
+    misuse = MISUSE_FOREIGN;
+  } else if (aligned != pointer) {
+    misuse = MISUSE_MISALIGNED;
+  } else if (page_kind(page_first(slice)) == PAGE_BITMAP || large_around(slice) != NULL) {
+    misuse = MISUSE_INSIDE;
+  }
+  fatal(misuse_messages[use][misuse], pointer);
+}
+
+INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
+{
+  struct page *slice = page_at(block);
+  if (UNLIKELY(slice == NULL)) refuse(block, use);
+  struct page *page = page_first(slice);
+  bool is_block = false;
+  switch (page_kind(page)) {
+    case PAGE_LIST: is_block = true; break;
+    case PAGE_LARGE: is_block = block == page_start(page); break;
+    case PAGE_BITMAP: {
+      uint32_t index = page_block_index(page, block);
+      is_block = index != UINT32_MAX && (use == USE_FREE || page_bitmap_is_live(page, index));
+      break;
+    }
+    case PAGE_NONE:
+    case PAGE_FREE:
+    case PAGE_INSIDE: break;
+  }
+  if (UNLIKELY(!is_block)) refuse(block, use);
+  return page;
+}
+
+INTERNAL struct heap *allocate_home(struct page *page)
+{
+  struct heap *heap = page_heap(page);
+  return heap != NULL && heap->is_direct ? heap : NULL;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+static void free_to_page(struct page *page, void *block)
+{
+  struct heap *own = registry_own();
+  switch (page_kind(page)) {
+    case PAGE_LIST:
+      if (page_owner(page) != os_thread_id()) {
+        remote_free(own, page, block);
+      } else if (heap_free(page, block)) {
+        heap_page_needed(page);
+      }
+      break;
+    case PAGE_BITMAP: remote_free_bitmap(page, block, page_block_index(page, block)); break;
+    default:
+      if (!large_free(page)) refuse(block, USE_FREE);
+      if (own != NULL) count_slow_call(own);
+  }
+}
+
+INTERNAL NOINLINE void allocate_free(void *block)
+{
+  if (block == NULL) return;
+  int saved_errno = errno;
+  struct page *page = allocate_page_of(block, USE_FREE);
+  extent_close(block, page->block_bytes);
+  free_to_page(page, block);
+  errno = saved_errno;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+//
+// Every allocation that the fast path does not serve, and every free that it does not: which heap,
+// which kind of page, what happens when there is no memory, and what is said of a bad pointer.
+#ifndef API_ALLOCATE_H
+#define API_ALLOCATE_H
+
+#include "core/heap.h"
+
+// A block of `size` bytes at a multiple of `alignment` (a power of two), zeroed if so asked, from
+// `heap` or, if that is NULL, from the calling thread's. NULL and ENOMEM on failure.
+INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignment, bool is_zeroed);
+
+// Frees any block, or ends the process if it is none.
+INTERNAL NOINLINE void allocate_free(void *block);
+
+// What a pointer is used for when it turns out to be none of ours.
+enum allocate_use { USE_FREE, USE_REALLOC, USE_SIZE };
+// The page of a block, having checked what the page kinds allow to check.
+INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use);
+
+// The heap that a block should stay in when it moves; NULL: any.
+INTERNAL struct heap *allocate_home(struct page *page);
+
+#endif

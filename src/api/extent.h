@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+//
+// How much of a block the user may touch. Normally all of it (extent_plain.h); under a checker
+// exactly what was asked for, which then has to be remembered (extent_exact.h).
+#ifndef API_EXTENT_H
+#define API_EXTENT_H
+
+#include "base/annotate.h"
+
+#if ANNOTATE_ACTIVE
+#include "api/extent_exact.h"
+#else
+#include "api/extent_plain.h"
+#endif
+
+#endif

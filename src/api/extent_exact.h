@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// The user may touch what was asked for and no more. Each block ends in 16 bytes that nobody may
+// touch; the last 8 of the block hold the size that was asked for.
+#ifndef API_EXTENT_EXACT_H
+#define API_EXTENT_EXACT_H
+
+#include "base/annotate.h"
+
+#define EXTENT_IS_PLAIN 0
+#define EXTENT_EXTRA ((size_t)16)
+
+static inline size_t *extent_word(const void *block, size_t block_bytes)
+{
+  return (size_t *)(void *)((char *)(uintptr_t)block + block_bytes - sizeof(size_t));
+}
+
+ANNOTATE_MAY_TOUCH_FREED
+static inline void extent_write(void *block, size_t size, size_t block_bytes)
+{
+  size_t *word = extent_word(block, block_bytes);
+  annotate_link_begin(word, sizeof *word);
+  *word = size;
+  annotate_link_end(word, sizeof *word);
+}
+
+ANNOTATE_MAY_TOUCH_FREED
+static inline size_t extent_usable(const void *block, size_t block_bytes)
+{
+  size_t *word = extent_word(block, block_bytes);
+  annotate_link_begin(word, sizeof *word);
+  size_t size = *word;
+  annotate_link_end(word, sizeof *word);
+  return size;
+}
+
+static inline void extent_open(void *block, size_t size, size_t block_bytes, bool is_zero)
+{
+  annotate_allocate(block, size, block_bytes, is_zero);
+  extent_write(block, size, block_bytes);
+}
+
+static inline void extent_close(void *block, size_t block_bytes)
+{
+  annotate_free(block, block_bytes);
+}
+
+static inline void extent_resize(void *block, size_t size, size_t block_bytes)
+{
+  annotate_resize(block, extent_usable(block, block_bytes), size, block_bytes);
+  extent_write(block, size, block_bytes);
+}
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+//
+// First-class heaps. A mend_heap is a shared heap of the core under another name.
+#include <errno.h>
+
+#include "api/allocate.h"
+#include "api/extent.h"
+#include "api/init.h"
+#include "core/large.h"
+#include "core/registry.h"
+#include "mend/mend.h"
+
+static struct heap *core_of(mend_heap *heap)
+{
+  return (struct heap *)(void *)heap;
+}
+
+mend_heap *mend_heap_create(void)
+{
+  init_once();
+  struct heap *heap = registry_create();
+  if (heap == NULL) errno = ENOMEM;
+  return (mend_heap *)(void *)heap;
+}
+
+void mend_heap_destroy(mend_heap *heap)
+{
+  if (heap == NULL) return;
+  int saved_errno = errno;
+  registry_destroy(core_of(heap));
+  errno = saved_errno;
+}
+
+void *mend_heap_malloc(mend_heap *heap, size_t size)
+{
+  return allocate(core_of(heap), size, 16, false);
+}
+
+void *mend_heap_zalloc(mend_heap *heap, size_t size)
+{
+  return allocate(core_of(heap), size, 16, true);
+}
+
+void *mend_heap_calloc(mend_heap *heap, size_t count, size_t size)
+{
+  size_t bytes;
+  if (!bits_multiply(count, size, &bytes)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  return mend_heap_zalloc(heap, bytes);
+}
+
+void *mend_heap_aligned_alloc(mend_heap *heap, size_t alignment, size_t size)
+{
+  if (!bits_is_power_of_two(alignment)) {
+    errno = EINVAL;
+    return NULL;
+  }
+  return allocate(core_of(heap), size, bits_larger(alignment, 16), false);
+}
+
+void *mend_heap_realloc(mend_heap *heap, void *block, size_t size)
+{
+  return block == NULL ? mend_heap_malloc(heap, size) : mend_realloc(block, size);
+}
+
+bool mend_heap_owns(const mend_heap *heap, const void *pointer)
+{
+  struct page *slice = page_at((const void *)((uintptr_t)pointer & ~(uintptr_t)15));
+  if (slice == NULL || !mend_owns(pointer)) return false;
+  struct page *large = large_around(slice);
+  struct page *page = large != NULL ? large : page_first(slice);
+  return (const void *)page_heap(page) == (const void *)heap;
+}
+
+void mend_heap_collect(mend_heap *heap)
+{
+  struct heap *core = core_of(heap);
+  int saved_errno = errno;
+  os_lock_acquire(&core->lock);
+  heap_collect(core, true);
+  os_lock_release(&core->lock);
+  errno = saved_errno;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Visiting.
+
+struct visit {
+  mend_visit_function function;
+  void *argument;
+};
+
+static bool visit_block(void *block, size_t block_bytes, void *argument)
+{
+  struct visit *visit = argument;
+  return visit->function(block, extent_usable(block, block_bytes), visit->argument);
+}
+
+static bool visit_pages(struct heap *heap, struct visit *visit)
+{
+  for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
+    if (!page_visit(CONTAINER_OF(at, struct page, chain), visit_block, visit)) return false;
+  }
+  for (struct list *at = heap->large.next; at != &heap->large; at = at->next) {
+    struct page *page = CONTAINER_OF(at, struct page, chain);
+    if (!visit_block(page_start(page), page->block_bytes, visit)) return false;
+  }
+  return true;
+}
+
+bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argument)
+{
+  struct heap *core = heap != NULL ? core_of(heap) : registry_own();
+  if (core == NULL) return true;
+  remote_flush(core);
+  os_lock_acquire(&core->lock);
+  heap_collect(core, true);  // so that every free block is in its page
+  bool is_finished = visit_pages(core, &(struct visit){function, argument});
+  os_lock_release(&core->lock);
+  return is_finished;
+}

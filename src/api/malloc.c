@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+//
+// The malloc family under its own names. mend_malloc and mend_free hold the two fast paths; what
+// they do not serve, and all the others, goes through allocate.c.
+#include <errno.h>
+#include <string.h>
+
+#include "api/allocate.h"
+#include "api/extent.h"
+#include "core/chunk.h"
+#include "core/large.h"
+#include "core/registry.h"
+#include "mend/mend.h"
+#include "os/memory.h"
+
+#define NATURAL_ALIGNMENT ((size_t)16)
+
+static void *fail(int error)
+{
+  errno = error;
+  return NULL;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Allocating.
+
+static NOINLINE void *malloc_slow(size_t size)
+{
+  return allocate(NULL, size, NATURAL_ALIGNMENT, false);
+}
+
+void *mend_malloc(size_t size)
+{
+  if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
+    struct block *block = heap_take_small(heap_current, size_class_of_small(size));
+    if (LIKELY(block != NULL)) return block;
+  }
+  return malloc_slow(size);
+}
+
+void *mend_zalloc(size_t size)
+{
+  if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
+    struct block *block = heap_take_small(heap_current, size_class_of_small(size));
+    if (LIKELY(block != NULL)) return memset(block, 0, size);
+  }
+  return allocate(NULL, size, NATURAL_ALIGNMENT, true);
+}
+
+void *mend_calloc(size_t count, size_t size)
+{
+  size_t bytes;
+  if (UNLIKELY(!bits_multiply(count, size, &bytes))) return fail(ENOMEM);
+  return mend_zalloc(bytes);
+}
+
+void *mend_allocate(size_t size)
+{
+  return size == 0 ? NULL : mend_malloc(size);
+}
+
+void *mend_malloc_at_least(size_t size, size_t *got)
+{
+  void *block = mend_malloc(size);
+  if (block != NULL && got != NULL) *got = mend_malloc_usable_size(block);
+  return block;
+}
+
+// Any alignment that is a power of two.
+static void *aligned(size_t alignment, size_t size)
+{
+  if (alignment <= NATURAL_ALIGNMENT) return mend_malloc(size);
+  return allocate(NULL, size, alignment, false);
+}
+
+void *mend_aligned_alloc(size_t alignment, size_t size)
+{
+  if (UNLIKELY(!bits_is_power_of_two(alignment))) return fail(EINVAL);
+  return aligned(alignment, size);
+}
+
+void *mend_memalign(size_t alignment, size_t size)
+{
+  if (alignment > BITS_MAX_SIZE / 2 + 1) return fail(EINVAL);
+  return aligned(bits_next_power_of_two(alignment), size);
+}
+
+int mend_posix_memalign(void **block, size_t alignment, size_t size)
+{
+  if (!bits_is_power_of_two(alignment) || alignment < sizeof(void *)) return EINVAL;
+  int saved_errno = errno;
+  void *result = aligned(alignment, size);
+  errno = saved_errno;
+  if (result == NULL) return ENOMEM;
+  *block = result;
+  return 0;
+}
+
+void *mend_valloc(size_t size)
+{
+  return aligned(os_page_bytes(), size);
+}
+
+void *mend_pvalloc(size_t size)
+{
+  size_t page = os_page_bytes();
+  if (size > BITS_MAX_SIZE - page) return fail(ENOMEM);
+  return aligned(page, bits_align_up(bits_larger(size, 1), page));
+}
+
+// ---------------------------------------------------------------------------------------------
+// Freeing.
+
+static NOINLINE void free_needed(struct page *page)
+{
+  int saved_errno = errno;
+  heap_page_needed(page);
+  errno = saved_errno;
+}
+
+void mend_free(void *block)
+{
+  struct page *page = page_at(block);
+  if (UNLIKELY(!EXTENT_IS_PLAIN || page == NULL || page_owner(page) != os_thread_id())) {
+    allocate_free(block);
+  } else if (UNLIKELY(heap_free(page, block))) {
+    free_needed(page);
+  }
+}
+
+void mend_free_sized(void *block, size_t size)
+{
+  (void)size;
+  mend_free(block);
+}
+
+void mend_free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+  (void)alignment, (void)size;
+  mend_free(block);
+}
+
+void mend_cfree(void *block)
+{
+  mend_free(block);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Asking about a block.
+
+size_t mend_malloc_usable_size(const void *block)
+{
+  if (block == NULL) return 0;
+  return extent_usable(block, allocate_page_of(block, USE_SIZE)->block_bytes);
+}
+
+size_t mend_good_size(size_t size)
+{
+  if (!EXTENT_IS_PLAIN || size > BITS_MAX_SIZE - SLICE_BYTES) return size;
+  if (size <= SIZE_CLASS_MAX_BYTES) return size_class_bytes(size_class_of(size));
+  return bits_align_up(size, os_page_bytes());
+}
+
+bool mend_owns(const void *pointer)
+{
+  struct page *slice = page_at((const void *)((uintptr_t)pointer & ~(uintptr_t)15));
+  if (slice == NULL) return false;
+  enum page_kind kind = page_kind(page_first(slice));
+  return kind == PAGE_LIST || kind == PAGE_BITMAP || large_around(slice) != NULL;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Resizing.
+
+// Whether a block of this size should stay where it is for a request of `size` that fits: it should
+// unless a quarter would be wasted.
+static bool is_worth_keeping(size_t block_bytes, size_t size)
+{
+  return size >= block_bytes - block_bytes / 4 || block_bytes <= 64;
+}
+
+// Tries to make the block hold `size` bytes at the same address.
+static bool resize_in_place(struct page *page, void *block, size_t size)
+{
+  size_t total = size + EXTENT_EXTRA;
+  size_t old = extent_usable(block, page->block_bytes);
+  bool is_large = page_kind(page) == PAGE_LARGE;
+  if (is_large && total > SIZE_CLASS_MAX_BYTES && large_resize(page, total)) {
+    if (!EXTENT_IS_PLAIN) annotate_open(block, bits_smaller(old, size));
+  } else if (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total)) {
+    return false;
+  }
+  extent_resize(block, size, page->block_bytes);
+  return true;
+}
+
+static void *move_by_copy(struct page *page, void *block, size_t size)
+{
+  size_t old = extent_usable(block, page->block_bytes);
+  void *copy = allocate(allocate_home(page), size, NATURAL_ALIGNMENT, false);
+  if (copy == NULL) return NULL;
+  memcpy(copy, block, bits_smaller(old, size));
+  mend_free(block);
+  return copy;
+}
+
+static NOINLINE void *realloc_block(void *block, size_t size)
+{
+  struct page *page = allocate_page_of(block, USE_REALLOC);
+  if (UNLIKELY(size > BITS_MAX_SIZE - SLICE_BYTES)) return fail(ENOMEM);
+  int saved_errno = errno;
+  void *result = NULL;
+  if (resize_in_place(page, block, size)) {
+    result = block;
+  } else if (EXTENT_IS_PLAIN && page_kind(page) == PAGE_LARGE && size > page->block_bytes) {
+    result = large_move(page, size);
+  }
+  errno = saved_errno;
+  return result != NULL ? result : move_by_copy(page, block, size);
+}
+
+void *mend_realloc(void *block, size_t size)
+{
+  if (block == NULL) return mend_malloc(size);
+  if (size == 0) {
+    mend_free(block);
+    return NULL;
+  }
+  return realloc_block(block, size);
+}
+
+void *mend_reallocarray(void *block, size_t count, size_t size)
+{
+  size_t bytes;
+  if (UNLIKELY(!bits_multiply(count, size, &bytes))) return fail(ENOMEM);
+  return mend_realloc(block, bytes);
+}
+
+void *mend_expand(void *block, size_t size)
+{
+  if (block == NULL || size > BITS_MAX_SIZE - SLICE_BYTES) return NULL;
+  struct page *page = allocate_page_of(block, USE_REALLOC);
+  if (size <= extent_usable(block, page->block_bytes)) return block;
+  int saved_errno = errno;
+  bool is_expanded = resize_in_place(page, block, size);
+  errno = saved_errno;
+  return is_expanded ? block : NULL;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Giving memory back.
+
+void mend_collect(bool force)
+{
+  int saved_errno = errno;
+  registry_collect(force);
+  if (force) (void)chunk_purge(0);
+  errno = saved_errno;
+}
+
+int mend_malloc_trim(size_t pad)
+{
+  int saved_errno = errno;
+  registry_collect(true);
+  size_t bytes = chunk_purge(pad);
+  errno = saved_errno;
+  return bytes > 0 ? 1 : 0;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+//
+// Telling AddressSanitizer, MemorySanitizer and Valgrind which memory is live, since they cannot
+// know it of an allocator that is not theirs. In other builds all of this is nothing.
+//
+// Between allocations all of a page is forbidden: annotate_allocate opens exactly the bytes that
+// were asked for, annotate_free closes the whole block before it enters any list. The links of free
+// lists live in closed memory; policy_*.h alone touches them, between annotate_link_begin and _end.
+#ifndef BASE_ANNOTATE_H
+#define BASE_ANNOTATE_H
+
+#include "base/internal.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ANNOTATE_ADDRESS
+#endif
+#if __has_feature(memory_sanitizer)
+#define ANNOTATE_MEMORY
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) && !defined(ANNOTATE_ADDRESS)
+#define ANNOTATE_ADDRESS
+#endif
+#if defined(MEND_ANNOTATE_VALGRIND)
+#define ANNOTATE_VALGRIND
+#endif
+
+#if defined(ANNOTATE_ADDRESS)
+#include <sanitizer/asan_interface.h>
+#define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("address")))
+#elif defined(ANNOTATE_MEMORY)
+#include <sanitizer/msan_interface.h>
+#define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("memory")))
+#else
+#define ANNOTATE_MAY_TOUCH_FREED
+#endif
+#if defined(ANNOTATE_VALGRIND)
+#include <valgrind/memcheck.h>
+#endif
+
+// Whether a checker is told anything: then freed memory must not be reused without being asked for,
+// and sizes are as asked, not rounded.
+#if defined(ANNOTATE_ADDRESS) || defined(ANNOTATE_MEMORY) || defined(ANNOTATE_VALGRIND)
+#define ANNOTATE_ACTIVE 1
+#else
+#define ANNOTATE_ACTIVE 0
+#endif
+
+// A block has been given to the user, who asked for `size` of its `usable` bytes.
+static inline void annotate_allocate(void *block, size_t size, size_t usable, bool is_zero)
+{
+#if defined(ANNOTATE_ADDRESS)
+  (void)is_zero;
+  __asan_poison_memory_region(block, usable);
+  __asan_unpoison_memory_region(block, size);
+#elif defined(ANNOTATE_MEMORY)
+  (void)usable;
+  if (is_zero) __msan_unpoison(block, size);
+  else __msan_allocated_memory(block, size);
+#elif defined(ANNOTATE_VALGRIND)
+  (void)usable;
+  VALGRIND_MALLOCLIKE_BLOCK(block, size, 0, is_zero);
+#else
+  (void)block, (void)size, (void)usable, (void)is_zero;
+#endif
+}
+
+// The user has given it back.
+static inline void annotate_free(void *block, size_t usable)
+{
+#if defined(ANNOTATE_ADDRESS)
+  __asan_poison_memory_region(block, usable);
+#elif defined(ANNOTATE_MEMORY)
+  __msan_poison(block, usable);
+#elif defined(ANNOTATE_VALGRIND)
+  (void)usable;
+  VALGRIND_FREELIKE_BLOCK(block, 0);
+#else
+  (void)block, (void)usable;
+#endif
+}
+
+// It has been resized where it is.
+static inline void annotate_resize(void *block, size_t old_size, size_t size, size_t usable)
+{
+#if defined(ANNOTATE_VALGRIND)
+  (void)usable;
+  VALGRIND_RESIZEINPLACE_BLOCK(block, old_size, size, 0);
+#elif defined(ANNOTATE_MEMORY)
+  (void)usable;
+  if (size > old_size) __msan_allocated_memory((char *)block + old_size, size - old_size);
+#else
+  (void)old_size;
+  annotate_allocate(block, size, usable, true);
+#endif
+}
+
+// The allocator itself fills or copies a block's memory: all of it may be touched.
+static inline void annotate_open(void *block, size_t bytes)
+{
+#if defined(ANNOTATE_ADDRESS)
+  __asan_unpoison_memory_region(block, bytes);
+#elif defined(ANNOTATE_VALGRIND)
+  VALGRIND_MAKE_MEM_DEFINED(block, bytes);
+#else
+  (void)block, (void)bytes;
+#endif
+}
+
+static inline void annotate_link_begin(void *link, size_t bytes)
+{
+#if defined(ANNOTATE_VALGRIND)
+  VALGRIND_MAKE_MEM_DEFINED(link, bytes);
+#else
+  (void)link, (void)bytes;
+#endif
+}
+
+static inline void annotate_link_end(void *link, size_t bytes)
+{
+#if defined(ANNOTATE_VALGRIND)
+  VALGRIND_MAKE_MEM_NOACCESS(link, bytes);
+#else
+  (void)link, (void)bytes;
+#endif
+}
+
+#endif

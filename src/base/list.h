@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+//
+// An intrusive, circular, doubly linked list. The head is a node of its own; an empty list is a
+// head that points to itself. A node that is in no list has next == NULL, so membership is a fact
+// that can be asked of the node.
+#ifndef BASE_LIST_H
+#define BASE_LIST_H
+
+#include "base/internal.h"
+
+struct list {
+  struct list *prev;
+  struct list *next;
+};
+
+static inline void list_init(struct list *head)
+{
+  head->prev = head;
+  head->next = head;
+}
+
+static inline bool list_is_empty(const struct list *head)
+{
+  return head->next == head;
+}
+
+static inline bool list_contains_node(const struct list *node)
+{
+  return node->next != NULL;
+}
+
+static inline void list_insert_between(struct list *node, struct list *prev, struct list *next)
+{
+  node->prev = prev;
+  node->next = next;
+  prev->next = node;
+  next->prev = node;
+}
+
+static inline void list_push_front(struct list *head, struct list *node)
+{
+  list_insert_between(node, head, head->next);
+}
+
+static inline void list_push_back(struct list *head, struct list *node)
+{
+  list_insert_between(node, head->prev, head);
+}
+
+static inline void list_remove(struct list *node)
+{
+  node->prev->next = node->next;
+  node->next->prev = node->prev;
+  node->prev = NULL;
+  node->next = NULL;
+}
+
+#endif

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+//
+// Where the library's text goes: a function that the user has set, or a file descriptor, at first
+// 2. Nothing here allocates, locks or buffers.
+#ifndef BASE_OUTPUT_H
+#define BASE_OUTPUT_H
+
+#include "base/internal.h"
+
+typedef void (*output_function)(const char *text, size_t bytes, void *argument);
+
+// Sends text from now on to `function`, or to the descriptor again if it is NULL. Not while other
+// threads write.
+INTERNAL void output_set(output_function function, void *argument);
+// The descriptor to use when there is no function.
+INTERNAL void output_set_descriptor(int descriptor);
+INTERNAL void output_write(const char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+//
+// Size <-> size class. Classes rise in steps of 16 bytes up to 128, then eight to a doubling, up to
+// 64 KiB: a block is never more than 15 bytes or 12.5 % larger than what was asked for. Up to
+// SIZE_CLASS_SMALL_BYTES a table answers in one load; above, a few shifts.
+//
+// Every multiple of a power of two A that is a request of at least A maps to a class whose size is
+// a multiple of A, so rounding a size up to its alignment is all that an aligned request needs.
+#ifndef BASE_SIZE_CLASS_H
+#define BASE_SIZE_CLASS_H
+
+#include "base/bits.h"
+
+#define SIZE_CLASS_COUNT 80         // classes 0 .. 79
+#define SIZE_CLASS_SMALL_COUNT 48   // of which 0 .. 47 are small
+#define SIZE_CLASS_SMALL_BYTES ((size_t)4096)
+#define SIZE_CLASS_MAX_BYTES ((size_t)65536)
+
+// The class of a small request, indexed by the request in units of 16 bytes, rounded up.
+INTERNAL_DATA const uint8_t size_class_of_units[SIZE_CLASS_SMALL_BYTES / 16 + 1];
+
+// The class of a request of at most SIZE_CLASS_SMALL_BYTES.
+static inline unsigned size_class_of_small(size_t size)
+{
+  return size_class_of_units[(size + 15) >> 4];
+}
+
+// The class of a request of at most SIZE_CLASS_MAX_BYTES.
+static inline unsigned size_class_of(size_t size)
+{
+  if (size <= 128) return size == 0 ? 0 : (unsigned)((size + 15) >> 4) - 1;
+  unsigned exponent = bits_highest(size - 1);
+  return 8 + (exponent - 7) * 8 + (unsigned)((size - 1) >> (exponent - 3) & 7);
+}
+
+// The block size of a class.
+static inline size_t size_class_bytes(unsigned size_class)
+{
+  if (size_class < 8) return (size_t)(size_class + 1) * 16;
+  unsigned exponent = 7 + (size_class - 8) / 8;
+  return (size_t)(9 + (size_class - 8) % 8) << (exponent - 3);
+}
+
+#endif

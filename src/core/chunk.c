@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: MIT
+//
+// A free run is described by its first and its last descriptor (kind PAGE_FREE, `slices` its length
+// in both), so that a neighbour finds it from either side; those in between are PAGE_NONE.
+#include "core/chunk.h"
+
+#include "base/fatal.h"
+#include "base/options.h"
+#include "os/memory.h"
+#include "os/system.h"
+
+#define EXACT_BINS 32
+#define BIN_COUNT 136  // up to 2^31 slices
+#define BIN_WORDS ((BIN_COUNT + 63) / 64)
+#define FIT_ATTEMPTS 16  // runs of a wide bin that are looked at
+
+// Free runs of one kind.
+struct run_set {
+  struct list bins[BIN_COUNT];
+  uint64_t occupied[BIN_WORDS];  // bit a bin that is not empty
+};
+
+static struct {
+  struct os_lock lock;         // protects all of this and the descriptors of free runs
+  struct os_range region;      // blocks
+  struct os_range table;       // descriptors
+  size_t frontier;             // slices below it have been handed out at least once
+  size_t committed_bytes;      // of the region
+  size_t table_bytes;          // committed of the table
+  struct run_set dirty;
+  struct run_set clean;
+  struct list by_age;          // dirty runs, the one freed last at the end
+  size_t used_bytes;
+  size_t dirty_bytes;
+  size_t early_purged_bytes;   // purged for the budget's sake since the last tick
+  size_t budget_bonus;         // budget granted because such memory was missed
+  _Atomic(size_t) purged_bytes;
+  _Atomic(size_t) mapping_count;
+} chunk;
+
+static size_t slices_to_bytes(size_t slices)
+{
+  return slices << SLICE_SHIFT;
+}
+
+static struct page *run_of_chain(struct list *chain)
+{
+  return CONTAINER_OF(chain, struct page, chain);
+}
+
+static bool is_dirty(const struct page *run)
+{
+  return (run->flags & PAGE_IS_ZERO) == 0;
+}
+
+static void set_kind(struct page *page, enum page_kind kind)
+{
+  atomic_store_explicit(&page->kind, (uint8_t)kind, memory_order_release);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Bins.
+
+static unsigned bin_of(size_t slices)
+{
+  if (slices <= EXACT_BINS) return (unsigned)slices - 1;
+  unsigned exponent = bits_highest(slices);
+  return EXACT_BINS + (exponent - 5) * 4 + (unsigned)(slices >> (exponent - 2) & 3);
+}
+
+static void run_set_init(struct run_set *set)
+{
+  for (unsigned i = 0; i < BIN_COUNT; i++) list_init(&set->bins[i]);
+}
+
+static struct run_set *set_of(const struct page *run)
+{
+  return is_dirty(run) ? &chunk.dirty : &chunk.clean;
+}
+
+// Marks both ends and files the run.
+static void insert_run(struct page *run)
+{
+  struct page *last = run + run->slices - 1;
+  last->slices = run->slices;
+  set_kind(run, PAGE_FREE);
+  set_kind(last, PAGE_FREE);
+  struct run_set *set = set_of(run);
+  unsigned bin = bin_of(run->slices);
+  list_push_front(&set->bins[bin], &run->link);
+  set->occupied[bin / 64] |= UINT64_C(1) << bin % 64;
+  if (is_dirty(run)) {
+    list_push_back(&chunk.by_age, &run->chain);
+    chunk.dirty_bytes += run->block_bytes;
+  }
+}
+
+static void remove_run(struct page *run)
+{
+  struct run_set *set = set_of(run);
+  unsigned bin = bin_of(run->slices);
+  list_remove(&run->link);
+  if (list_is_empty(&set->bins[bin])) set->occupied[bin / 64] &= ~(UINT64_C(1) << bin % 64);
+  if (is_dirty(run)) {
+    list_remove(&run->chain);
+    chunk.dirty_bytes -= run->block_bytes;
+  }
+  set_kind(run, PAGE_NONE);
+  set_kind(run + run->slices - 1, PAGE_NONE);
+}
+
+// The first occupied bin from `bin` on, or BIN_COUNT.
+static unsigned next_occupied(const struct run_set *set, unsigned bin)
+{
+  for (unsigned word = bin / 64; word < BIN_WORDS; word++) {
+    uint64_t bits = set->occupied[word];
+    if (word == bin / 64) bits &= ~bits_low_mask(bin % 64);
+    if (bits != 0) return word * 64 + bits_lowest(bits);
+  }
+  return BIN_COUNT;
+}
+
+// A run of at least `slices`, nearly the shortest there is.
+static struct page *find_run(struct run_set *set, size_t slices)
+{
+  unsigned bin = bin_of(slices);
+  if (slices > EXACT_BINS) {
+    unsigned attempts = FIT_ATTEMPTS;
+    struct list *head = &set->bins[bin];
+    for (struct list *at = head->next; at != head && attempts > 0; at = at->next, attempts--) {
+      struct page *run = CONTAINER_OF(at, struct page, link);
+      if (run->slices >= slices) return run;
+    }
+    bin++;
+  }
+  bin = next_occupied(set, bin);
+  if (bin == BIN_COUNT) return NULL;
+  return CONTAINER_OF(set->bins[bin].next, struct page, link);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Cutting and merging.
+
+// Splits a run that is in no bin after `slices`; the rest goes back to its bin.
+static void cut_run(struct page *run, uint32_t slices)
+{
+  if (run->slices == slices) return;
+  struct page *rest = run + slices;
+  size_t share = run->block_bytes / run->slices * slices;
+  rest->slices = run->slices - slices;
+  rest->flags = run->flags;
+  rest->freed_at_ms = run->freed_at_ms;
+  rest->block_bytes = run->block_bytes - share;
+  run->slices = slices;
+  run->block_bytes = share;
+  insert_run(rest);
+}
+
+static bool can_merge(const struct page *a, const struct page *b)
+{
+  return a->flags == b->flags;
+}
+
+// Merges two neighbours that are in no bin.
+static struct page *join(struct page *left, struct page *right)
+{
+  left->slices += right->slices;
+  left->block_bytes += right->block_bytes;
+  left->freed_at_ms = right->freed_at_ms > left->freed_at_ms ? right->freed_at_ms
+                                                             : left->freed_at_ms;
+  return left;
+}
+
+// Files a free run, merged with its neighbours.
+static void free_run(struct page *run)
+{
+  struct page *before = run - 1;
+  if (run > region.pages && page_kind(before) == PAGE_FREE) {
+    before -= before->slices - 1;
+    if (can_merge(before, run)) {
+      remove_run(before);
+      run = join(before, run);
+    }
+  }
+  struct page *after = run + run->slices;
+  if (page_index(after) < chunk.frontier && page_kind(after) == PAGE_FREE &&
+      can_merge(run, after)) {
+    remove_run(after);
+    run = join(run, after);
+  }
+  insert_run(run);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Growing.
+
+static bool commit_table(size_t slices)
+{
+  size_t wanted = bits_align_up(slices * sizeof(struct page), os_page_bytes());
+  if (wanted <= chunk.table_bytes) return true;
+  size_t step = bits_larger(wanted - chunk.table_bytes, (size_t)64 << 10);
+  step = bits_smaller(step, chunk.table.bytes - chunk.table_bytes);
+  if (!os_range_commit(&chunk.table, chunk.table.start + chunk.table_bytes, step)) return false;
+  chunk.table_bytes += step;
+  size_t described = bits_smaller(chunk.table_bytes / sizeof(struct page),
+                                  chunk.region.bytes >> SLICE_SHIFT);
+  atomic_store_explicit(&region.units, described << (SLICE_SHIFT - 4), memory_order_release);
+  return true;
+}
+
+// Makes the region accessible up to a slice, in steps that grow with it.
+static bool commit_up_to(size_t slice)
+{
+  size_t wanted = slices_to_bytes(slice);
+  if (wanted > chunk.region.bytes || !commit_table(slice)) return false;
+  if (wanted <= chunk.committed_bytes) return true;
+  size_t needed = wanted - chunk.committed_bytes;
+  size_t step = bits_smaller(bits_larger(chunk.committed_bytes / 4, TUNING_COMMIT_LEAST),
+                             TUNING_COMMIT_MOST);
+  step = bits_larger(bits_align_up(step, SLICE_BYTES), needed);
+  step = bits_smaller(step, chunk.region.bytes - chunk.committed_bytes);
+  char *start = chunk.region.start + chunk.committed_bytes;
+  if (!os_range_commit(&chunk.region, start, step)) {
+    step = needed;
+    if (!os_range_commit(&chunk.region, start, step)) return false;
+  }
+  chunk.committed_bytes += step;
+  return true;
+}
+
+// Fresh slices from the frontier; those skipped for the alignment become a free run.
+static struct page *extend_frontier(uint32_t slices, uint32_t alignment)
+{
+  size_t first = bits_align_up(chunk.frontier, alignment);
+  if (!commit_up_to(first + slices)) return NULL;
+  size_t skipped = first - chunk.frontier;
+  struct page *gap = &region.pages[chunk.frontier];
+  chunk.frontier = first + slices;
+  if (skipped > 0) {
+    gap->slices = (uint32_t)skipped;
+    gap->block_bytes = 0;
+    gap->flags = PAGE_IS_ZERO;
+    free_run(gap);
+  }
+  struct page *run = &region.pages[first];
+  run->slices = slices;
+  run->block_bytes = 0;
+  run->flags = PAGE_IS_ZERO;
+  return run;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Returning memory.
+
+static size_t budget(void)
+{
+  size_t share = chunk.used_bytes / 100 * options.retain_percent;
+  return bits_larger(share, options.retain_bytes) + chunk.budget_bonus;
+}
+
+INTERNAL bool chunk_spend_mappings(size_t count)
+{
+  size_t before = atomic_fetch_add_explicit(&chunk.mapping_count, count, memory_order_relaxed);
+  if (before + count <= options.map_budget) return true;
+  atomic_fetch_sub_explicit(&chunk.mapping_count, count, memory_order_relaxed);
+  return false;
+}
+
+// Returns a run's memory; the run is in no bin and the lock is not held.
+static void purge_memory(struct page *run)
+{
+  void *start = page_start(run);
+  size_t bytes = slices_to_bytes(run->slices);
+  if ((run->flags & PAGE_IS_SPLIT) != 0 && os_memory_renew(start, bytes)) {
+    run->flags &= (uint8_t)~PAGE_IS_SPLIT;
+    atomic_fetch_sub_explicit(&chunk.mapping_count, 2, memory_order_relaxed);
+  } else {
+    os_memory_purge(start, bytes);
+  }
+}
+
+// Purges the oldest dirty run. The lock is held before and after, not meanwhile.
+static size_t purge_oldest(void)
+{
+  struct page *run = run_of_chain(chunk.by_age.next);
+  size_t bytes = run->block_bytes;
+  remove_run(run);
+  os_lock_release(&chunk.lock);
+  purge_memory(run);
+  os_lock_acquire(&chunk.lock);
+  run->flags |= PAGE_IS_ZERO;
+  run->block_bytes = 0;
+  free_run(run);
+  atomic_fetch_add_explicit(&chunk.purged_bytes, bytes, memory_order_relaxed);
+  return bytes;
+}
+
+static void keep_budget(void)
+{
+  while (chunk.dirty_bytes > budget()) chunk.early_purged_bytes += purge_oldest();
+}
+
+INTERNAL size_t chunk_purge(size_t keep)
+{
+  size_t bytes = 0;
+  if (chunk_lock_is_mine()) return 0;
+  os_lock_acquire(&chunk.lock);
+  while (!list_is_empty(&chunk.by_age) && (keep == 0 || chunk.dirty_bytes > keep)) {
+    bytes += purge_oldest();
+  }
+  os_lock_release(&chunk.lock);
+  return bytes;
+}
+
+INTERNAL void chunk_purge_expired(uint32_t now_ms)
+{
+  if (chunk_lock_is_mine()) return;
+  os_lock_acquire(&chunk.lock);
+  chunk.budget_bonus /= 2;
+  chunk.early_purged_bytes = 0;
+  while (!list_is_empty(&chunk.by_age)) {
+    uint32_t age_ms = now_ms - run_of_chain(chunk.by_age.next)->freed_at_ms;
+    if (age_ms < options.purge_delay || age_ms > UINT32_MAX / 2) break;
+    purge_oldest();
+  }
+  os_lock_release(&chunk.lock);
+}
+
+// Clean memory is taken although dirty memory was purged a moment ago: a larger budget would have
+// spared the kernel and the caller the work.
+static void regret_purge(size_t bytes)
+{
+  size_t missed = bits_smaller(bytes, chunk.early_purged_bytes);
+  chunk.early_purged_bytes -= missed;
+  chunk.budget_bonus = bits_smaller(chunk.budget_bonus + missed, chunk.used_bytes / 4);
+}
+
+// ---------------------------------------------------------------------------------------------
+// The source.
+
+static bool is_within_limit(size_t bytes)
+{
+  return options.limit == 0 || (bytes <= options.limit &&
+                                chunk.used_bytes + chunk.dirty_bytes <= options.limit - bytes);
+}
+
+// Room for `bytes` more under the limit: dirty runs go first.
+static bool make_room(size_t bytes)
+{
+  while (!is_within_limit(bytes) && !list_is_empty(&chunk.by_age)) purge_oldest();
+  return is_within_limit(bytes);
+}
+
+// Takes a run out of a set so that it starts at a multiple of the alignment.
+static struct page *take_from(struct run_set *set, uint32_t slices, uint32_t alignment)
+{
+  struct page *run = find_run(set, (size_t)slices + alignment - 1);
+  if (run == NULL) return NULL;
+  remove_run(run);
+  uint32_t skipped = (uint32_t)(bits_align_up(page_index(run), alignment) - page_index(run));
+  if (skipped > 0) {
+    cut_run(run, skipped);
+    struct page *rest = run + skipped;
+    remove_run(rest);
+    insert_run(run);
+    run = rest;
+  }
+  cut_run(run, slices);
+  return run;
+}
+
+static struct page *take_run(uint32_t slices, uint32_t alignment)
+{
+  struct page *run = take_from(&chunk.dirty, slices, alignment);
+  if (run != NULL) return run;
+  regret_purge(slices_to_bytes(slices));
+  run = take_from(&chunk.clean, slices, alignment);
+  return run != NULL ? run : extend_frontier(slices, alignment);
+}
+
+static struct page *region_take(struct page_source *source, uint32_t slices, uint32_t alignment,
+                                struct page_request request, bool *is_zero)
+{
+  (void)source, (void)request;  // one region, one node
+  size_t bytes = slices_to_bytes(slices);
+  if (chunk_lock_is_mine()) return NULL;  // a signal handler has interrupted us right here
+  os_lock_acquire(&chunk.lock);
+  struct page *run = make_room(bytes) ? take_run(slices, alignment) : NULL;
+  if (run == NULL) {
+    // Merged after purging, the free runs may do.
+    while (!list_is_empty(&chunk.by_age)) purge_oldest();
+    if (is_within_limit(bytes)) run = take_run(slices, alignment);
+  }
+  if (run != NULL) {
+    chunk.used_bytes += bytes;
+    *is_zero = !is_dirty(run);
+    run->flags &= PAGE_IS_SPLIT;
+  }
+  os_lock_release(&chunk.lock);
+  return run;
+}
+
+// Files slices as free: dirty ones if they may hold memory.
+static void give_slices(struct page *run, uint32_t slices, size_t touched_bytes, uint8_t flags)
+{
+  run->slices = slices;
+  run->block_bytes = touched_bytes;
+  run->freed_at_ms = os_clock_ms();
+  run->flags = (uint8_t)((flags & PAGE_IS_SPLIT) | (touched_bytes == 0 ? PAGE_IS_ZERO : 0));
+  chunk.used_bytes -= slices_to_bytes(slices);
+  free_run(run);
+}
+
+static void region_give(struct page_source *source, struct page *page)
+{
+  (void)source;
+  if (chunk_lock_is_mine()) return;  // a signal handler has interrupted us right here: it is lost
+  bool was_untouched = page->carved == 0 && (page->flags & PAGE_IS_ZERO) != 0;
+  // Not clean at the start and never used: it still holds what it held.
+  size_t touched = was_untouched ? 0 : bits_larger(page_touched_bytes(page), 1);
+  if (page_kind(page) != PAGE_LARGE) {
+    for (uint32_t i = 1; i < page->slices; i++) set_kind(&page[i], PAGE_NONE);
+  }
+  os_lock_acquire(&chunk.lock);
+  atomic_store_explicit(&page->owner, OWNER_NOBODY, memory_order_relaxed);
+  set_kind(page, PAGE_NONE);
+  give_slices(page, page->slices, touched, page->flags);
+  keep_budget();
+  os_lock_release(&chunk.lock);
+}
+
+static bool region_extend(struct page_source *source, struct page *page, uint32_t slices,
+                          bool *is_zero)
+{
+  (void)source;
+  uint32_t more = slices - page->slices;
+  struct page *after = page + page->slices;
+  bool is_extended = false;
+  if (chunk_lock_is_mine()) return false;
+  os_lock_acquire(&chunk.lock);
+  if (!make_room(slices_to_bytes(more))) {
+    // no room under the limit
+  } else if (page_index(after) == chunk.frontier) {
+    is_extended = extend_frontier(more, 1) != NULL;
+    *is_zero = true;
+  } else if (page_kind(after) == PAGE_FREE && after->slices >= more) {
+    remove_run(after);
+    *is_zero = !is_dirty(after);
+    page->flags |= after->flags & PAGE_IS_SPLIT;
+    cut_run(after, more);
+    is_extended = true;
+  }
+  if (is_extended) {
+    page->slices = slices;
+    chunk.used_bytes += slices_to_bytes(more);
+  }
+  os_lock_release(&chunk.lock);
+  return is_extended;
+}
+
+static void region_shorten(struct page_source *source, struct page *page, uint32_t slices)
+{
+  (void)source;
+  uint32_t fewer = page->slices - slices;
+  size_t bytes = slices_to_bytes(fewer);
+  if (chunk_lock_is_mine()) return;
+  os_lock_acquire(&chunk.lock);
+  page->slices = slices;
+  give_slices(page + slices, fewer, bytes, page->flags);
+  keep_budget();
+  os_lock_release(&chunk.lock);
+}
+
+INTERNAL struct page_source chunk_source = {region_take, region_give, region_extend,
+                                            region_shorten};
+
+// ---------------------------------------------------------------------------------------------
+
+INTERNAL bool chunk_init(void)
+{
+  size_t least = (size_t)16 << 20;
+  if (!os_range_reserve(&chunk.region, options.region, least, HUGE_PAGE_BYTES)) return false;
+  size_t slices = chunk.region.bytes >> SLICE_SHIFT;
+  size_t table_bytes = bits_align_up(slices * sizeof(struct page), SLICE_BYTES);
+  if (!os_range_reserve(&chunk.table, table_bytes, table_bytes, SLICE_BYTES)) return false;
+  run_set_init(&chunk.dirty);
+  run_set_init(&chunk.clean);
+  list_init(&chunk.by_age);
+  region.start = (uintptr_t)chunk.region.start;
+  region.pages = (struct page *)(void *)chunk.table.start;
+  return true;
+}
+
+INTERNAL struct chunk_statistics chunk_statistics(void)
+{
+  os_lock_acquire(&chunk.lock);
+  struct chunk_statistics statistics = {
+      .used_bytes = chunk.used_bytes,
+      .dirty_bytes = chunk.dirty_bytes,
+      .committed_bytes = chunk.committed_bytes,
+      .purged_bytes = atomic_load_explicit(&chunk.purged_bytes, memory_order_relaxed),
+      .mapping_count = atomic_load_explicit(&chunk.mapping_count, memory_order_relaxed),
+  };
+  os_lock_release(&chunk.lock);
+  return statistics;
+}
+
+INTERNAL size_t chunk_frontier(void)
+{
+  os_lock_acquire(&chunk.lock);
+  size_t frontier = chunk.frontier;
+  os_lock_release(&chunk.lock);
+  return frontier;
+}
+
+static size_t assert_set_valid(struct run_set *set)
+{
+  size_t slices = 0;
+  for (unsigned bin = 0; bin < BIN_COUNT; bin++) {
+    bool is_marked = (set->occupied[bin / 64] >> bin % 64 & 1) != 0;
+    ASSERT(is_marked == !list_is_empty(&set->bins[bin]));
+    (void)is_marked;
+    for (struct list *at = set->bins[bin].next; at != &set->bins[bin]; at = at->next) {
+      struct page *run = CONTAINER_OF(at, struct page, link);
+      ASSERT(bin_of(run->slices) == bin && set_of(run) == set);
+      ASSERT(page_kind(run) == PAGE_FREE && page_kind(run + run->slices - 1) == PAGE_FREE);
+      ASSERT((run + run->slices - 1)->slices == run->slices);
+      slices += run->slices;
+    }
+  }
+  return slices;
+}
+
+INTERNAL void chunk_assert_valid(void)
+{
+  os_lock_acquire(&chunk.lock);
+  size_t free_slices = assert_set_valid(&chunk.dirty) + assert_set_valid(&chunk.clean);
+  ASSERT(slices_to_bytes(chunk.frontier - free_slices) == chunk.used_bytes);
+  (void)free_slices;
+  os_lock_release(&chunk.lock);
+}
+
+INTERNAL struct os_lock *chunk_lock(void)
+{
+  return &chunk.lock;
+}
+
+INTERNAL bool chunk_lock_is_mine(void)
+{
+  return os_lock_is_mine(&chunk.lock);
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// The region's slices: the source that every page comes from in the end.
+//
+// Address space is reserved once and made accessible from its start upwards. A run of slices that
+// is given back is *dirty* while it may hold memory and *clean* when the kernel has that back. Dirty
+// runs are handed out first. They are kept within a budget, a share of what is in use, and no longer
+// than the purge delay; the oldest go first. Where purging turns out to have been premature (clean
+// memory is wanted soon after), the budget grows by as much for a while.
+//
+// Neighbouring free runs of the same kind are merged. Runs of a length are found through bins:
+// exact up to 32 slices, four to a doubling above. One lock guards it all; system calls that return
+// memory are made outside it.
+#ifndef CORE_CHUNK_H
+#define CORE_CHUNK_H
+
+#include "core/source.h"
+
+struct chunk_statistics {
+  size_t used_bytes;       // in runs that are handed out
+  size_t dirty_bytes;      // in free runs that may hold memory
+  size_t committed_bytes;  // accessible
+  size_t purged_bytes;     // returned to the kernel since the start
+  size_t mapping_count;    // mappings caused by huge pages and moves
+};
+
+// The region as a source.
+INTERNAL_DATA struct page_source chunk_source;
+
+// Reserves the region. False if there is no address space at all.
+INTERNAL bool chunk_init(void);
+// Returns dirty runs to the kernel, the oldest first: all but `keep` bytes. Says how many went.
+INTERNAL size_t chunk_purge(size_t keep);
+// Returns those that have been free for longer than the purge delay.
+INTERNAL void chunk_purge_expired(uint32_t now_ms);
+INTERNAL struct chunk_statistics chunk_statistics(void);
+// One past the last slice that was ever handed out.
+INTERNAL size_t chunk_frontier(void);
+INTERNAL void chunk_assert_valid(void);
+
+// Whether mend may cause `count` more kernel mappings; if so they are counted.
+INTERNAL bool chunk_spend_mappings(size_t count);
+
+// Its lock, for those who fork.
+INTERNAL struct os_lock *chunk_lock(void);
+INTERNAL bool chunk_lock_is_mine(void);
+
+#endif

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+//
+// The slow paths of a heap. A page of a heap is in one of two places: in the queue of its class,
+// because it has free blocks, or parked, because it has none. Pages whose blocks come free go to
+// the front of the queue, so the page that was full most recently is filled up again first and the
+// ones that empty are left alone to do so; a page with nothing but untouched blocks waits at the end.
+#include "core/heap.h"
+
+#include "base/fatal.h"
+#include "core/registry.h"
+
+INTERNAL struct heap heap_empty;
+#ifndef MEND_ONE_FILE
+_Thread_local struct heap *heap_current = &heap_empty;
+#endif
+
+INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *source)
+{
+  heap->owner = owner;
+  heap->adopts = false;
+  heap->keeps_unused = true;
+  heap->is_direct = false;
+  heap->source = source;
+  heap->request = (struct page_request){PAGE_ANY_NODE, 0};
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) list_init(&heap->queue[i]);
+  list_init(&heap->pages);
+  list_init(&heap->large);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Queue and park.
+
+static void mark_queued(struct heap *heap, unsigned size_class, bool is_queued)
+{
+  _Atomic(uint64_t) *word = &heap->queued[size_class / 64];
+  uint64_t bit = UINT64_C(1) << size_class % 64;
+  uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+  atomic_store_explicit(word, is_queued ? old | bit : old & ~bit, memory_order_relaxed);
+}
+
+INTERNAL bool heap_may_have(struct heap *heap, unsigned size_class)
+{
+  uint64_t word = atomic_load_explicit(&heap->queued[size_class / 64], memory_order_relaxed);
+  return (word >> size_class % 64 & 1) != 0;
+}
+
+static void unqueue(struct heap *heap, struct page *page)
+{
+  if (!list_contains_node(&page->link)) return;
+  list_remove(&page->link);
+  if (list_is_empty(&heap->queue[page->size_class])) mark_queued(heap, page->size_class, false);
+}
+
+static void queue_front(struct heap *heap, struct page *page)
+{
+  page_unawait(page);
+  if (list_contains_node(&page->link)) return;
+  list_push_front(&heap->queue[page->size_class], &page->link);
+  mark_queued(heap, page->size_class, true);
+}
+
+// Takes a page without free blocks out of the queue.
+static void park(struct heap *heap, struct page *page)
+{
+  unqueue(heap, page);
+  // A free by another thread may have come between the look and the wish to be told.
+  if (page_await(page) && page_has_free(page)) queue_front(heap, page);
+}
+
+// Puts the page where it belongs after blocks were taken from it.
+static void settle(struct heap *heap, struct page *page)
+{
+  bool is_list = page_kind(page) == PAGE_LIST;
+  bool has_free = page_has_free(page);
+  uint32_t share = page->capacity / TUNING_WAKE_SHARE;
+  if (is_list) page_list_expect(page, has_free ? UINT32_MAX : share > 0 ? share : 1);
+  if (!has_free) park(heap, page);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Getting and losing pages.
+
+static uintptr_t owner_word(const struct heap *heap, enum page_kind kind)
+{
+  return heap->owner | (kind == PAGE_BITMAP ? OWNER_SPECIAL : 0);
+}
+
+static void add_page(struct heap *heap, struct page *page)
+{
+  if (heap->is_direct) page->flags |= PAGE_IS_DIRECT;
+  atomic_store_explicit(&page->heap, heap, memory_order_release);
+  atomic_store_explicit(&page->owner, owner_word(heap, page_kind(page)), memory_order_release);
+  list_push_back(&heap->pages, &page->chain);
+}
+
+static void remove_page(struct heap *heap, struct page *page)
+{
+  unqueue(heap, page);
+  list_remove(&page->chain);
+  atomic_store_explicit(&page->owner, OWNER_NOBODY, memory_order_release);
+}
+
+// A fresh page from the source.
+static struct page *new_page(struct heap *heap, unsigned size_class)
+{
+  size_t block_bytes = size_class_bytes(size_class);
+  uint32_t slices = page_slices_for(block_bytes);
+  enum page_kind kind = size_class < SIZE_CLASS_SMALL_COUNT ? PAGE_LIST : PAGE_BITMAP;
+  bool is_zero;
+  struct page *page = heap->source->take(heap->source, slices, 1, heap->request, &is_zero);
+  if (page == NULL) return NULL;
+  page->source = heap->source;
+  page->size_class = (uint8_t)size_class;
+  page_init(page, kind, slices, block_bytes, is_zero);
+  if (kind == PAGE_BITMAP && !page_bitmap_init(page)) {
+    heap->source->give(heap->source, page);
+    return NULL;
+  }
+  add_page(heap, page);
+  atomic_store(&page->notice, NOTICE_QUIET);  // from here on it can be posted
+  queue_front(heap, page);
+  return page;
+}
+
+static void release_page(struct heap *heap, struct page *page)
+{
+  if (!page_retire(page)) return;  // it hangs in an inbox: whoever reads that sees to it
+  remove_page(heap, page);
+  atomic_store_explicit(&page->heap, NULL, memory_order_release);
+  if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
+  page->source->give(page->source, page);
+}
+
+// Whether an unused page is worth keeping: it is all that its class has to allocate from.
+static bool is_last_of_class(struct heap *heap, struct page *page)
+{
+  struct list *queue = &heap->queue[page->size_class];
+  return list_is_empty(queue) || (queue->next == &page->link && queue->prev == &page->link);
+}
+
+INTERNAL void heap_page_emptied(struct heap *heap, struct page *page)
+{
+  enum page_kind kind = page_kind(page);
+  if ((kind != PAGE_LIST && kind != PAGE_BITMAP) || !page_is_unused(page)) return;
+  bool is_in_use = heap->owner == OWNER_SHARED || heap->owner == os_thread_id();
+  if (!heap->keeps_unused || !is_in_use || !is_last_of_class(heap, page)) {
+    release_page(heap, page);
+    return;
+  }
+  atomic_store_explicit(&heap->unused_pages, 1, memory_order_relaxed);
+  queue_front(heap, page);
+}
+
+INTERNAL void heap_page_posted(struct heap *heap, struct page *page)
+{
+  if (page_is_unused(page)) {
+    heap_page_emptied(heap, page);
+  } else if (page_has_free(page)) {
+    queue_front(heap, page);
+  } else if (!list_contains_node(&page->link)) {
+    park(heap, page);
+  }
+}
+
+INTERNAL void heap_page_needed(struct page *page)
+{
+  struct heap *heap = page_heap(page);
+  if (heap == NULL) return;
+  // A signal handler that frees while the thread is inside a slow path: leave it to a later one.
+  if (os_lock_is_mine(&heap->lock)) return;
+  os_lock_acquire(&heap->lock);
+  // While we waited, another thread may have found the page unused and given it back.
+  if (page_heap(page) == heap && page_owner(page) == os_thread_id()) {
+    page_list_expect(page, UINT32_MAX);
+    if (page_list_is_unused(page)) {
+      heap_page_emptied(heap, page);
+    } else {
+      queue_front(heap, page);
+    }
+  }
+  os_lock_release(&heap->lock);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Taking blocks.
+
+INTERNAL struct page *heap_adopt_from(struct heap *heap, struct heap *from, unsigned size_class)
+{
+  remote_read_inbox(from);
+  if (list_is_empty(&from->queue[size_class])) return NULL;
+  struct page *page = CONTAINER_OF(from->queue[size_class].next, struct page, link);
+  remove_page(from, page);
+  add_page(heap, page);
+  if (page_kind(page) == PAGE_LIST) page_list_expect(page, UINT32_MAX);
+  queue_front(heap, page);
+  return page;
+}
+
+// A page of the class that has free blocks.
+static struct page *find_page(struct heap *heap, unsigned size_class)
+{
+  struct list *queue = &heap->queue[size_class];
+  if (!list_is_empty(queue)) return CONTAINER_OF(queue->next, struct page, link);
+  struct page *page = heap->adopts ? registry_adopt(heap, size_class) : NULL;
+  return page != NULL ? page : new_page(heap, size_class);
+}
+
+// Fills the class's list from a page and takes the first block.
+static void *refill(struct heap *heap, unsigned size_class)
+{
+  struct page *page = find_page(heap, size_class);
+  if (page == NULL) return NULL;
+  struct block_chain chain = page_list_take(page);
+  settle(heap, page);
+  heap->free[size_class] = policy_next(chain.first);
+  return chain.first;
+}
+
+static void *take_from_bitmap(struct heap *heap, unsigned size_class, bool *is_zero)
+{
+  struct page *page = find_page(heap, size_class);
+  if (page == NULL) return NULL;
+  void *block = page_bitmap_take(page, is_zero);
+  if (!page_bitmap_has_free(page)) settle(heap, page);
+  return block;
+}
+
+INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero)
+{
+  if (is_zero != NULL) *is_zero = false;
+  os_lock_acquire(&heap->lock);
+  remote_read_inbox(heap);
+  void *block;
+  if (size_class >= SIZE_CLASS_SMALL_COUNT) {
+    block = take_from_bitmap(heap, size_class, is_zero);
+  } else {
+    block = heap_take_small(heap, size_class);
+    if (block == NULL) block = refill(heap, size_class);
+  }
+  os_lock_release(&heap->lock);
+  return block;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Giving back.
+
+static void return_lists(struct heap *heap)
+{
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
+    struct block *block;
+    while ((block = heap_take_small(heap, i)) != NULL) {
+      struct page *page = page_at(block);
+      page_list_return(page, block);
+      queue_front(heap, page);
+    }
+  }
+}
+
+INTERNAL void heap_collect(struct heap *heap, bool lists)
+{
+  if (lists) return_lists(heap);
+  remote_read_inbox(heap);
+  atomic_store_explicit(&heap->unused_pages, 0, memory_order_relaxed);
+  struct list *next;
+  for (struct list *at = heap->pages.next; at != &heap->pages; at = next) {
+    next = at->next;
+    struct page *page = CONTAINER_OF(at, struct page, chain);
+    if (page_is_unused(page)) {
+      release_page(heap, page);
+    } else if (lists && page_has_free(page)) {
+      queue_front(heap, page);
+    }
+  }
+}
+
+INTERNAL void heap_give_pages(struct heap *from, struct heap *to)
+{
+  while (!list_is_empty(&from->pages)) {
+    struct page *page = CONTAINER_OF(from->pages.next, struct page, chain);
+    remove_page(from, page);
+    add_page(to, page);
+    if (page_has_free(page)) queue_front(to, page);
+  }
+}
+
+INTERNAL void heap_free_all(struct heap *heap)
+{
+  remote_read_inbox(heap);
+  while (!list_is_empty(&heap->pages)) {
+    struct page *page = CONTAINER_OF(heap->pages.next, struct page, chain);
+    if (!page_retire(page)) fatal("heap destroyed while in use", heap);
+    remove_page(heap, page);
+    atomic_store_explicit(&page->heap, NULL, memory_order_release);
+    if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
+    page->source->give(page->source, page);
+  }
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) heap->free[i] = NULL;
+  atomic_store_explicit(&heap->unused_pages, 0, memory_order_relaxed);
+}
+
+INTERNAL void heap_assert_valid(struct heap *heap)
+{
+  for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
+    struct page *page = CONTAINER_OF(at, struct page, chain);
+    ASSERT(page_heap(page) == heap);
+    ASSERT(page_owner(page) == owner_word(heap, page_kind(page)));
+    page_assert_valid(page);
+  }
+}

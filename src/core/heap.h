@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+//
+// A heap: one thread's pages, by class, and the lists that its fast path takes blocks from.
+//
+// Two functions run a billion times, and both are here: heap_take_small pops a block off a list, and
+// heap_free pushes one onto its page. Neither locks, and neither tests whether the thread has a heap
+// yet: until it has one it uses heap_empty, whose lists are empty, and owns no page.
+//
+// Everything else happens under the heap's lock: its owner takes it in every slow path (there is
+// nobody to wait for), and other threads take it briefly, without ever waiting, to give back what an
+// idle owner cannot: see remote.c and registry.c. What a holder of the lock who is not the owner may
+// touch are pages of which no block is out, and everything that the owner's fast paths do not use.
+//
+// There are two kinds of heap. A thread's heap belongs to the thread whose id is its owner word. A
+// shared heap has OWNER_SHARED for that: it has no fast path, all is done under its lock. Such are
+// the first-class heaps and the common heap, which takes over the pages of threads that end.
+#ifndef CORE_HEAP_H
+#define CORE_HEAP_H
+
+#include "base/size_class.h"
+#include "core/page.h"
+#include "core/policy.h"
+#include "core/remote.h"
+#include "core/source.h"
+
+struct heap {
+  struct block *free[SIZE_CLASS_SMALL_COUNT];  // ready to hand out (owner; shared: lock)
+  uintptr_t owner;                             // thread id or OWNER_SHARED
+  bool adopts;                                 // takes pages that ended threads left
+  bool keeps_unused;                           // one unused page of a class rather than none
+  bool is_direct;                              // its pages are PAGE_IS_DIRECT
+  uint32_t slow_calls;                         // since the last look at the clock (owner)
+  struct outgoing outgoing;                    // (owner)
+
+  struct os_lock lock;                    // protects the rest, and all pages in `pages`
+  _Atomic(uint32_t) unused_pages;         // kept though no block of theirs is out
+  _Atomic(uint64_t) queued[2];            // bit a class: its queue may hold a page (any thread reads)
+  struct list queue[SIZE_CLASS_COUNT];    // pages that have free blocks; the best first
+  struct list pages;                      // all of its pages, by `chain`
+  struct list large;                      // PAGE_LARGE of a first-class heap, by `chain`
+  struct page_source *source;
+  struct page_request request;            // with every request to the source
+  _Atomic(struct page *) inbox;           // pages posted by other threads
+  struct heap *next;                      // in the registry, for ever
+  _Atomic(bool) is_taken;                 // has a thread or a user; else it waits for one
+  bool is_held_by_fork;                   // the lock was taken by fork_prepare
+};
+
+// The calling thread's heap; heap_empty until the first slow path, and after the thread's end.
+#ifdef MEND_ONE_FILE
+static struct heap heap_empty;
+static _Thread_local struct heap *heap_current = &heap_empty;
+#else
+extern __attribute__((visibility("hidden"))) struct heap heap_empty;
+extern _Thread_local struct heap *heap_current
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
+#endif
+
+// A block of a small class from the heap's list, or NULL: then heap_take. (Owner; shared: lock)
+static inline struct block *heap_take_small(struct heap *heap, unsigned size_class)
+{
+  struct block *block = heap->free[size_class];
+  if (LIKELY(block != NULL)) heap->free[size_class] = policy_next(block);
+  return block;
+}
+
+// Frees a block of a list page that the calling thread owns. Returns whether heap_page_needed is to
+// be called.
+static inline bool heap_free(struct page *page, void *address)
+{
+  struct block *block = address;
+  policy_set_next(block, page->local_free);
+  page->local_free = block;
+  return os_counter_decrement(&page->needed);
+}
+
+// Fields of a heap that nobody knows yet.
+INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *source);
+// A block of a class, by the owner or any user of a shared heap; NULL if there is no memory.
+// *is_zero (may be NULL) tells whether it is known to read as zero.
+INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero);
+
+// `needed` of a page of the calling thread's has reached 0.
+INTERNAL void heap_page_needed(struct page *page);
+// A page of this heap was posted to it: frees by others have come in. Under the lock.
+INTERNAL void heap_page_posted(struct heap *heap, struct page *page);
+// No block of the page seems to be out: gives it back, or keeps it for the class. Under the lock.
+INTERNAL void heap_page_emptied(struct heap *heap, struct page *page);
+
+// Gives back everything that nobody needs. Under the lock; `lists`: also the blocks in `free`, which
+// only the owner may say of its heap.
+INTERNAL void heap_collect(struct heap *heap, bool lists);
+// Gives every page to another heap, whose lock is held too.
+INTERNAL void heap_give_pages(struct heap *from, struct heap *to);
+// Frees every block and page, large ones too. Under the lock.
+INTERNAL void heap_free_all(struct heap *heap);
+// Whether the queue of a class may hold a page. Without the lock: a hint.
+INTERNAL bool heap_may_have(struct heap *heap, unsigned size_class);
+// Takes a page of the class out of `from`, whose lock is held, into `heap`; NULL if it has none.
+INTERNAL struct page *heap_adopt_from(struct heap *heap, struct heap *from, unsigned size_class);
+
+INTERNAL void heap_assert_valid(struct heap *heap);
+
+#endif

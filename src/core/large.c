@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include "core/large.h"
+
+#include "base/fatal.h"
+#include "base/options.h"
+#include "core/chunk.h"
+#include "os/memory.h"
+
+static struct {
+  _Atomic(size_t) bytes;
+  _Atomic(size_t) count;
+} totals;
+
+INTERNAL size_t large_total_bytes(void)
+{
+  return atomic_load_explicit(&totals.bytes, memory_order_relaxed);
+}
+
+INTERNAL size_t large_total_count(void)
+{
+  return atomic_load_explicit(&totals.count, memory_order_relaxed);
+}
+
+static void add_bytes(size_t bytes)
+{
+  atomic_fetch_add_explicit(&totals.bytes, bytes, memory_order_relaxed);
+}
+
+// What the block holds when `size` was asked for.
+static size_t usable_for(size_t size)
+{
+  return bits_align_up(size, os_page_bytes());
+}
+
+// Slices for a block; 0 if no address space could hold it.
+static uint32_t slices_for(size_t size)
+{
+  size_t slices = (usable_for(size) + SLICE_BYTES - 1) >> SLICE_SHIFT;
+  return slices > UINT32_MAX / 2 ? 0 : (uint32_t)slices;
+}
+
+// Asks for huge pages for the whole ones of those inside the block.
+static void advise_huge(struct page *page)
+{
+  uintptr_t start = bits_align_up((uintptr_t)page_start(page), HUGE_PAGE_BYTES);
+  uintptr_t end =
+      bits_align_down((uintptr_t)page_start(page) + page->block_bytes, HUGE_PAGE_BYTES);
+  if (!options.huge_pages || start >= end || (page->flags & PAGE_IS_SPLIT) != 0) return;
+  if (!chunk_spend_mappings(2)) return;
+  page->flags |= PAGE_IS_SPLIT;
+  (void)os_memory_advise_huge((void *)start, end - start);
+}
+
+// The alignment in slices of a run for a block of this size.
+static size_t run_alignment(size_t size, size_t alignment)
+{
+  size_t slices = alignment >> SLICE_SHIFT;
+  size_t huge = size >= TUNING_HUGE_BYTES ? HUGE_PAGE_BYTES >> SLICE_SHIFT : 1;
+  return bits_larger(slices, huge);
+}
+
+static void attach_to_heap(struct page *page, struct heap *heap)
+{
+  atomic_store_explicit(&page->heap, heap, memory_order_release);
+  if (heap == NULL) return;
+  os_lock_acquire(&heap->lock);
+  list_push_back(&heap->large, &page->chain);
+  os_lock_release(&heap->lock);
+}
+
+static void detach_from_heap(struct page *page)
+{
+  struct heap *heap = page_heap(page);
+  if (heap == NULL) return;
+  os_lock_acquire(&heap->lock);
+  list_remove(&page->chain);
+  os_lock_release(&heap->lock);
+  atomic_store_explicit(&page->heap, NULL, memory_order_release);
+}
+
+static struct page *take_page(struct page_source *source, struct page_request request, size_t size,
+                              size_t alignment, bool *is_zero)
+{
+  uint32_t slices = slices_for(size);
+  size_t run = run_alignment(size, alignment);
+  if (slices == 0 || run > UINT32_MAX / 4) return NULL;
+  struct page *page = source->take(source, slices, (uint32_t)run, request, is_zero);
+  if (page == NULL) return NULL;
+  page->source = source;
+  page_init(page, PAGE_LARGE, slices, usable_for(size), *is_zero);
+  add_bytes(page->block_bytes);
+  atomic_fetch_add_explicit(&totals.count, 1, memory_order_relaxed);
+  if (size >= TUNING_HUGE_BYTES) advise_huge(page);
+  return page;
+}
+
+INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
+{
+  bool is_clean;
+  struct page_source *source = heap != NULL ? heap->source : &chunk_source;
+  struct page_request any = {PAGE_ANY_NODE, 0};
+  struct page *page =
+      take_page(source, heap != NULL ? heap->request : any, size, alignment, &is_clean);
+  if (page == NULL) return NULL;
+  attach_to_heap(page, heap);
+  if (is_zero != NULL) *is_zero = is_clean;
+  return page_start(page);
+}
+
+// Claims the block for being freed: one of two racing frees wins.
+static bool claim(struct page *page)
+{
+  uint8_t expected = PAGE_LARGE;
+  return atomic_compare_exchange_strong(&page->kind, &expected, PAGE_NONE);
+}
+
+static void give_back(struct page *page)
+{
+  atomic_fetch_sub_explicit(&totals.bytes, page->block_bytes, memory_order_relaxed);
+  atomic_fetch_sub_explicit(&totals.count, 1, memory_order_relaxed);
+  page->source->give(page->source, page);
+}
+
+INTERNAL bool large_free(struct page *page)
+{
+  if (!claim(page)) return false;
+  detach_from_heap(page);
+  give_back(page);
+  return true;
+}
+
+INTERNAL void large_free_all(struct heap *heap)
+{
+  while (!list_is_empty(&heap->large)) {
+    struct page *page = CONTAINER_OF(heap->large.next, struct page, chain);
+    list_remove(&page->chain);
+    if (!claim(page)) fatal("heap destroyed while in use", heap);
+    atomic_store_explicit(&page->heap, NULL, memory_order_release);
+    give_back(page);
+  }
+}
+
+// The block shrinks: whole slices go back, and the os pages behind its end.
+static void shrink(struct page *page, size_t usable)
+{
+  uint32_t slices = (uint32_t)((usable + SLICE_BYTES - 1) >> SLICE_SHIFT);
+  if (slices < page->slices) page->source->shorten(page->source, page, slices);
+  size_t end = bits_smaller(page->block_bytes, (size_t)slices << SLICE_SHIFT);
+  if (end > usable) os_memory_purge(page_start(page) + usable, end - usable);
+}
+
+INTERNAL bool large_resize(struct page *page, size_t size)
+{
+  size_t usable = usable_for(size);
+  uint32_t slices = slices_for(size);
+  if (slices == 0) return false;
+  if (slices > page->slices) {
+    bool is_zero;
+    if (!page->source->extend(page->source, page, slices, &is_zero)) return false;
+  } else if (usable < page->block_bytes) {
+    // Not worth a system call.
+    if (page->block_bytes - usable < page->block_bytes / 8) return true;
+    shrink(page, usable);
+  }
+  add_bytes(usable - page->block_bytes);  // modulo 2^64 when it shrinks
+  page->block_bytes = usable;
+  return true;
+}
+
+INTERNAL void *large_move(struct page *page, size_t size)
+{
+  size_t bytes = page->block_bytes;
+  if (bytes < TUNING_MOVE_BYTES || page->source != &chunk_source) return NULL;
+  if (!chunk_spend_mappings(4)) return NULL;
+  bool is_zero;
+  struct page_request any = {PAGE_ANY_NODE, 0};
+  struct page *to = take_page(page->source, any, size, SLICE_BYTES, &is_zero);
+  if (to == NULL || !os_memory_move(page_start(page), page_start(to), bytes)) {
+    if (to != NULL) large_free(to);
+    return NULL;
+  }
+  to->flags |= PAGE_IS_SPLIT;
+  struct heap *heap = page_heap(page);
+  // What is left behind reads as zero and holds nothing.
+  page->flags |= PAGE_IS_SPLIT | PAGE_IS_ZERO;
+  page->carved = 0;
+  large_free(page);
+  attach_to_heap(to, heap);
+  return page_start(to);
+}
+
+INTERNAL struct page *large_around(struct page *slice)
+{
+  for (struct page *at = slice; at >= region.pages; at--) {
+    enum page_kind kind = page_kind(at);
+    if (kind == PAGE_LARGE) return at + at->slices > slice ? at : NULL;
+    if (kind != PAGE_NONE) return NULL;
+  }
+  return NULL;
+}

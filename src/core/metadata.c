@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "core/metadata.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "os/memory.h"
+#include "os/thread.h"
+
+#define METADATA_RESERVE ((size_t)8 << 30)
+#define METADATA_RESERVE_LEAST ((size_t)64 << 20)
+#define COMMIT_BYTES ((size_t)64 << 10)
+#define SMALLEST_SHIFT 4
+#define SIZE_COUNT 20  // 16 bytes to 8 MiB
+
+struct piece {
+  struct piece *next;
+};
+
+static struct {
+  struct os_lock lock;  // protects all of this
+  struct os_range range;
+  size_t used;          // bytes from the start that are handed out or in a free list
+  struct piece *free[SIZE_COUNT];
+} metadata;
+
+INTERNAL struct metadata_extent metadata_extent;
+
+static unsigned size_index(size_t bytes)
+{
+  if (bytes <= (size_t)1 << SMALLEST_SHIFT) return 0;
+  return bits_highest(bits_next_power_of_two(bytes)) - SMALLEST_SHIFT;
+}
+
+static bool commit_metadata(size_t end)
+{
+  if (end <= metadata_extent.bytes) return true;
+  size_t bytes = bits_align_up(end - metadata_extent.bytes, bits_larger(COMMIT_BYTES, os_page_bytes()));
+  if (metadata_extent.bytes + bytes > metadata.range.bytes) return false;
+  if (!os_range_commit(&metadata.range, metadata.range.start + metadata_extent.bytes, bytes)) {
+    return false;
+  }
+  metadata_extent.bytes += bytes;
+  return true;
+}
+
+// Carves a new piece off the range.
+static void *extend(size_t bytes)
+{
+  if (metadata.range.start == NULL &&
+      !os_range_reserve(&metadata.range, METADATA_RESERVE, METADATA_RESERVE_LEAST,
+                        COMMIT_BYTES)) {
+    return NULL;
+  }
+  size_t start = bits_align_up(metadata.used, bits_smaller(bytes, 4096));
+  if (!commit_metadata(start + bytes)) return NULL;
+  metadata_extent.start = metadata.range.start;
+  metadata.used = start + bytes;
+  return metadata.range.start + start;
+}
+
+INTERNAL void *metadata_allocate(size_t bytes)
+{
+  unsigned index = size_index(bytes);
+  if (index >= SIZE_COUNT || metadata_lock_is_mine()) return NULL;  // a handler has interrupted us
+  os_lock_acquire(&metadata.lock);
+  struct piece *piece = metadata.free[index];
+  if (piece != NULL) {
+    metadata.free[index] = piece->next;
+    memset(piece, 0, (size_t)1 << (index + SMALLEST_SHIFT));
+  } else {
+    piece = extend((size_t)1 << (index + SMALLEST_SHIFT));
+  }
+  os_lock_release(&metadata.lock);
+  return piece;
+}
+
+INTERNAL void metadata_free(void *memory, size_t bytes)
+{
+  struct piece *piece = memory;
+  unsigned index = size_index(bytes);
+  os_lock_acquire(&metadata.lock);
+  piece->next = metadata.free[index];
+  metadata.free[index] = piece;
+  os_lock_release(&metadata.lock);
+}
+
+INTERNAL size_t metadata_bytes(void)
+{
+  return metadata_extent.bytes;
+}
+
+INTERNAL struct os_lock *metadata_lock(void)
+{
+  return &metadata.lock;
+}
+
+INTERNAL bool metadata_lock_is_mine(void)
+{
+  return os_lock_is_mine(&metadata.lock);
+}

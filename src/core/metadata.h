@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory for the allocator's own structures, in a range apart from all user blocks. Pieces are
+// powers of two; a piece that is given back serves the next request of its size. Memory for
+// metadata is never returned to the kernel, and never becomes anything else.
+#ifndef CORE_METADATA_H
+#define CORE_METADATA_H
+
+#include "os/thread.h"
+
+// Zeroed memory, aligned to its size up to 4096; NULL if there is none. Any thread.
+INTERNAL void *metadata_allocate(size_t bytes);
+INTERNAL void metadata_free(void *piece, size_t bytes);
+// How much is accessible.
+INTERNAL size_t metadata_bytes(void);
+
+// Where it is, for those who read the heap from outside.
+struct metadata_extent {
+  char *start;
+  size_t bytes;
+};
+INTERNAL_DATA struct metadata_extent metadata_extent;
+
+// Its lock, for those who fork.
+INTERNAL struct os_lock *metadata_lock(void);
+INTERNAL bool metadata_lock_is_mine(void);
+
+#endif

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "core/page.h"
+
+#include "base/fatal.h"
+#include "os/memory.h"
+
+INTERNAL struct region region;
+
+INTERNAL uint32_t page_slices_for(size_t block_bytes)
+{
+  return block_bytes <= SLICE_BYTES / 8 ? 1 : TUNING_MEDIUM_SLICES;
+}
+
+// Slices of a page whose blocks can lie in any of them must lead back to the first. A large block
+// has only one address that counts, so its other slices stay as they are.
+static void mark_inside(struct page *page)
+{
+  for (uint32_t i = 1; i < page->slices; i++) {
+    page[i].slices = i;
+    atomic_store_explicit(&page[i].kind, PAGE_INSIDE, memory_order_release);
+  }
+}
+
+INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
+                        size_t block_bytes, bool is_zero)
+{
+  size_t fitting = ((size_t)slices << SLICE_SHIFT) / block_bytes;
+  page->local_free = NULL;
+  os_counter_set(&page->needed, 0);
+  page->beyond = 0;
+  page->carved = kind == PAGE_LARGE ? 1 : 0;
+  page->capacity = kind == PAGE_LARGE ? 1 : (uint32_t)bits_smaller(fitting, TUNING_PAGE_BLOCKS);
+  page->block_bytes = block_bytes;
+  page->link = (struct list){NULL, NULL};
+  page->chain = (struct list){NULL, NULL};
+  page->slices = slices;
+  page->flags = (uint8_t)((page->flags & PAGE_IS_SPLIT) | (is_zero ? PAGE_IS_ZERO : 0));
+  atomic_store_explicit(&page->remote, 0, memory_order_relaxed);
+  atomic_store_explicit(&page->notice, NOTICE_NONE, memory_order_relaxed);
+  if (kind != PAGE_LARGE) mark_inside(page);
+  // pairs with the load in page_kind: who sees the kind sees the rest
+  atomic_store_explicit(&page->kind, (uint8_t)kind, memory_order_release);
+}
+
+INTERNAL uint32_t page_block_index(const struct page *page, const void *address)
+{
+  size_t offset = (size_t)((const char *)address - page_start(page));
+  size_t index = offset / page->block_bytes;
+  if (offset % page->block_bytes != 0 || index >= page->capacity) return UINT32_MAX;
+  return (uint32_t)index;
+}
+
+INTERNAL size_t page_touched_bytes(const struct page *page)
+{
+  return bits_align_up(page->carved * page->block_bytes, os_page_bytes());
+}
+
+INTERNAL bool page_await(struct page *page)
+{
+  uint8_t expected = NOTICE_QUIET;
+  // seq_cst: this store, then the caller's look at the free blocks; pairs with remote_notify
+  return atomic_compare_exchange_strong(&page->notice, &expected, NOTICE_AWAITED);
+}
+
+INTERNAL void page_unawait(struct page *page)
+{
+  uint8_t expected = NOTICE_AWAITED;
+  atomic_compare_exchange_strong(&page->notice, &expected, NOTICE_QUIET);
+}
+
+INTERNAL bool page_retire(struct page *page)
+{
+  uint8_t notice = atomic_load_explicit(&page->notice, memory_order_relaxed);
+  while (notice != NOTICE_POSTED) {
+    if (atomic_compare_exchange_weak(&page->notice, &notice, NOTICE_NONE)) return true;
+  }
+  return false;
+}
+
+INTERNAL bool page_has_free(struct page *page)
+{
+  return page_kind(page) == PAGE_LIST ? page_list_has_free(page) : page_bitmap_has_free(page);
+}
+
+INTERNAL bool page_is_unused(struct page *page)
+{
+  return page_kind(page) == PAGE_LIST ? page_list_is_unused(page) : page_bitmap_is_unused(page);
+}
+
+INTERNAL void page_assert_valid(struct page *page)
+{
+  ASSERT(page->carved <= page->capacity);
+  ASSERT(page->capacity * page->block_bytes <= (size_t)page->slices << SLICE_SHIFT);
+  ASSERT(page->source != NULL);
+  if (page_kind(page) == PAGE_LIST) page_list_assert_valid(page);
+}
+
+INTERNAL bool page_visit(struct page *page, page_visitor visitor, void *argument)
+{
+  uint64_t free[TUNING_PAGE_BLOCKS / 64 + 1] = {0};
+  bool is_list = page_kind(page) == PAGE_LIST;
+  if (is_list) page_list_mark_free(page, free);
+  for (uint32_t i = 0; i < page->carved; i++) {
+    bool is_live = is_list ? (free[i / 64] >> i % 64 & 1) == 0 : page_bitmap_is_live(page, i);
+    if (is_live && !visitor(page_start(page) + i * page->block_bytes, page->block_bytes, argument)) {
+      return false;
+    }
+  }
+  return true;
+}

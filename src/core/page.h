@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+//
+// Pages and their descriptors.
+//
+// The block region is cut into slices of 64 KiB; a page is a run of slices that holds equal blocks
+// (or one large block). Each slice has a descriptor of fixed size in a flat table outside the
+// region, so address -> descriptor is arithmetic, and nothing that a user can overflow into is
+// read to find it. The descriptor of a page's first slice describes the page; those of its other
+// slices say how far back that is.
+//
+// There are three kinds of page behind one interface:
+//   PAGE_LIST    the fast default, blocks up to 4 KiB. Free blocks are linked through themselves.
+//                The owner frees to `local_free`; others splice onto `remote`.
+//   PAGE_BITMAP  no pointer in user memory: one atomic bit a block, set while it is free, that any
+//                thread may set. Can be closed to allocation and walked while others free.
+//   PAGE_LARGE   one block.
+//
+// Who may touch what: the first cache line belongs to the page's owner, which is the thread whose
+// id is in `owner` for its fast path, and whoever holds the lock of `heap` for everything else. The
+// second line is for anyone, by the rules at each field.
+#ifndef CORE_PAGE_H
+#define CORE_PAGE_H
+
+#include "base/bits.h"
+#include "base/list.h"
+#include "core/tuning.h"
+#include "os/thread.h"
+
+struct heap;
+struct page_source;
+
+// A free block of a list page.
+struct block {
+  struct block *next;
+};
+
+enum page_kind {
+  PAGE_NONE = 0,  // never handed out
+  PAGE_FREE,      // the first or last slice of a free run (chunk.c)
+  PAGE_INSIDE,    // a slice of a page other than its first
+  PAGE_LIST,
+  PAGE_BITMAP,
+  PAGE_LARGE,
+};
+
+// What the low bits of an owner word say. A page whose word is not exactly a thread's id makes every
+// free take the slow path, which is how anything special is told at no cost.
+enum {
+  OWNER_NOBODY = 0,   // not a page, or not one that anybody frees to without looking closer
+  OWNER_SPECIAL = 1,  // a flag on an id: owned by that thread, but not to be freed to blindly
+  OWNER_SHARED = 2,   // owned by a heap that many threads use under its lock
+};
+
+// Who is told when another thread frees into a page.
+//
+//         heap_adopt_page            page parked               first remote free
+//   NONE ----------------> QUIET ------------------> AWAITED ---------------------> POSTED
+//     ^                    ^ |  <-----------------     |      [remote_notify]        | ^
+//     |                    | |      page queued        |                             | |
+//     +--[page_retire]-----|-+-----------------------<-+                             | |
+//                          +-------- the heap reads its inbox [remote_read_inbox] ---+ |
+//                 QUIET, AWAITED: unused, but the heap's lock is taken [reclaim] ------+
+//
+// A page in state NONE is nobody's: no post can reach it, so it can be given back; a page that is
+// POSTED hangs in an inbox and must be kept until that has been read.
+enum page_notice { NOTICE_NONE, NOTICE_QUIET, NOTICE_AWAITED, NOTICE_POSTED };
+
+struct page {
+  // First line: the owner's.
+  _Atomic(uintptr_t) owner;    // thread id | OWNER_ flags; changed under the heap's lock
+  struct block *local_free;    // LIST: freed by the owner, not yet handed out again
+  struct os_counter needed;    // LIST: local frees until heap_free_slow must look at the page
+  uint32_t beyond;             // LIST: blocks in use apart from those
+  uint32_t carved;             // blocks handed out so far at least once; the rest is untouched
+  uint32_t capacity;           // blocks that fit
+  size_t block_bytes;          // usable size of each; PAGE_FREE: bytes that may hold memory
+  struct list link;            // in the heap's queue of its class; PAGE_FREE: in a bin
+  _Atomic(struct heap *) heap;  // whose it is; PAGE_LARGE: NULL unless of a first-class heap
+
+  // Second line: anyone's.
+  _Alignas(64) _Atomic(uint64_t) remote;  // LIST: chain of blocks | count << 48; see remote.c
+                                          // BITMAP: blocks in use
+  _Atomic(struct page *) inbox_next;      // while POSTED: the next page in the heap's inbox
+  struct list chain;                      // in the heap's list of all pages; PAGE_FREE: by age
+  union {
+    _Atomic(uint64_t) bits;      // BITMAP of up to 64 blocks: the bitmap itself
+    _Atomic(uint64_t) *words;    // BITMAP of more: where it is
+  };
+  struct page_source *source;  // where the slices go back to
+  uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
+  uint32_t freed_at_ms;        // PAGE_FREE: when
+  _Atomic(uint8_t) kind;       // enum page_kind
+  uint8_t size_class;          // of LIST and BITMAP pages
+  _Atomic(uint8_t) notice;     // enum page_notice
+  uint8_t flags;               // PAGE_ flags below
+};
+
+static_assert(sizeof(struct page) == 128, "two cache lines a slice");
+static_assert(offsetof(struct page, remote) == 64, "the second line is the one that others write");
+
+enum {
+  PAGE_IS_ZERO = 1,      // the run's memory reads as zero
+  PAGE_IS_CLOSED = 2,    // BITMAP: no block is handed out any more
+  PAGE_IS_SPLIT = 4,     // the kernel sees the run as a mapping of its own (moved or huge)
+  PAGE_IS_DIRECT = 8,    // frees by others must not be gathered: the page can go away at any time
+};
+
+// The blocks' region. Written under the chunk lock, read by every free.
+struct region {
+  uintptr_t start;
+  // Addresses below start + 16 * units have descriptors. In units of 16 bytes, rotated: see page_at.
+  _Atomic(size_t) units;
+  struct page *pages;  // the table: one descriptor a slice
+};
+
+INTERNAL_DATA struct region region;
+
+// The descriptor of the slice that holds an address; NULL if it is not in the region or not a
+// multiple of 16: rotating the distance by 4 makes both one comparison.
+static inline struct page *page_at(const void *address)
+{
+  uint64_t units = bits_rotate_right((uintptr_t)address - region.start, 4);
+  if (UNLIKELY(units >= atomic_load_explicit(&region.units, memory_order_relaxed))) return NULL;
+  return &region.pages[units >> (SLICE_SHIFT - 4)];
+}
+
+static inline enum page_kind page_kind(struct page *page)
+{
+  return (enum page_kind)atomic_load_explicit(&page->kind, memory_order_acquire);
+}
+
+// The page that the slice belongs to.
+static inline struct page *page_first(struct page *slice)
+{
+  return page_kind(slice) == PAGE_INSIDE ? slice - slice->slices : slice;
+}
+
+static inline size_t page_index(const struct page *page)
+{
+  return (size_t)(page - region.pages);
+}
+
+// The address of the page's first block.
+static inline char *page_start(const struct page *page)
+{
+  return (char *)(region.start + (page_index(page) << SLICE_SHIFT));
+}
+
+static inline uintptr_t page_owner(struct page *page)
+{
+  return atomic_load_explicit(&page->owner, memory_order_relaxed);
+}
+
+static inline struct heap *page_heap(struct page *page)
+{
+  return atomic_load_explicit(&page->heap, memory_order_acquire);
+}
+
+// Blocks of a list page that are out: with the user, in a heap's lists, or freed by others and not
+// yet taken back.
+static inline uint32_t page_used(struct page *page)
+{
+  return os_counter_get(&page->needed) + page->beyond;
+}
+
+// How many slices a page of this block size has.
+INTERNAL uint32_t page_slices_for(size_t block_bytes);
+// Makes a page out of a run of slices that a source gave: all fields that the kinds share. `zero`
+// tells whether its memory reads as zero.
+INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
+                        size_t block_bytes, bool is_zero);
+// The index of the block that starts at `address`, or UINT32_MAX if none does.
+INTERNAL uint32_t page_block_index(const struct page *page, const void *address);
+// The whole os pages' worth of memory that the page's blocks can have touched.
+INTERNAL size_t page_touched_bytes(const struct page *page);
+
+// Says that the first remote free is to be posted to the heap. Returns false if the page is in the
+// inbox already. The caller must look for remote frees afterwards: one may have come before.
+INTERNAL bool page_await(struct page *page);
+INTERNAL void page_unawait(struct page *page);
+// Makes sure that no post can reach the page any more. Returns false if one has.
+INTERNAL bool page_retire(struct page *page);
+
+// ---------------------------------------------------------------------------------------------
+// List pages (page_list.c).
+
+// A chain of free blocks, ready to be handed out.
+struct block_chain {
+  struct block *first;
+  uint32_t count;
+};
+
+// Takes free blocks out of the page: what the owner freed, else what others freed, else the next os
+// page's worth of blocks that were never used. Empty only if all blocks are out. The blocks count
+// as in use. Under the heap's lock.
+INTERNAL struct block_chain page_list_take(struct page *page);
+// Whether page_list_take would find something.
+INTERNAL bool page_list_has_free(struct page *page);
+// Gives blocks back that page_list_take gave and nobody used. Under the heap's lock, or by the
+// owner; wakes nobody.
+INTERNAL void page_list_return(struct page *page, struct block *block);
+// After this many further local frees heap_free_slow is called for the page. Under the heap's lock.
+INTERNAL void page_list_expect(struct page *page, uint32_t frees);
+// Whether every block is free. Exact under the heap's lock, a good guess otherwise.
+INTERNAL bool page_list_is_unused(struct page *page);
+// Sets a bit in `free` for each of its blocks that is free in the page. Under the heap's lock.
+INTERNAL void page_list_mark_free(struct page *page, uint64_t *free);
+INTERNAL void page_list_assert_valid(struct page *page);
+
+// ---------------------------------------------------------------------------------------------
+// Bitmap pages (page_bitmap.c).
+
+// False if there is no memory for the bitmap.
+INTERNAL bool page_bitmap_init(struct page *page);
+INTERNAL void page_bitmap_destroy(struct page *page);
+// Takes one block; NULL if none is free or the page is closed. `is_zero` (may be NULL) tells whether
+// its memory reads as zero. Under the heap's lock.
+INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero);
+// What a free found.
+enum page_bitmap_freed { FREED_BLOCK, FREED_LAST_BLOCK, FREED_TWICE };
+// Frees the block with this index: any thread, no lock.
+INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t index);
+INTERNAL bool page_bitmap_has_free(struct page *page);
+INTERNAL bool page_bitmap_is_unused(struct page *page);
+INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index);
+// From now on nothing is taken from the page; frees go on.
+INTERNAL void page_bitmap_close(struct page *page);
+INTERNAL void page_bitmap_open(struct page *page);
+
+// ---------------------------------------------------------------------------------------------
+// Both kinds.
+
+INTERNAL bool page_has_free(struct page *page);
+INTERNAL bool page_is_unused(struct page *page);
+INTERNAL void page_assert_valid(struct page *page);
+
+// Calls the function for each block that is in use, until it returns false; returns what it
+// returned last. List pages: under the heap's lock, and the blocks in heaps' lists count as used.
+typedef bool (*page_visitor)(void *block, size_t usable_size, void *argument);
+INTERNAL bool page_visit(struct page *page, page_visitor visitor, void *argument);
+
+#endif

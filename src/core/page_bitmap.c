@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+//
+// The bitmap page: one bit a block, set while the block is free. Setting it is all that a free does,
+// from whichever thread, so a second free of the same block is told by the bit itself, and whoever
+// walks the page sees a truth about each block that is at most an instant old. `remote` counts the
+// blocks in use.
+//
+// Up to 64 blocks the bitmap is a word of the descriptor; above it lies among the metadata.
+#include "base/fatal.h"
+#include "core/metadata.h"
+#include "core/page.h"
+
+#define BITS_A_WORD 64
+
+static uint32_t word_count(const struct page *page)
+{
+  return (page->capacity + BITS_A_WORD - 1) / BITS_A_WORD;
+}
+
+static _Atomic(uint64_t) *words_of(struct page *page)
+{
+  return page->capacity <= BITS_A_WORD ? &page->bits : page->words;
+}
+
+// The word's bits that stand for blocks.
+static uint64_t valid_bits(const struct page *page, uint32_t word)
+{
+  return bits_low_mask(page->capacity - word * BITS_A_WORD);
+}
+
+INTERNAL bool page_bitmap_init(struct page *page)
+{
+  if (page->capacity > BITS_A_WORD) {
+    page->words = metadata_allocate(word_count(page) * sizeof *page->words);
+    if (page->words == NULL) return false;
+  }
+  for (uint32_t i = 0; i < word_count(page); i++) {
+    atomic_store_explicit(&words_of(page)[i], valid_bits(page, i), memory_order_relaxed);
+  }
+  return true;
+}
+
+INTERNAL void page_bitmap_destroy(struct page *page)
+{
+  if (page->capacity <= BITS_A_WORD) return;
+  metadata_free(page->words, word_count(page) * sizeof *page->words);
+}
+
+INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero)
+{
+  if ((page->flags & PAGE_IS_CLOSED) != 0) return NULL;
+  for (uint32_t i = 0; i < word_count(page); i++) {
+    uint64_t word = atomic_load_explicit(&words_of(page)[i], memory_order_relaxed);
+    if (word == 0) continue;
+    // Only the lock's holder clears bits, so the lowest stays ours. Acquire: what the thread that
+    // freed the block did to it comes before what its next user does (page_bitmap_free).
+    uint32_t index = i * BITS_A_WORD + bits_lowest(word);
+    atomic_fetch_add_explicit(&page->remote, 1, memory_order_relaxed);
+    atomic_fetch_and_explicit(&words_of(page)[i], ~(word & -word), memory_order_acquire);
+    bool is_new = index >= page->carved;
+    if (is_new) page->carved = index + 1;
+    if (is_zero != NULL) *is_zero = is_new && (page->flags & PAGE_IS_ZERO) != 0;
+    return page_start(page) + index * page->block_bytes;
+  }
+  return NULL;
+}
+
+INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t index)
+{
+  uint64_t bit = UINT64_C(1) << index % BITS_A_WORD;
+  // Release: pairs with page_bitmap_take. seq_cst for the sake of the notice: see remote_notify.
+  uint64_t before = atomic_fetch_or(&words_of(page)[index / BITS_A_WORD], bit);
+  if ((before & bit) != 0) return FREED_TWICE;
+  // acq_rel: the thread that counts to 0 may give the page away, after all others' frees.
+  uint64_t used = atomic_fetch_sub_explicit(&page->remote, 1, memory_order_acq_rel);
+  return used == 1 ? FREED_LAST_BLOCK : FREED_BLOCK;
+}
+
+INTERNAL bool page_bitmap_has_free(struct page *page)
+{
+  if ((page->flags & PAGE_IS_CLOSED) != 0) return false;
+  for (uint32_t i = 0; i < word_count(page); i++) {
+    if (atomic_load(&words_of(page)[i]) != 0) return true;  // seq_cst: see page_await
+  }
+  return false;
+}
+
+INTERNAL bool page_bitmap_is_unused(struct page *page)
+{
+  return atomic_load_explicit(&page->remote, memory_order_acquire) == 0;
+}
+
+INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index)
+{
+  uint64_t word =
+      atomic_load_explicit(&words_of(page)[index / BITS_A_WORD], memory_order_acquire);
+  return index < page->capacity && (word >> index % BITS_A_WORD & 1) == 0;
+}
+
+INTERNAL void page_bitmap_close(struct page *page)
+{
+  page->flags |= PAGE_IS_CLOSED;
+}
+
+INTERNAL void page_bitmap_open(struct page *page)
+{
+  page->flags &= (uint8_t)~PAGE_IS_CLOSED;
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT
+#include "core/registry.h"
+
+#include "base/fatal.h"
+#include "base/options.h"
+#include "core/chunk.h"
+#include "core/large.h"
+#include "core/metadata.h"
+#include "os/memory.h"
+#include "os/system.h"
+
+static struct {
+  _Atomic(int) state;             // 0 not started, 1 being started, 2 started, -1 impossible
+  _Atomic(struct heap *) first;   // every heap but the common one, linked by `next`
+  struct heap common;
+  _Atomic(uint32_t) ticked_ms;    // when the last tick began
+} registry;
+
+// A thread that has ended: it frees like a stranger and allocates from the common heap.
+static _Thread_local bool thread_has_ended __attribute__((tls_model("initial-exec")));
+
+static void thread_ends(void);
+static void fork_prepare(void);
+static void fork_parent(void);
+static void fork_child(void);
+
+static bool start(void)
+{
+  os_memory_init(options.page_size);
+  if (!chunk_init()) return false;
+  heap_init(&registry.common, OWNER_SHARED, &chunk_source);
+  registry.common.keeps_unused = false;
+  heap_init(&heap_empty, OWNER_NOBODY, &chunk_source);
+  // Without these hooks threads' heaps are never inherited, or a fork may find a lock taken; both
+  // fail only for lack of memory, and there is nobody to tell.
+  (void)os_thread_on_exit(thread_ends);
+  (void)os_on_fork(fork_prepare, fork_parent, fork_child);
+  return true;
+}
+
+INTERNAL bool registry_init(void)
+{
+  int state = 0;
+  if (atomic_compare_exchange_strong(&registry.state, &state, 1)) {
+    state = start() ? 2 : -1;
+    atomic_store(&registry.state, state);
+  }
+  while (state == 1) {
+    os_sleep_ms(0);
+    state = atomic_load(&registry.state);
+  }
+  return state == 2;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Heaps come and go; their structures stay.
+
+static struct heap *reuse_heap(void)
+{
+  struct heap *heap = atomic_load_explicit(&registry.first, memory_order_acquire);
+  for (; heap != NULL; heap = heap->next) {
+    bool expected = false;
+    if (!atomic_load_explicit(&heap->is_taken, memory_order_relaxed) &&
+        atomic_compare_exchange_strong(&heap->is_taken, &expected, true)) {
+      return heap;
+    }
+  }
+  return NULL;
+}
+
+static struct heap *make_heap(void)
+{
+  struct heap *heap = metadata_allocate(sizeof *heap);
+  if (heap == NULL) return NULL;
+  atomic_store_explicit(&heap->is_taken, true, memory_order_relaxed);
+  heap_init(heap, OWNER_NOBODY, &chunk_source);
+  struct heap *first = atomic_load_explicit(&registry.first, memory_order_relaxed);
+  do {
+    heap->next = first;
+    // release: pairs with the acquiring loads of `first`
+  } while (!atomic_compare_exchange_weak_explicit(&registry.first, &first, heap,
+                                                  memory_order_release, memory_order_relaxed));
+  return heap;
+}
+
+// A heap for a thread or a user, empty.
+static struct heap *take_heap(uintptr_t owner)
+{
+  struct heap *heap = reuse_heap();
+  if (heap == NULL) heap = make_heap();
+  if (heap == NULL) return NULL;
+  os_lock_acquire(&heap->lock);
+  remote_read_inbox(heap);  // sends late posts on to where their pages are now
+  heap->owner = owner;
+  heap->adopts = owner != OWNER_SHARED;
+  heap->is_direct = owner == OWNER_SHARED;
+  os_lock_release(&heap->lock);
+  return heap;
+}
+
+static void leave_heap(struct heap *heap)
+{
+  heap->owner = OWNER_NOBODY;
+  atomic_store_explicit(&heap->is_taken, false, memory_order_release);
+}
+
+INTERNAL struct heap *registry_own(void)
+{
+  return heap_current == &heap_empty ? NULL : heap_current;
+}
+
+INTERNAL struct heap *registry_current(void)
+{
+  struct heap *heap = heap_current;
+  if (LIKELY(heap != &heap_empty)) {
+    if (LIKELY(!os_lock_is_mine(&heap->lock))) return heap;
+  } else if (!registry_init()) {
+    return NULL;
+  } else if (!thread_has_ended) {
+    heap = take_heap(os_thread_id());
+    if (heap != NULL) {
+      heap_current = heap;
+      os_thread_watch();  // may allocate: the heap is there by now
+      return heap;
+    }
+  }
+  return os_lock_is_mine(&registry.common.lock) ? NULL : &registry.common;
+}
+
+// Leaves a heap's pages to the common heap. The heap's lock is held.
+static void bequeath(struct heap *heap)
+{
+  heap_collect(heap, true);
+  os_lock_acquire(&registry.common.lock);
+  heap_give_pages(heap, &registry.common);
+  remote_read_inbox(&registry.common);
+  os_lock_release(&registry.common.lock);
+}
+
+static void thread_ends(void)
+{
+  struct heap *heap = heap_current;
+  if (heap == &heap_empty) return;
+  remote_flush(heap);
+  os_lock_acquire(&heap->lock);
+  thread_has_ended = true;
+  heap_current = &heap_empty;
+  bequeath(heap);
+  os_lock_release(&heap->lock);
+  leave_heap(heap);
+}
+
+INTERNAL struct page *registry_adopt(struct heap *heap, unsigned size_class)
+{
+  struct heap *common = &registry.common;
+  bool has_mail = atomic_load_explicit(&common->inbox, memory_order_relaxed) != NULL;
+  if (!has_mail && !heap_may_have(common, size_class)) return NULL;
+  os_lock_acquire(&common->lock);
+  struct page *page = heap_adopt_from(heap, common, size_class);
+  os_lock_release(&common->lock);
+  return page;
+}
+
+INTERNAL struct heap *registry_create(void)
+{
+  return registry_init() ? take_heap(OWNER_SHARED) : NULL;
+}
+
+INTERNAL void registry_destroy(struct heap *heap)
+{
+  os_lock_acquire(&heap->lock);
+  large_free_all(heap);
+  heap_free_all(heap);
+  os_lock_release(&heap->lock);
+  leave_heap(heap);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Looking after all heaps.
+
+// Lends the heap's lock to the function, if nobody has it.
+static void tend(struct heap *heap)
+{
+  bool has_mail = atomic_load_explicit(&heap->inbox, memory_order_relaxed) != NULL;
+  bool has_unused = atomic_load_explicit(&heap->unused_pages, memory_order_relaxed) != 0;
+  if ((!has_mail && !has_unused) || !os_lock_try(&heap->lock)) return;
+  heap_collect(heap, false);
+  os_lock_release(&heap->lock);
+}
+
+static uint32_t tick_interval_ms(void)
+{
+  return (uint32_t)bits_larger(options.purge_delay / 4, 1);
+}
+
+INTERNAL void registry_tick(void)
+{
+  uint32_t now = os_clock_ms();
+  uint32_t last = atomic_load_explicit(&registry.ticked_ms, memory_order_relaxed);
+  if (now - last < tick_interval_ms()) return;
+  if (!atomic_compare_exchange_strong(&registry.ticked_ms, &last, now)) return;
+  tend(&registry.common);
+  struct heap *heap = atomic_load_explicit(&registry.first, memory_order_acquire);
+  for (; heap != NULL; heap = heap->next) tend(heap);
+  chunk_purge_expired(now);
+}
+
+static void collect_one(struct heap *heap, void *argument)
+{
+  struct heap *own = argument;
+  heap_collect(heap, heap == own || heap->owner == OWNER_SHARED);
+}
+
+INTERNAL void registry_collect(bool all)
+{
+  struct heap *own = registry_own();
+  if (own != NULL && os_lock_is_mine(&own->lock)) return;
+  if (own != NULL) {
+    remote_flush(own);
+    os_lock_acquire(&own->lock);
+    heap_collect(own, true);
+    os_lock_release(&own->lock);
+  }
+  if (!all) return;
+  registry_each(collect_one, own);
+}
+
+INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument)
+{
+  struct heap *heap = &registry.common;
+  struct heap *next = atomic_load_explicit(&registry.first, memory_order_acquire);
+  while (heap != NULL) {
+    bool was_mine = os_lock_is_mine(&heap->lock);
+    if (!was_mine) os_lock_acquire(&heap->lock);
+    function(heap, argument);
+    if (!was_mine) os_lock_release(&heap->lock);
+    heap = next;
+    if (next != NULL) next = next->next;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Fork. All locks are taken, so that no slow path is half done in the child. If the forking thread
+// holds one itself (a signal handler has interrupted a slow path of its own and forks), that lock is
+// left to it, and others are not waited for without end: somebody may hold one and wait for ours.
+// What could not be locked is as good as lost to the child, which can do without.
+
+static struct {
+  bool is_interrupted;  // the forking thread held a lock before
+  bool holds_chunk;
+  bool holds_metadata;
+} forking;
+
+static struct heap *next_heap(struct heap *heap)
+{
+  if (heap == &registry.common) return atomic_load_explicit(&registry.first, memory_order_acquire);
+  return heap->next;
+}
+
+static bool holds_any_lock(void)
+{
+  if (chunk_lock_is_mine() || metadata_lock_is_mine()) return true;
+  for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) {
+    if (os_lock_is_mine(&heap->lock)) return true;
+  }
+  return false;
+}
+
+static bool lock_for_fork(struct os_lock *lock)
+{
+  if (forking.is_interrupted) return os_lock_try_for_a_while(lock);
+  os_lock_acquire(lock);
+  return true;
+}
+
+static void fork_prepare(void)
+{
+  forking.is_interrupted = holds_any_lock();
+  // Threads' heaps first, the common heap after them: the order in which everybody locks.
+  struct heap *heap = next_heap(&registry.common);
+  for (; heap != NULL; heap = heap->next) heap->is_held_by_fork = lock_for_fork(&heap->lock);
+  registry.common.is_held_by_fork = lock_for_fork(&registry.common.lock);
+  forking.holds_chunk = lock_for_fork(chunk_lock());
+  forking.holds_metadata = lock_for_fork(metadata_lock());
+}
+
+static void fork_parent(void)
+{
+  if (forking.holds_metadata) os_lock_release(metadata_lock());
+  if (forking.holds_chunk) os_lock_release(chunk_lock());
+  for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) {
+    if (heap->is_held_by_fork) os_lock_release(&heap->lock);
+  }
+}
+
+// The heap's thread does not exist in this process: its pages are for whoever needs them. What it
+// had gathered of others' blocks is spliced onto their pages.
+static void inherit(struct heap *heap)
+{
+  bequeath(heap);
+  remote_flush(heap);
+  leave_heap(heap);
+}
+
+static void fork_child(void)
+{
+  if (forking.holds_metadata) os_lock_reset(metadata_lock());
+  if (forking.holds_chunk) os_lock_reset(chunk_lock());
+  if (registry.common.is_held_by_fork) os_lock_reset(&registry.common.lock);
+  for (struct heap *heap = next_heap(&registry.common); heap != NULL; heap = heap->next) {
+    if (!heap->is_held_by_fork) continue;
+    bool is_a_threads = heap->owner != OWNER_SHARED && heap->owner != OWNER_NOBODY;
+    if (is_a_threads && heap != heap_current) inherit(heap);
+    os_lock_reset(&heap->lock);
+  }
+}

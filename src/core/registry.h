@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//
+// All heaps of the process: threads' heaps, first-class heaps, and the common heap, which inherits
+// what threads leave behind when they end.
+//
+// A heap's structure lives for ever and is reused, because another thread may still be about to
+// post a page to it. Now and then some thread's slow path finds that a tick is due and looks after
+// all heaps: so the memory of an idle thread comes back even if that thread never does.
+//
+// Lock order: a thread's or first-class heap, the common heap, the chunk lock, the metadata lock.
+// Nobody waits for a second lock of the first kind.
+#ifndef CORE_REGISTRY_H
+#define CORE_REGISTRY_H
+
+#include "core/heap.h"
+
+// Starts the core: region, common heap, fork and thread hooks. Idempotent; called by the first
+// allocation. False if there is no address space.
+INTERNAL bool registry_init(void);
+
+// The heap that the calling thread allocates from: its own, made on first use, or the common heap
+// if it cannot have one (its destructors have run, or a signal handler has interrupted its slow
+// path). NULL if not even that can be used.
+INTERNAL struct heap *registry_current(void);
+// The calling thread's own heap, or NULL.
+INTERNAL struct heap *registry_own(void);
+// A page that an ended thread left, for a heap whose lock is held.
+INTERNAL struct page *registry_adopt(struct heap *heap, unsigned size_class);
+
+// A first-class heap.
+INTERNAL struct heap *registry_create(void);
+INTERNAL void registry_destroy(struct heap *heap);
+
+// Does what is due, if it is.
+INTERNAL void registry_tick(void);
+// Gives back what the calling thread's heap and, with `all`, what every heap does not need.
+INTERNAL void registry_collect(bool all);
+
+// Calls the function for every heap, with its lock held unless the calling thread had it already.
+INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument);
+
+#endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "core/remote.h"
+
+#include "base/fatal.h"
+#include "core/heap.h"
+#include "core/policy.h"
+
+#define COUNT_SHIFT 48
+#define ADDRESS_MASK ((UINT64_C(1) << COUNT_SHIFT) - 1)
+
+static struct block *word_first(uint64_t word)
+{
+  return (struct block *)(uintptr_t)(word & ADDRESS_MASK);
+}
+
+static uint32_t word_count_of(uint64_t word)
+{
+  return (uint32_t)(word >> COUNT_SHIFT);
+}
+
+INTERNAL uint32_t remote_count(struct page *page)
+{
+  return word_count_of(atomic_load(&page->remote));  // seq_cst: see page_await
+}
+
+INTERNAL struct block *remote_peek(struct page *page)
+{
+  return word_first(atomic_load_explicit(&page->remote, memory_order_acquire));
+}
+
+INTERNAL struct block_chain remote_take(struct page *page)
+{
+  if (atomic_load_explicit(&page->remote, memory_order_relaxed) == 0) {
+    return (struct block_chain){NULL, 0};
+  }
+  // acquire: pairs with splice, so that the links and the blocks' last uses are seen
+  uint64_t word = atomic_exchange_explicit(&page->remote, 0, memory_order_acquire);
+  return (struct block_chain){word_first(word), word_count_of(word)};
+}
+
+// ---------------------------------------------------------------------------------------------
+// Telling the owner.
+
+// Puts a page whose notice we have just made POSTED into its heap's inbox.
+static void post(struct page *page)
+{
+  struct heap *heap = page_heap(page);
+  struct page *first = atomic_load_explicit(&heap->inbox, memory_order_relaxed);
+  do {
+    atomic_store_explicit(&page->inbox_next, first, memory_order_relaxed);
+    // release: pairs with the exchange in remote_read_inbox
+  } while (!atomic_compare_exchange_weak_explicit(&heap->inbox, &first, page, memory_order_release,
+                                                  memory_order_relaxed));
+}
+
+static bool notice_becomes_posted(struct page *page, uint8_t expected)
+{
+  return atomic_compare_exchange_strong(&page->notice, &expected, NOTICE_POSTED);
+}
+
+// After a free by another thread: posts the page if it is awaited. The free came before this load
+// and both are seq_cst, as are the owner's store and its later look at the free blocks (page_await):
+// one of the two sees the other's.
+static void remote_notify(struct page *page)
+{
+  if (atomic_load(&page->notice) != NOTICE_AWAITED) return;
+  if (notice_becomes_posted(page, NOTICE_AWAITED)) post(page);
+}
+
+// The page looks wholly free. Gives it back if its heap's lock is to be had; posts it otherwise, so
+// that the next holder looks.
+static void reclaim(struct page *page)
+{
+  struct heap *heap = page_heap(page);
+  if (heap == NULL) return;  // somebody else was faster
+  if (os_lock_try(&heap->lock)) {
+    if (page_heap(page) == heap) heap_page_emptied(heap, page);
+    os_lock_release(&heap->lock);
+  } else if (notice_becomes_posted(page, NOTICE_QUIET) ||
+             notice_becomes_posted(page, NOTICE_AWAITED)) {
+    post(page);
+  }
+}
+
+INTERNAL void remote_read_inbox(struct heap *heap)
+{
+  if (LIKELY(atomic_load_explicit(&heap->inbox, memory_order_relaxed) == NULL)) return;
+  // acquire: pairs with post
+  struct page *page = atomic_exchange_explicit(&heap->inbox, NULL, memory_order_acquire);
+  while (page != NULL) {
+    struct page *next = atomic_load_explicit(&page->inbox_next, memory_order_relaxed);
+    if (page_heap(page) != heap) {
+      post(page);  // the page has changed hands since: send it on
+    } else {
+      atomic_store(&page->notice, NOTICE_QUIET);
+      heap_page_posted(heap, page);
+    }
+    page = next;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Frees into list pages.
+
+static void splice_chain(struct page *page, struct block *first, struct block *last, uint32_t count)
+{
+  uint64_t before = atomic_load_explicit(&page->remote, memory_order_relaxed);
+  uint64_t after;
+  do {
+    policy_set_next(last, word_first(before));
+    after = (uint64_t)(uintptr_t)first | (uint64_t)(word_count_of(before) + count) << COUNT_SHIFT;
+    // seq_cst covers the release that pairs with remote_take, and remote_notify
+  } while (!atomic_compare_exchange_weak(&page->remote, &before, after));
+  if (page_list_is_unused(page)) {
+    reclaim(page);
+  } else {
+    remote_notify(page);
+  }
+}
+
+static void flush_slot(struct outgoing *outgoing, unsigned index)
+{
+  struct page *page = outgoing->slot[index].page;
+  if (page == NULL) return;
+  outgoing->slot[index].page = NULL;
+  outgoing->bytes -= outgoing->slot[index].count * page->block_bytes;
+  splice_chain(page, outgoing->slot[index].first, outgoing->slot[index].last, outgoing->slot[index].count);
+}
+
+INTERNAL void remote_flush(struct heap *heap)
+{
+  for (unsigned i = 0; i < TUNING_OUTGOING_SLOTS; i++) flush_slot(&heap->outgoing, i);
+}
+
+INTERNAL void remote_free(struct heap *heap, struct page *page, struct block *block)
+{
+  if (heap == NULL || (page->flags & PAGE_IS_DIRECT) != 0) {
+    splice_chain(page, block, block, 1);
+    return;
+  }
+  struct outgoing *outgoing = &heap->outgoing;
+  unsigned index = (unsigned)page_index(page) & (TUNING_OUTGOING_SLOTS - 1);
+  if (outgoing->slot[index].page != page) {
+    flush_slot(outgoing, index);
+    outgoing->slot[index].page = page;
+    outgoing->slot[index].last = block;
+    outgoing->slot[index].count = 0;
+  } else {
+    policy_set_next(block, outgoing->slot[index].first);
+  }
+  outgoing->slot[index].first = block;
+  outgoing->slot[index].count++;
+  outgoing->bytes += page->block_bytes;
+  if (outgoing->bytes > TUNING_OUTGOING_BYTES) remote_flush(heap);
+}
+
+INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index)
+{
+  switch (page_bitmap_free(page, index)) {
+    case FREED_TWICE: fatal("double free", block);
+    case FREED_LAST_BLOCK: reclaim(page); break;
+    case FREED_BLOCK: remote_notify(page); break;
+  }
+}

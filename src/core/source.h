@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+//
+// Where pages come from. Every run of slices is asked of a source, with a request that says what
+// kind of memory it should be; the region (chunk.c) is the source that there always is.
+#ifndef CORE_SOURCE_H
+#define CORE_SOURCE_H
+
+#include "core/page.h"
+
+struct page_request {
+  int node;        // NUMA node, or PAGE_ANY_NODE
+  unsigned flags;  // none yet
+};
+
+#define PAGE_ANY_NODE (-1)
+
+struct page_source {
+  // A run of `slices`, its first slice's index a multiple of `alignment` (a power of two), writable.
+  // *is_zero tells whether it reads as zero. NULL if there is none. The descriptor is not a page
+  // yet: kind PAGE_NONE, flags telling PAGE_IS_SPLIT.
+  struct page *(*take)(struct page_source *source, uint32_t slices, uint32_t alignment,
+                       struct page_request request, bool *is_zero);
+  // Takes the run back. The page's kind, slices, flags and touched bytes are still as in use.
+  void (*give)(struct page_source *source, struct page *page);
+  // Makes the page's run longer where it is. *is_zero speaks of the added slices.
+  bool (*extend)(struct page_source *source, struct page *page, uint32_t slices, bool *is_zero);
+  // Takes the slices beyond the first `slices` back.
+  void (*shorten)(struct page_source *source, struct page *page, uint32_t slices);
+};
+
+#endif

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// The sizes that the core is built around, and a second set of tiny ones: in the stress build every
+// page holds a handful of blocks and every cache an entry or two, so that slow paths always run.
+#ifndef CORE_TUNING_H
+#define CORE_TUNING_H
+
+#include "base/internal.h"
+
+#define SLICE_SHIFT 16
+#define SLICE_BYTES ((size_t)1 << SLICE_SHIFT)
+
+enum {
+#ifdef MEND_STRESS
+  TUNING_PAGE_BLOCKS = 5,          // blocks in a page, at most
+  TUNING_OUTGOING_SLOTS = 2,       // pages for which a thread gathers frees; a power of two
+  TUNING_OUTGOING_BYTES = 256,     // bytes of such frees that a thread may hold back
+  TUNING_SLOW_CALLS_PER_TICK = 2,  // slow paths between two looks at the clock
+  TUNING_COMMIT_LEAST = 1 << 16,   // first step of address space made writable
+#else
+  TUNING_PAGE_BLOCKS = 4096,
+  TUNING_OUTGOING_SLOTS = 16,
+  TUNING_OUTGOING_BYTES = 32 << 10,
+  TUNING_SLOW_CALLS_PER_TICK = 64,
+  TUNING_COMMIT_LEAST = 1 << 20,
+#endif
+  TUNING_COMMIT_MOST = 32 << 20,   // and the largest step
+  TUNING_MEDIUM_SLICES = 8,        // a page of blocks above SLICE_BYTES / 8
+  TUNING_WAKE_SHARE = 64,          // a full page is used again when 1/64 of its blocks are free
+};
+
+// Blocks of at least this size ask for huge pages and are moved by the kernel rather than copied.
+#define TUNING_HUGE_BYTES ((size_t)4 << 20)
+#define TUNING_MOVE_BYTES ((size_t)256 << 10)
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+
+#endif

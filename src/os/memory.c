@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+//
+// Linux. A range is reserved as PROT_NONE, which costs no memory, no commit charge and is left alone
+// by mlockall; committing is mprotect in large steps, so the kernel keeps one mapping for all of it.
+#include "os/memory.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+
+// Constants of the kernel's interface that older headers lack.
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define PRIVATE_ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+static size_t page_bytes = 4096;
+static _Atomic(size_t) call_count;
+
+static void count_call(void)
+{
+  atomic_fetch_add_explicit(&call_count, 1, memory_order_relaxed);
+}
+
+INTERNAL size_t os_memory_call_count(void)
+{
+  return atomic_load_explicit(&call_count, memory_order_relaxed);
+}
+
+INTERNAL size_t os_page_bytes(void)
+{
+  return page_bytes;
+}
+
+INTERNAL void os_memory_init(size_t pretended_page_bytes)
+{
+  size_t real = (size_t)sysconf(_SC_PAGESIZE);
+  bool is_usable = bits_is_power_of_two(pretended_page_bytes) && pretended_page_bytes >= real;
+  page_bytes = is_usable ? pretended_page_bytes : real;
+}
+
+// mmap that returns NULL on failure.
+static void *map(void *where, size_t bytes, int protection, int flags)
+{
+  count_call();
+  void *start = mmap(where, bytes, protection, PRIVATE_ANONYMOUS | flags, -1, 0);
+  return start == MAP_FAILED ? NULL : start;
+}
+
+static void unmap(void *start, size_t bytes)
+{
+  if (bytes == 0) return;
+  count_call();
+  munmap(start, bytes);
+}
+
+// Reserves more than asked and cuts both ends to the alignment.
+static char *reserve_aligned(size_t bytes, size_t alignment)
+{
+  char *start = map(NULL, bytes + alignment, PROT_NONE, 0);
+  if (start == NULL) return NULL;
+  char *aligned = (char *)bits_align_up((uintptr_t)start, alignment);
+  unmap(start, (size_t)(aligned - start));
+  unmap(aligned + bytes, alignment - (size_t)(aligned - start));
+  return aligned;
+}
+
+static bool address_space_is_limited(void)
+{
+  struct rlimit limit;
+  return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+// A place for an unreserved range. The kernel maps downwards from the top of the address space and
+// keeps programs near two thirds of it: below the middle there is nothing. Successive ranges are
+// laid side by side.
+static char *find_hole(size_t bytes, size_t alignment)
+{
+  static uintptr_t next_hole;
+  if (next_hole == 0) {
+    void *probe = map(NULL, page_bytes, PROT_NONE, 0);
+    if (probe == NULL) return NULL;
+    next_hole = (uintptr_t)probe / 8;
+    unmap(probe, page_bytes);
+  }
+  uintptr_t start = bits_align_up(next_hole, alignment);
+  next_hole = start + bytes;
+  return (char *)start;
+}
+
+INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t least,
+                               size_t alignment)
+{
+  bool is_limited = address_space_is_limited();
+  for (; bytes >= least && !is_limited; bytes /= 2) {
+    char *start = reserve_aligned(bytes, alignment);
+    if (start == NULL) continue;
+    *range = (struct os_range){start, bytes, true};
+    return true;
+  }
+  char *start = find_hole(bits_larger(bytes, least), alignment);
+  if (start == NULL) return false;
+  *range = (struct os_range){start, bits_larger(bytes, least), false};
+  return true;
+}
+
+INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
+{
+  if (range->is_reserved) {
+    count_call();
+    return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+  }
+  void *mapped = map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
+  if (mapped == start) return true;
+  if (mapped != NULL) unmap(mapped, bytes);  // a kernel before 4.17 takes the address as a hint
+  return false;
+}
+
+INTERNAL void os_memory_purge(void *start, size_t bytes)
+{
+  count_call();
+  // DONTNEED fails only for memory that is locked: a fresh mapping replaces that too.
+  if (madvise(start, bytes, MADV_DONTNEED) != 0) (void)os_memory_renew(start, bytes);
+}
+
+INTERNAL bool os_memory_renew(void *start, size_t bytes)
+{
+  return map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) != NULL;
+}
+
+INTERNAL bool os_memory_move(void *from, void *to, size_t bytes)
+{
+  count_call();
+  int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+  return mremap(from, bytes, bytes, flags, to) != MAP_FAILED;
+}
+
+INTERNAL bool os_memory_advise_huge(void *start, size_t bytes)
+{
+  count_call();
+  return madvise(start, bytes, MADV_HUGEPAGE) == 0;
+}
+
+INTERNAL void os_memory_populate(void *start, size_t bytes)
+{
+  count_call();
+  (void)madvise(start, bytes, MADV_POPULATE_WRITE);  // before Linux 5.14: faults do it
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// Everything we ask of the kernel about address space.
+//
+// For every call: addresses are os-page aligned, bytes > 0 and a multiple of the os page. bool means
+// "it worked"; the one failure is lack of memory, address space or mappings, so callers have one
+// case to handle. errno is not preserved: the api layer does that where it is promised.
+#ifndef OS_MEMORY_H
+#define OS_MEMORY_H
+
+#include "base/internal.h"
+
+// A stretch of address space that belongs to us, none of it accessible until committed.
+// Where the process's address space is limited (RLIMIT_AS counts what is reserved), nothing is
+// reserved: the range is a hole that the kernel is unlikely to use, and committing claims it piece
+// by piece, failing where somebody else has come first.
+struct os_range {
+  char *start;
+  size_t bytes;
+  bool is_reserved;
+};
+
+// The size of the kernel's page, read once at the start.
+INTERNAL size_t os_page_bytes(void);
+INTERNAL void os_memory_init(size_t pretended_page_bytes);
+
+// Finds a range of `bytes`, or of less, halving down to `least`. Its start is aligned to
+// `alignment`, a power of two.
+INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t least,
+                               size_t alignment);
+// Makes a part of the range readable and writable; it reads as zero. Part by part, upwards.
+INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes);
+
+// Gives the memory back; the addresses stay usable and read as zero.
+INTERNAL void os_memory_purge(void *start, size_t bytes);
+// The same, by a fresh mapping: heals what os_memory_move and os_memory_advise_huge have split.
+INTERNAL bool os_memory_renew(void *start, size_t bytes);
+// Moves the pages at `from` over those at `to` (both ours and committed); `from` then reads as zero.
+INTERNAL bool os_memory_move(void *from, void *to, size_t bytes);
+// Lets the kernel back this memory with huge pages.
+INTERNAL bool os_memory_advise_huge(void *start, size_t bytes);
+// Brings pages in that are about to be written, in one call instead of one fault each.
+INTERNAL void os_memory_populate(void *start, size_t bytes);
+
+// How many system calls the functions above have made.
+INTERNAL size_t os_memory_call_count(void);
+
+#endif

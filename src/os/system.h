@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+//
+// The rest of what we ask of the system: time, the environment, a descriptor that stays open.
+#ifndef OS_SYSTEM_H
+#define OS_SYSTEM_H
+
+#include "base/internal.h"
+
+// Milliseconds of a clock that only goes forward, a few of them coarse; cheap enough for slow paths.
+INTERNAL uint32_t os_clock_ms(void);
+INTERNAL void os_sleep_ms(uint32_t ms);
+// The environment, or NULL if the process runs with more rights than its caller, who then must not
+// have a say, or if it is too early in the process's life to tell.
+INTERNAL char *const *os_environment(void);
+// A copy of a descriptor that programs do not know and thus do not close; -1 on failure.
+INTERNAL int os_duplicate_descriptor(int descriptor);
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// Threads: who am I, a lock, the end of a thread, fork, and a counter that one thread writes and
+// others may read.
+#ifndef OS_THREAD_H
+#define OS_THREAD_H
+
+#include "base/internal.h"
+
+// A number that no other living thread has: a multiple of 8, never 0. It is the thread pointer, so
+// reading it is one instruction.
+static inline uintptr_t os_thread_id(void)
+{
+#if defined(__x86_64__)
+  uintptr_t id;
+  __asm__("movq %%fs:0, %0" : "=r"(id));
+  return id;
+#else
+  return (uintptr_t)__builtin_thread_pointer();
+#endif
+}
+
+// ---------------------------------------------------------------------------------------------
+// A lock: spins a little, then sleeps in the kernel. Its state *is* its holder, because a signal
+// handler may interrupt the holder anywhere and then must not wait for it.
+
+struct os_lock {
+  _Atomic(uintptr_t) state;   // 0 free, else the holder's thread id with bit 0 set
+  _Atomic(uint32_t) waiters;  // threads that may sleep on it
+};
+
+INTERNAL NOINLINE void os_lock_wait(struct os_lock *lock);
+INTERNAL NOINLINE void os_lock_wake(struct os_lock *lock);
+
+static inline bool os_lock_try(struct os_lock *lock)
+{
+  uintptr_t expected = 0;
+  return atomic_compare_exchange_strong_explicit(&lock->state, &expected, os_thread_id() | 1,
+                                                 memory_order_acquire, memory_order_relaxed);
+}
+
+static inline void os_lock_acquire(struct os_lock *lock)
+{
+  if (UNLIKELY(!os_lock_try(lock))) os_lock_wait(lock);
+}
+
+static inline void os_lock_release(struct os_lock *lock)
+{
+  // Frees, then looks for sleepers; os_lock_wait announces itself, then looks at the state. Both
+  // are seq_cst, so one of the two sees the other. The release pairs with os_lock_try.
+  atomic_exchange(&lock->state, 0);
+  if (UNLIKELY(atomic_load(&lock->waiters) > 0)) os_lock_wake(lock);
+}
+
+// Whether the calling thread holds it, perhaps below a signal handler.
+static inline bool os_lock_is_mine(struct os_lock *lock)
+{
+  return atomic_load_explicit(&lock->state, memory_order_relaxed) == (os_thread_id() | 1);
+}
+
+// ---------------------------------------------------------------------------------------------
+// A counter that its owner counts down without an atomic instruction, and that other threads may
+// read at any moment. What the owner wrote before counting down is visible to a thread that reads
+// the new value.
+
+struct os_counter {
+  _Atomic(uint32_t) value;
+};
+
+static inline void os_counter_set(struct os_counter *counter, uint32_t value)
+{
+  atomic_store_explicit(&counter->value, value, memory_order_release);
+}
+
+static inline uint32_t os_counter_get(struct os_counter *counter)
+{
+  return atomic_load_explicit(&counter->value, memory_order_acquire);
+}
+
+// Counts down by one; returns whether it reached 0.
+static inline bool os_counter_decrement(struct os_counter *counter)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(MEND_PORTABLE)
+  // One instruction. Stores become visible in order on this machine, which is the release.
+  bool is_zero;
+  __asm__("subl $1, %0" : "+m"(counter->value), "=@ccz"(is_zero) : : "memory");
+  return is_zero;
+#else
+  uint32_t value = atomic_load_explicit(&counter->value, memory_order_relaxed) - 1;
+  atomic_store_explicit(&counter->value, value, memory_order_release);
+  return value == 0;
+#endif
+}
+
+// ---------------------------------------------------------------------------------------------
+
+// Calls `function` at the end of every thread that has called os_thread_watch, as late among the
+// thread's destructors as the C library allows. Called once, before the others.
+INTERNAL bool os_thread_on_exit(void (*function)(void));
+INTERNAL void os_thread_watch(void);
+
+// Has these called around every fork.
+INTERNAL bool os_on_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+// In the child of a fork: frees a lock, forgetting those who waited for it in the parent.
+INTERNAL void os_lock_reset(struct os_lock *lock);
+// Takes the lock if it becomes free soon, for one who must not wait for ever.
+INTERNAL bool os_lock_try_for_a_while(struct os_lock *lock);
+
+// Starts a detached thread that has all signals blocked and a small stack.
+INTERNAL bool os_thread_start(void *(*function)(void *));
+
+#endif

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+//
+// The lines add up: live + free + uncarved are the pages and large blocks in use, and with retained
+// pages they are all of the region that may hold memory. Blocks in the lists of other threads'
+// heaps count as live: their owners may be handing them out this instant.
+#include "stats/stats.h"
+
+#include <string.h>
+
+#include "base/format.h"
+#include "base/output.h"
+#include "core/chunk.h"
+#include "core/large.h"
+#include "core/metadata.h"
+#include "core/registry.h"
+#include "os/memory.h"
+
+// What the walk over the heaps adds up.
+struct tally {
+  struct heap *own;
+  size_t page_count;
+  size_t page_bytes;
+  size_t live_bytes;
+  size_t carved_bytes;
+  size_t heap_count;
+  unsigned size_class;           // of interest for `of_class`
+  struct stats_class of_class;
+};
+
+static uint32_t live_blocks(struct page *page)
+{
+  if (page_kind(page) == PAGE_LIST) return page_used(page) - remote_count(page);
+  return (uint32_t)atomic_load_explicit(&page->remote, memory_order_relaxed);
+}
+
+static void tally_page(struct tally *tally, struct page *page)
+{
+  uint32_t live = live_blocks(page);
+  tally->page_count++;
+  tally->page_bytes += (size_t)page->slices << SLICE_SHIFT;
+  tally->live_bytes += live * page->block_bytes;
+  tally->carved_bytes += page->carved * page->block_bytes;
+  if (page->size_class != tally->size_class) return;
+  tally->of_class.page_count++;
+  tally->of_class.live_count += live;
+  tally->of_class.free_count += page->carved - live;
+}
+
+// Blocks that wait in the heap's lists are not live.
+static void subtract_lists(struct tally *tally, struct heap *heap)
+{
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
+    for (struct block *block = heap->free[i]; block != NULL; block = policy_next(block)) {
+      tally->live_bytes -= size_class_bytes(i);
+      if (i != tally->size_class) continue;
+      tally->of_class.live_count--;
+      tally->of_class.free_count++;
+    }
+  }
+}
+
+static void tally_heap(struct heap *heap, void *argument)
+{
+  struct tally *tally = argument;
+  if (atomic_load_explicit(&heap->is_taken, memory_order_relaxed)) tally->heap_count++;
+  for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
+    tally_page(tally, CONTAINER_OF(at, struct page, chain));
+  }
+  if (heap == tally->own || heap->owner == OWNER_SHARED) subtract_lists(tally, heap);
+}
+
+static struct tally take_tally(unsigned size_class)
+{
+  struct tally tally = {.own = registry_own(), .size_class = size_class};
+  if (registry_init()) registry_each(tally_heap, &tally);
+  return tally;
+}
+
+INTERNAL struct stats_class stats_of_class(unsigned size_class)
+{
+  return take_tally(size_class).of_class;
+}
+
+INTERNAL struct mend_stats stats_collect(void)
+{
+  struct tally tally = take_tally(SIZE_CLASS_COUNT);
+  struct chunk_statistics region_stats = chunk_statistics();
+  size_t large = large_total_bytes();
+  return (struct mend_stats){
+      .bytes = sizeof(struct mend_stats),
+      .live_bytes = tally.live_bytes + large,
+      .free_bytes = tally.carved_bytes - tally.live_bytes,
+      .retained_bytes = region_stats.dirty_bytes,
+      .uncarved_bytes = tally.page_bytes - tally.carved_bytes,
+      .committed_bytes = region_stats.committed_bytes,
+      .metadata_bytes = metadata_bytes(),
+      .large_bytes = large,
+      .large_count = large_total_count(),
+      .page_count = tally.page_count,
+      .heap_count = tally.heap_count,
+      .purged_bytes = region_stats.purged_bytes,
+      .os_call_count = os_memory_call_count(),
+      .mapping_count = region_stats.mapping_count,
+  };
+}
+
+bool mend_stats_get(struct mend_stats *stats)
+{
+  if (stats->bytes < sizeof stats->bytes) return false;
+  struct mend_stats all = stats_collect();
+  size_t bytes = stats->bytes < sizeof all ? stats->bytes : sizeof all;
+  all.bytes = stats->bytes;
+  memcpy(stats, &all, bytes);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------
+// The table.
+
+static void print_line(const char *name, size_t value, const char *meaning)
+{
+  char line[160];
+  struct format format = format_begin(line, sizeof line);
+  format_text(&format, "mend: ");
+  format_number(&format, value, 16);
+  format_text(&format, "  ");
+  format_text(&format, name);
+  format_text(&format, ": ");
+  format_text(&format, meaning);
+  format_text(&format, "\n");
+  output_write(line, (size_t)(format.at - line));
+}
+
+INTERNAL void stats_print(void)
+{
+  struct mend_stats stats = stats_collect();
+  print_line("bytes live", stats.live_bytes, "blocks that the program holds");
+  print_line("bytes free", stats.free_bytes, "free blocks in pages that are in use");
+  print_line("bytes retained", stats.retained_bytes, "free pages kept for reuse");
+  print_line("bytes uncarved", stats.uncarved_bytes, "parts of pages never touched");
+  print_line("bytes metadata", stats.metadata_bytes, "descriptors, heaps and tables");
+  print_line("bytes committed", stats.committed_bytes, "address space made accessible");
+  print_line("bytes purged", stats.purged_bytes, "returned to the kernel so far");
+  print_line("bytes large", stats.large_bytes, "of those live, in blocks above 64 KiB");
+  print_line("large blocks", stats.large_count, "how many of them");
+  print_line("pages", stats.page_count, "runs of equal blocks in use");
+  print_line("heaps", stats.heap_count, "of threads, and first-class ones");
+  print_line("system calls", stats.os_call_count, "made for memory so far");
+  print_line("mappings", stats.mapping_count, "caused beyond the first ones");
+}

@@ -1,0 +1,12 @@
+// expect: abort "realloc of a pointer inside a block"
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+
+#include "../support/support.h"
+
+int main(void)
+{
+  char *block = malloc(20000);
+  CHECK(block != NULL);
+  return realloc(opaque(block + 4096), 100) == NULL;
+}

@@ -1,0 +1,15 @@
+// expect: abort "malloc_usable_size of memory that is not in use"
+// SPDX-License-Identifier: MIT
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "../support/support.h"
+
+int main(void)
+{
+  char *block = malloc(300 * KIB);
+  CHECK(block != NULL);
+  char *again = opaque(block);
+  free(block);
+  return malloc_usable_size(again) > 0;
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+//
+// RLIMIT_AS, as by `ulimit -v`: a program starts under small limits, gets a fair part of what is
+// allowed, then NULL with ENOMEM; and after freeing goes on as before.
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "../support/respawn.h"
+#include "../support/workout.h"
+
+static size_t limit_bytes;
+
+static void limit_address_space(void)
+{
+  struct rlimit limit = {limit_bytes, limit_bytes};
+  CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
+// A chain of blocks until there are no more. Returns how many bytes they are.
+static size_t fill(void **chain, size_t bytes)
+{
+  size_t total = 0;
+  for (;;) {
+    errno = 0;
+    void **block = mend_malloc(bytes);
+    if (block == NULL) break;
+    memset(block, 0x5a, bytes);
+    *block = *chain;
+    *chain = block;
+    total += bytes;
+  }
+  CHECK(errno == ENOMEM);
+  return total;
+}
+
+static void release(void **chain)
+{
+  while (*chain != NULL) {
+    void **next = *(void **)*chain;
+    mend_free(*chain);
+    *chain = next;
+  }
+}
+
+static void *work(void *seed)
+{
+  workout_run((uintptr_t)seed, 300);
+  return NULL;
+}
+
+static int run_limited(size_t limit)
+{
+  static const size_t sizes[] = {100, 3000, 20000, 300000};
+  static char seeds[3];
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    void *chain = NULL;
+    size_t first = fill(&chain, sizes[i]);
+    release(&chain);
+    size_t second = fill(&chain, sizes[i]);
+    release(&chain);
+    printf("%zu KiB allowed: %zu KiB in blocks of %zu, %zu KiB after freeing them\n", limit / KIB,
+           first / KIB, sizes[i], second / KIB);
+    CHECK(first >= limit / 2);
+    CHECK(second >= first - first / 8);
+  }
+  workout_run(1, 2000);
+  if (limit >= 128 * MIB) threads_run(sizeof seeds, work, seeds, 1);  // thread stacks are 8 MiB
+  return TEST_PASS;
+}
+
+int main(int argc, char **argv)
+{
+  static const size_t limits[] = {2048, 512, 256, 128, 64, 32};  // MiB
+  static struct outcome outcome;
+  if (argc > 1) return run_limited(strtoull(argv[1], NULL, 10));
+  if (test_is_instrumented()) return test_cannot_run("the checker itself needs address space");
+  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+    char argument[32];
+    limit_bytes = limits[i] * MIB;
+    snprintf(argument, sizeof argument, "%zu", limit_bytes);
+    respawn_check(&(struct respawn){.argument = argument, .prepare = limit_address_space},
+                  &outcome);
+  }
+  return TEST_PASS;
+}

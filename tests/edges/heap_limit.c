@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//
+// MEND_LIMIT: the heap stays below it, whichever kind of block fills it; beyond it allocation fails
+// as it does when memory runs out, and what is freed can be had again.
+#include <errno.h>
+#include <stdio.h>
+
+#include "../support/respawn.h"
+#include "../support/workout.h"
+#include "mend/stats.h"
+
+#define LIMIT (16 * MIB)
+
+static void *allocate_plain(size_t bytes)
+{
+  return mend_malloc(bytes);
+}
+
+static void *allocate_zeroed(size_t bytes)
+{
+  return mend_calloc(1, bytes);
+}
+
+static void *allocate_aligned(size_t bytes)
+{
+  return mend_aligned_alloc(4096, bytes);
+}
+
+static mend_heap *heap;
+
+static void *allocate_from_heap(size_t bytes)
+{
+  return mend_heap_malloc(heap, bytes);
+}
+
+static void check_committed(void)
+{
+  struct mend_stats stats = {.bytes = sizeof stats};
+  CHECK(mend_stats_get(&stats));
+  CHECK(stats.live_bytes <= LIMIT);
+}
+
+static void fill_and_free(void *(*allocate)(size_t), size_t bytes)
+{
+  for (int round = 0; round < 3; round++) {
+    void **chain = NULL;
+    size_t total = 0;
+    for (;;) {
+      errno = 0;
+      void **block = allocate(bytes);
+      if (block == NULL) break;
+      *block = chain;
+      chain = block;
+      total += bytes;
+    }
+    CHECK(errno == ENOMEM);
+    CHECK(total <= LIMIT && total >= LIMIT / 2);
+    check_committed();
+    errno = 0;
+    CHECK(mend_realloc(chain, LIMIT + 1) == NULL && errno == ENOMEM);
+    while (chain != NULL) {
+      void **next = *chain;
+      mend_free(chain);
+      chain = next;
+    }
+  }
+}
+
+static int run_limited(void)
+{
+  CHECK((heap = mend_heap_create()) != NULL);
+  for (size_t bytes = 16; bytes <= MIB; bytes *= 8) {
+    fill_and_free(allocate_plain, bytes);
+    fill_and_free(allocate_zeroed, bytes);
+    fill_and_free(allocate_from_heap, bytes);
+  }
+  fill_and_free(allocate_aligned, 4096);
+  CHECK(mend_malloc(LIMIT + 1) == NULL);
+  mend_heap_destroy(heap);
+  return TEST_PASS;
+}
+
+int main(int argc, char **argv)
+{
+  (void)argv;
+  static const char *const environment[] = {"MEND_LIMIT", "16m", NULL};
+  static struct outcome outcome;
+  if (argc > 1) return run_limited();
+  respawn_check(&(struct respawn){.argument = "limited", .environment = environment}, &outcome);
+  CHECK(outcome.bytes == 0);  // running out is nothing to talk about
+  return TEST_PASS;
+}

@@ -1,0 +1,15 @@
+// expect: asan "use-after-poison", valgrind "Invalid write of size 1"
+// SPDX-License-Identifier: MIT
+//
+// Writes the byte after a block above the largest size class.
+#include "../support/support.h"
+#include "mend/mend.h"
+
+int main(void)
+{
+  unsigned char *block = mend_malloc(300001);
+  CHECK(block != NULL);
+  ((unsigned char *)opaque(block))[300001] = 1;
+  mend_free(block);
+  return 0;
+}

@@ -1,0 +1,23 @@
+// expect: msan "use-of-uninitialized-value", valgrind "depends on uninitialised value"
+// SPDX-License-Identifier: MIT
+//
+// The same in memory that an earlier block has written.
+#include "../support/support.h"
+#include "mend/mend.h"
+
+int main(void)
+{
+  unsigned char *block = NULL;
+  for (int round = 0; round < 2; round++) {
+    block = mend_malloc(100);
+    CHECK(block != NULL);
+    if (round == 0) {
+      for (size_t i = 0; i < 100; i++) block[i] = 7;
+      mend_free(opaque(block));
+    }
+  }
+  int result = 0;
+  if (((unsigned char *)opaque(block))[40] == 7) result = 2;
+  mend_free(block);
+  return result;
+}

@@ -1,0 +1,16 @@
+// expect: asan "use-after-poison", valgrind "Invalid read of size 1"
+// SPDX-License-Identifier: MIT
+//
+// Reads a block that has been freed.
+#include "../support/support.h"
+#include "mend/mend.h"
+
+int main(void)
+{
+  unsigned char *block = mend_malloc(200);
+  CHECK(block != NULL);
+  unsigned char *stale = opaque(block);
+  mend_free(block);
+  volatile int byte = stale[100];
+  return byte == 256;
+}

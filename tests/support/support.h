@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// What the test programs share: a check that works in any thread, a scale for their length, random
+// numbers from a printed seed, block contents that can be verified, and teams of threads. Nothing
+// here calls mend or allocates, so every kind of test program may link it, those included that
+// replace malloc.
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TEST_PASS = 0, TEST_FAIL = 1, TEST_CANNOT_RUN = 77 };
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+#define GIB ((size_t)1 << 30)
+
+// Prints the condition with its place and aborts if it does not hold.
+#define CHECK(condition) ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, #condition))
+_Noreturn void test_fail(const char *file, int line, const char *condition);
+
+// Prints why this program cannot run here; to be returned from main.
+int test_cannot_run(const char *reason);
+
+// `count` times the environment's MEND_TEST_SCALE (a decimal fraction, default 1), at least 1.
+size_t test_scaled(size_t count);
+
+// Whether a tool (a sanitizer, Valgrind, an emulator) stands between the program and its memory, so
+// that what is resident says nothing about the library. Not to be asked by programs that replace
+// malloc: it opens a file.
+bool test_is_instrumented(void);
+
+// The same value, but the compiler no longer knows where it came from: keeps it from warning of,
+// or optimising away, what a test does on purpose.
+static inline void *opaque(void *pointer)
+{
+  __asm__ volatile("" : "+r"(pointer) : : "memory");
+  return pointer;
+}
+static inline size_t opaque_size(size_t size)
+{
+  __asm__ volatile("" : "+r"(size));
+  return size;
+}
+static inline bool is_aligned(const void *pointer, size_t alignment)
+{
+  return ((uintptr_t)pointer & (alignment - 1)) == 0;
+}
+
+// A small random generator (splitmix64). Each thread needs its own.
+struct random {
+  uint64_t state;
+};
+uint64_t random_next(struct random *random);
+size_t random_below(struct random *random, size_t limit);
+// Spread evenly over the powers of two in [1, limit], so that small sizes are the common ones.
+size_t random_size(struct random *random, size_t limit);
+// The environment's MEND_TEST_SEED, or a fresh one. It is printed: a failure can be repeated.
+uint64_t random_seed(void);
+
+// Fills a block with contents that depend on `seed`, and finds the first byte that has changed
+// (`bytes` if none has).
+void pattern_fill(void *block, size_t bytes, uint64_t seed);
+size_t pattern_difference(const void *block, size_t bytes, uint64_t seed);
+bool is_zero(const void *block, size_t bytes);
+
+// Runs `body` in `count` threads at once, the i-th with arguments + i * stride, and joins them.
+void threads_run(size_t count, void *(*body)(void *), void *arguments, size_t stride);
+
+#endif
