@@ -120,5 +120,6 @@ int main(int argc, char **argv)
           usage.ru_maxrss, usage.ru_minflt, usage.ru_majflt,
           WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           mapped ? "true" : "false");
-  return fclose(report) == 0 ? 0 : 125;
+  if (fclose(report) != 0) fail(argv[1]);
+  return 0;
 }

@@ -32,6 +32,7 @@ function(mend_compile_as_library target)
   mend_compile_as_c17(${target})
   set_target_properties(${target} PROPERTIES
     POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+  target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src
     ${PROJECT_SOURCE_DIR}/include)
   target_compile_options(${target} PRIVATE -ftls-model=initial-exec -fno-semantic-interposition

@@ -9,8 +9,8 @@ import sys
 
 
 def records_make(count):
-    return [{"id": number, "name": f"user {number * 7919 % 10007}", "tags": [str(number), "x" * (number % 60)],
-             "score": number / 7} for number in range(count)]
+    return [{"id": number, "name": f"user {number * 7919 % 10007}", "score": number / 7,
+             "tags": [str(number), "x" * (number % 60)]} for number in range(count)]
 
 
 def index_by_name(records):
@@ -36,7 +36,8 @@ def main():
         index = index_by_name(parsed)
         counts = words_count(" ".join(record["name"] for record in parsed))
         best = sorted(parsed, key=lambda record: (record["name"], -record["id"]))[:10]
-        checksum = (checksum * 31 + len(index) + counts["user"] + sum(r["id"] for r in best)) % 1000000007
+        found = len(index) + counts["user"] + sum(record["id"] for record in best)
+        checksum = (checksum * 31 + found) % 1000000007
     print(checksum)
 
 

@@ -7,7 +7,9 @@ scale = (ARGV[0] || 1).to_i
 checksum = 0
 
 scale.times do |turn|
-  lines = Array.new(40_000) { |number| "record #{number} of user #{number * 7919 % 5003} " + "v" * (number % 90) }
+  lines = Array.new(40_000) do |number|
+    "record #{number} of user #{number * 7919 % 5003} " + "v" * (number % 90)
+  end
   groups = Hash.new { |hash, key| hash[key] = [] }
   lines.each do |line|
     words = line.split(" ")

@@ -38,8 +38,10 @@ class Run:
     def __init__(self, folder, program, allocator, check):
         self.folder, self.program, self.allocator, self.check = folder, program, allocator, check
         self.report = folder / "launch.json"
+        self.launcher_status = None
         self.scratch = folder / "scratch"
         self.scratch.mkdir(exist_ok=True)
+        self.report.unlink(missing_ok=True)
 
     def failed(self, reason):
         return RunFailed(f"{self.program.name} under {self.allocator.name}: {reason}")
@@ -67,15 +69,14 @@ class Run:
             limit.cancel()
             if child.poll() is None:
                 group_kill(child)
-            child.wait()
+            self.launcher_status = child.wait()
 
     def sample(self, errors=""):
         """What the launcher reported; raises if the run was not what it should have been."""
-        text = self.report.read_text()
-        self.report.unlink()
-        if not text:
-            raise self.failed(f"killed after {RUN_SECONDS_MAX} s, or the launcher failed: {errors}")
-        usage = json.loads(text)
+        if self.launcher_status != 0:
+            killed = self.launcher_status == -signal.SIGKILL
+            raise self.failed(f"stopped after {RUN_SECONDS_MAX} s" if killed else errors)
+        usage = json.loads(self.report.read_text())
         if usage["status"] != 0:
             raise self.failed(f"exit status {usage['status']}: {errors}")
         if self.check and self.library() != "-" and not usage["mapped"]:

@@ -17,7 +17,7 @@ MILLION_ROWS = (("overhead", "made", "overhead"),
                 ("overhead beyond rounding", "made", "overhead_beyond_rounding"),
                 ("external, churned", "churned", "external"),
                 ("external, purged", "purged", "external"))
-NAME_WIDTH, CELL_WIDTH = 36, 14
+NAME_WIDTH, CELL_WIDTH = 42, 14
 THP = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
@@ -54,8 +54,10 @@ def means_table(results):
         return []
     names = results.names()
     sets = [(f"time, {group}", results.complete(group), "wall") for group in TIMED_GROUPS]
+    sets += [(f"CPU, {group}", results.complete(group), "cpu") for group in TIMED_GROUPS]
     sets.append(("peak RSS above 32 MiB", results.large(), "peak_kib"))
-    sets = [(f"{title} ({len(programs)})", programs, key) for title, programs, key in sets if programs]
+    sets = [(f"{title} ({len(programs)})", programs, key)
+            for title, programs, key in sets if programs]
     lines = [row(f"geomeans relative to {names[0]}", names)]
     for title, programs, key in sets:
         means = [results.geomean(programs, name, names[0], key) for name in names]

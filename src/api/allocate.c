@@ -38,7 +38,7 @@ static bool hook_wants_retry(size_t size)
 // Lets time pass: now and then a slow path looks whether other heaps need tending.
 static void count_slow_call(struct heap *heap)
 {
-  if (heap->owner == OWNER_SHARED) return;
+  if (heap_owner(heap) == OWNER_SHARED) return;
   if (++heap->slow_calls < TUNING_SLOW_CALLS_PER_TICK) return;
   heap->slow_calls = 0;
   registry_tick();

@@ -78,9 +78,9 @@ void mend_heap_collect(mend_heap *heap)
 {
   struct heap *core = core_of(heap);
   int saved_errno = errno;
-  os_lock_acquire(&core->lock);
+  heap_enter(core);
   heap_collect(core, true);
-  os_lock_release(&core->lock);
+  heap_leave(core);
   errno = saved_errno;
 }
 
@@ -115,9 +115,9 @@ bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argume
   struct heap *core = heap != NULL ? core_of(heap) : registry_own();
   if (core == NULL) return true;
   remote_flush(core);
-  os_lock_acquire(&core->lock);
+  heap_enter(core);
   heap_collect(core, true);  // so that every free block is in its page
   bool is_finished = visit_pages(core, &(struct visit){function, argument});
-  os_lock_release(&core->lock);
+  heap_leave(core);
   return is_finished;
 }

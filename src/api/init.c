@@ -30,8 +30,8 @@ static void print_verbose(void)
 INTERNAL void init_once(void)
 {
   static _Atomic(bool) is_done;
-  bool expected = false;
-  if (!atomic_compare_exchange_strong(&is_done, &expected, true)) return;
+  if (LIKELY(atomic_load_explicit(&is_done, memory_order_relaxed))) return;
+  if (atomic_exchange(&is_done, true)) return;
   char *const *environment = os_environment();
   if (environment != NULL) options_read(environment);
   (void)registry_init();

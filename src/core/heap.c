@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The slow paths of a heap. A page of a heap is in one of two places: in the queue of its class,
-// because it has free blocks, or parked, because it has none. Pages whose blocks come free go to
-// the front of the queue, so the page that was full most recently is filled up again first and the
-// ones that empty are left alone to do so; a page with nothing but untouched blocks waits at the end.
+// because it has free blocks, or parked, because it has none. A page whose blocks come free goes to
+// the end of the queue, so that by its turn it has gathered more of them.
 #include "core/heap.h"
 
 #include "base/fatal.h"
@@ -16,7 +15,7 @@ _Thread_local struct heap *heap_current = &heap_empty;
 
 INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *source)
 {
-  heap->owner = owner;
+  atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
   heap->adopts = false;
   heap->keeps_unused = true;
   heap->is_direct = false;
@@ -51,11 +50,10 @@ static void unqueue(struct heap *heap, struct page *page)
   if (list_is_empty(&heap->queue[page->size_class])) mark_queued(heap, page->size_class, false);
 }
 
-static void queue_front(struct heap *heap, struct page *page)
+static void queue(struct heap *heap, struct page *page)
 {
-  page_unawait(page);
   if (list_contains_node(&page->link)) return;
-  list_push_front(&heap->queue[page->size_class], &page->link);
+  list_push_back(&heap->queue[page->size_class], &page->link);
   mark_queued(heap, page->size_class, true);
 }
 
@@ -64,7 +62,7 @@ static void park(struct heap *heap, struct page *page)
 {
   unqueue(heap, page);
   // A free by another thread may have come between the look and the wish to be told.
-  if (page_await(page) && page_has_free(page)) queue_front(heap, page);
+  if (page_await(page) && page_has_free(page)) queue(heap, page);
 }
 
 // Puts the page where it belongs after blocks were taken from it.
@@ -82,7 +80,7 @@ static void settle(struct heap *heap, struct page *page)
 
 static uintptr_t owner_word(const struct heap *heap, enum page_kind kind)
 {
-  return heap->owner | (kind == PAGE_BITMAP ? OWNER_SPECIAL : 0);
+  return heap_owner(heap) | (kind == PAGE_BITMAP ? OWNER_SPECIAL : 0);
 }
 
 static void add_page(struct heap *heap, struct page *page)
@@ -118,7 +116,7 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
   }
   add_page(heap, page);
   atomic_store(&page->notice, NOTICE_QUIET);  // from here on it can be posted
-  queue_front(heap, page);
+  queue(heap, page);
   return page;
 }
 
@@ -142,13 +140,13 @@ INTERNAL void heap_page_emptied(struct heap *heap, struct page *page)
 {
   enum page_kind kind = page_kind(page);
   if ((kind != PAGE_LIST && kind != PAGE_BITMAP) || !page_is_unused(page)) return;
-  bool is_in_use = heap->owner == OWNER_SHARED || heap->owner == os_thread_id();
+  bool is_in_use = heap_owner(heap) == OWNER_SHARED || heap_owner(heap) == os_thread_id();
   if (!heap->keeps_unused || !is_in_use || !is_last_of_class(heap, page)) {
     release_page(heap, page);
     return;
   }
   atomic_store_explicit(&heap->unused_pages, 1, memory_order_relaxed);
-  queue_front(heap, page);
+  queue(heap, page);
 }
 
 INTERNAL void heap_page_posted(struct heap *heap, struct page *page)
@@ -156,7 +154,7 @@ INTERNAL void heap_page_posted(struct heap *heap, struct page *page)
   if (page_is_unused(page)) {
     heap_page_emptied(heap, page);
   } else if (page_has_free(page)) {
-    queue_front(heap, page);
+    queue(heap, page);
   } else if (!list_contains_node(&page->link)) {
     park(heap, page);
   }
@@ -167,18 +165,18 @@ INTERNAL void heap_page_needed(struct page *page)
   struct heap *heap = page_heap(page);
   if (heap == NULL) return;
   // A signal handler that frees while the thread is inside a slow path: leave it to a later one.
-  if (os_lock_is_mine(&heap->lock)) return;
-  os_lock_acquire(&heap->lock);
+  if (heap_is_entered(heap)) return;
+  heap_enter(heap);
   // While we waited, another thread may have found the page unused and given it back.
   if (page_heap(page) == heap && page_owner(page) == os_thread_id()) {
     page_list_expect(page, UINT32_MAX);
     if (page_list_is_unused(page)) {
       heap_page_emptied(heap, page);
     } else {
-      queue_front(heap, page);
+      queue(heap, page);
     }
   }
-  os_lock_release(&heap->lock);
+  heap_leave(heap);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -192,7 +190,7 @@ INTERNAL struct page *heap_adopt_from(struct heap *heap, struct heap *from, unsi
   remove_page(from, page);
   add_page(heap, page);
   if (page_kind(page) == PAGE_LIST) page_list_expect(page, UINT32_MAX);
-  queue_front(heap, page);
+  queue(heap, page);
   return page;
 }
 
@@ -228,7 +226,7 @@ static void *take_from_bitmap(struct heap *heap, unsigned size_class, bool *is_z
 INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero)
 {
   if (is_zero != NULL) *is_zero = false;
-  os_lock_acquire(&heap->lock);
+  heap_enter(heap);
   remote_read_inbox(heap);
   void *block;
   if (size_class >= SIZE_CLASS_SMALL_COUNT) {
@@ -237,7 +235,7 @@ INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero)
     block = heap_take_small(heap, size_class);
     if (block == NULL) block = refill(heap, size_class);
   }
-  os_lock_release(&heap->lock);
+  heap_leave(heap);
   return block;
 }
 
@@ -251,7 +249,7 @@ static void return_lists(struct heap *heap)
     while ((block = heap_take_small(heap, i)) != NULL) {
       struct page *page = page_at(block);
       page_list_return(page, block);
-      queue_front(heap, page);
+      queue(heap, page);
     }
   }
 }
@@ -268,7 +266,7 @@ INTERNAL void heap_collect(struct heap *heap, bool lists)
     if (page_is_unused(page)) {
       release_page(heap, page);
     } else if (lists && page_has_free(page)) {
-      queue_front(heap, page);
+      queue(heap, page);
     }
   }
 }
@@ -279,7 +277,7 @@ INTERNAL void heap_give_pages(struct heap *from, struct heap *to)
     struct page *page = CONTAINER_OF(from->pages.next, struct page, chain);
     remove_page(from, page);
     add_page(to, page);
-    if (page_has_free(page)) queue_front(to, page);
+    if (page_has_free(page)) queue(to, page);
   }
 }
 

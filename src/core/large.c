@@ -63,18 +63,18 @@ static void attach_to_heap(struct page *page, struct heap *heap)
 {
   atomic_store_explicit(&page->heap, heap, memory_order_release);
   if (heap == NULL) return;
-  os_lock_acquire(&heap->lock);
+  heap_enter(heap);
   list_push_back(&heap->large, &page->chain);
-  os_lock_release(&heap->lock);
+  heap_leave(heap);
 }
 
 static void detach_from_heap(struct page *page)
 {
   struct heap *heap = page_heap(page);
   if (heap == NULL) return;
-  os_lock_acquire(&heap->lock);
+  heap_enter(heap);
   list_remove(&page->chain);
-  os_lock_release(&heap->lock);
+  heap_leave(heap);
   atomic_store_explicit(&page->heap, NULL, memory_order_release);
 }
 

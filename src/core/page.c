@@ -58,14 +58,9 @@ INTERNAL size_t page_touched_bytes(const struct page *page)
 INTERNAL bool page_await(struct page *page)
 {
   uint8_t expected = NOTICE_QUIET;
+  if (atomic_load_explicit(&page->notice, memory_order_relaxed) != NOTICE_QUIET) return false;
   // seq_cst: this store, then the caller's look at the free blocks; pairs with remote_notify
   return atomic_compare_exchange_strong(&page->notice, &expected, NOTICE_AWAITED);
-}
-
-INTERNAL void page_unawait(struct page *page)
-{
-  uint8_t expected = NOTICE_AWAITED;
-  atomic_compare_exchange_strong(&page->notice, &expected, NOTICE_QUIET);
 }
 
 INTERNAL bool page_retire(struct page *page)

@@ -53,10 +53,9 @@ enum {
 
 // Who is told when another thread frees into a page.
 //
-//         heap_adopt_page            page parked               first remote free
+//         [heap's new_page]           page parked               first remote free
 //   NONE ----------------> QUIET ------------------> AWAITED ---------------------> POSTED
-//     ^                    ^ |  <-----------------     |      [remote_notify]        | ^
-//     |                    | |      page queued        |                             | |
+//     ^                    ^ |      [page_await]       |      [remote_notify]        | ^
 //     +--[page_retire]-----|-+-----------------------<-+                             | |
 //                          +-------- the heap reads its inbox [remote_read_inbox] ---+ |
 //                 QUIET, AWAITED: unused, but the heap's lock is taken [reclaim] ------+
@@ -177,7 +176,6 @@ INTERNAL size_t page_touched_bytes(const struct page *page);
 // Says that the first remote free is to be posted to the heap. Returns false if the page is in the
 // inbox already. The caller must look for remote frees afterwards: one may have come before.
 INTERNAL bool page_await(struct page *page);
-INTERNAL void page_unawait(struct page *page);
 // Makes sure that no post can reach the page any more. Returns false if one has.
 INTERNAL bool page_retire(struct page *page);
 

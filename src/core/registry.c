@@ -27,6 +27,7 @@ static void fork_child(void);
 static bool start(void)
 {
   os_memory_init(options.page_size);
+  os_gate_init();
   if (!chunk_init()) return false;
   heap_init(&registry.common, OWNER_SHARED, &chunk_source);
   registry.common.keeps_unused = false;
@@ -89,12 +90,12 @@ static struct heap *take_heap(uintptr_t owner)
   struct heap *heap = reuse_heap();
   if (heap == NULL) heap = make_heap();
   if (heap == NULL) return NULL;
-  os_lock_acquire(&heap->lock);
+  heap_enter(heap);
   remote_read_inbox(heap);  // sends late posts on to where their pages are now
   heap->owner = owner;
   heap->adopts = owner != OWNER_SHARED;
   heap->is_direct = owner == OWNER_SHARED;
-  os_lock_release(&heap->lock);
+  heap_leave(heap);
   return heap;
 }
 
@@ -113,7 +114,7 @@ INTERNAL struct heap *registry_current(void)
 {
   struct heap *heap = heap_current;
   if (LIKELY(heap != &heap_empty)) {
-    if (LIKELY(!os_lock_is_mine(&heap->lock))) return heap;
+    if (LIKELY(!heap_is_entered(heap))) return heap;
   } else if (!registry_init()) {
     return NULL;
   } else if (!thread_has_ended) {
@@ -124,17 +125,17 @@ INTERNAL struct heap *registry_current(void)
       return heap;
     }
   }
-  return os_lock_is_mine(&registry.common.lock) ? NULL : &registry.common;
+  return heap_is_entered(&registry.common) ? NULL : &registry.common;
 }
 
-// Leaves a heap's pages to the common heap. The heap's lock is held.
+// Leaves a heap's pages to the common heap. Inside the heap.
 static void bequeath(struct heap *heap)
 {
   heap_collect(heap, true);
-  os_lock_acquire(&registry.common.lock);
+  heap_enter(&registry.common);
   heap_give_pages(heap, &registry.common);
   remote_read_inbox(&registry.common);
-  os_lock_release(&registry.common.lock);
+  heap_leave(&registry.common);
 }
 
 static void thread_ends(void)
@@ -142,11 +143,11 @@ static void thread_ends(void)
   struct heap *heap = heap_current;
   if (heap == &heap_empty) return;
   remote_flush(heap);
-  os_lock_acquire(&heap->lock);
+  heap_enter(heap);
   thread_has_ended = true;
   heap_current = &heap_empty;
   bequeath(heap);
-  os_lock_release(&heap->lock);
+  heap_leave(heap);
   leave_heap(heap);
 }
 
@@ -155,9 +156,9 @@ INTERNAL struct page *registry_adopt(struct heap *heap, unsigned size_class)
   struct heap *common = &registry.common;
   bool has_mail = atomic_load_explicit(&common->inbox, memory_order_relaxed) != NULL;
   if (!has_mail && !heap_may_have(common, size_class)) return NULL;
-  os_lock_acquire(&common->lock);
+  heap_enter(common);
   struct page *page = heap_adopt_from(heap, common, size_class);
-  os_lock_release(&common->lock);
+  heap_leave(common);
   return page;
 }
 
@@ -168,24 +169,29 @@ INTERNAL struct heap *registry_create(void)
 
 INTERNAL void registry_destroy(struct heap *heap)
 {
-  os_lock_acquire(&heap->lock);
+  heap_enter(heap);
   large_free_all(heap);
   heap_free_all(heap);
-  os_lock_release(&heap->lock);
+  heap_leave(heap);
   leave_heap(heap);
 }
 
 // ---------------------------------------------------------------------------------------------
 // Looking after all heaps.
 
-// Lends the heap's lock to the function, if nobody has it.
+// Gives back what the heap has no use for, if there is such and nobody is inside.
 static void tend(struct heap *heap)
 {
   bool has_mail = atomic_load_explicit(&heap->inbox, memory_order_relaxed) != NULL;
   bool has_unused = atomic_load_explicit(&heap->unused_pages, memory_order_relaxed) != 0;
-  if ((!has_mail && !has_unused) || !os_lock_try(&heap->lock)) return;
+  if ((!has_mail && !has_unused) || heap_is_entered(heap)) return;
+  if (heap == heap_current) {
+    heap_enter(heap);
+  } else if (!heap_try_enter(heap)) {
+    return;
+  }
   heap_collect(heap, false);
-  os_lock_release(&heap->lock);
+  heap_leave(heap);
 }
 
 static uint32_t tick_interval_ms(void)
@@ -208,18 +214,18 @@ INTERNAL void registry_tick(void)
 static void collect_one(struct heap *heap, void *argument)
 {
   struct heap *own = argument;
-  heap_collect(heap, heap == own || heap->owner == OWNER_SHARED);
+  heap_collect(heap, heap == own || heap_owner(heap) == OWNER_SHARED);
 }
 
 INTERNAL void registry_collect(bool all)
 {
   struct heap *own = registry_own();
-  if (own != NULL && os_lock_is_mine(&own->lock)) return;
+  if (own != NULL && heap_is_entered(own)) return;
   if (own != NULL) {
     remote_flush(own);
-    os_lock_acquire(&own->lock);
+    heap_enter(own);
     heap_collect(own, true);
-    os_lock_release(&own->lock);
+    heap_leave(own);
   }
   if (!all) return;
   registry_each(collect_one, own);
@@ -230,20 +236,22 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
   struct heap *heap = &registry.common;
   struct heap *next = atomic_load_explicit(&registry.first, memory_order_acquire);
   while (heap != NULL) {
-    bool was_mine = os_lock_is_mine(&heap->lock);
-    if (!was_mine) os_lock_acquire(&heap->lock);
+    bool was_mine = heap_is_entered(heap);
+    if (!was_mine) heap_enter(heap);
     function(heap, argument);
-    if (!was_mine) os_lock_release(&heap->lock);
+    if (!was_mine) heap_leave(heap);
     heap = next;
     if (next != NULL) next = next->next;
   }
 }
 
 // ---------------------------------------------------------------------------------------------
-// Fork. All locks are taken, so that no slow path is half done in the child. If the forking thread
+// Fork. All heaps are entered and all locks taken, so that no slow path is half done in the child. If the forking thread
 // holds one itself (a signal handler has interrupted a slow path of its own and forks), that lock is
 // left to it, and others are not waited for without end: somebody may hold one and wait for ours.
 // What could not be locked is as good as lost to the child, which can do without.
+
+#define TRIES_WHEN_INTERRUPTED 50
 
 static struct {
   bool is_interrupted;  // the forking thread held a lock before
@@ -261,7 +269,7 @@ static bool holds_any_lock(void)
 {
   if (chunk_lock_is_mine() || metadata_lock_is_mine()) return true;
   for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) {
-    if (os_lock_is_mine(&heap->lock)) return true;
+    if (heap_is_entered(heap)) return true;
   }
   return false;
 }
@@ -273,13 +281,27 @@ static bool lock_for_fork(struct os_lock *lock)
   return true;
 }
 
+static void enter_for_fork(struct heap *heap)
+{
+  heap->is_held_by_fork = false;
+  if (heap_is_entered(heap)) return;
+  if (!forking.is_interrupted || heap == heap_current) {
+    heap_enter(heap);
+    heap->is_held_by_fork = true;
+  }
+  for (int i = 0; i < TRIES_WHEN_INTERRUPTED && !heap->is_held_by_fork; i++) {
+    heap->is_held_by_fork = heap_try_enter(heap);
+    if (!heap->is_held_by_fork) os_sleep_ms(0);
+  }
+}
+
 static void fork_prepare(void)
 {
   forking.is_interrupted = holds_any_lock();
   // Threads' heaps first, the common heap after them: the order in which everybody locks.
   struct heap *heap = next_heap(&registry.common);
-  for (; heap != NULL; heap = heap->next) heap->is_held_by_fork = lock_for_fork(&heap->lock);
-  registry.common.is_held_by_fork = lock_for_fork(&registry.common.lock);
+  for (; heap != NULL; heap = heap->next) enter_for_fork(heap);
+  enter_for_fork(&registry.common);
   forking.holds_chunk = lock_for_fork(chunk_lock());
   forking.holds_metadata = lock_for_fork(metadata_lock());
 }
@@ -289,7 +311,7 @@ static void fork_parent(void)
   if (forking.holds_metadata) os_lock_release(metadata_lock());
   if (forking.holds_chunk) os_lock_release(chunk_lock());
   for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) {
-    if (heap->is_held_by_fork) os_lock_release(&heap->lock);
+    if (heap->is_held_by_fork) heap_leave(heap);
   }
 }
 
@@ -306,11 +328,11 @@ static void fork_child(void)
 {
   if (forking.holds_metadata) os_lock_reset(metadata_lock());
   if (forking.holds_chunk) os_lock_reset(chunk_lock());
-  if (registry.common.is_held_by_fork) os_lock_reset(&registry.common.lock);
+  if (registry.common.is_held_by_fork) os_gate_reset(&registry.common.gate);
   for (struct heap *heap = next_heap(&registry.common); heap != NULL; heap = heap->next) {
     if (!heap->is_held_by_fork) continue;
     bool is_a_threads = heap->owner != OWNER_SHARED && heap->owner != OWNER_NOBODY;
     if (is_a_threads && heap != heap_current) inherit(heap);
-    os_lock_reset(&heap->lock);
+    os_gate_reset(&heap->gate);
   }
 }

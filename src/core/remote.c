@@ -67,24 +67,34 @@ static void remote_notify(struct page *page)
   if (notice_becomes_posted(page, NOTICE_AWAITED)) post(page);
 }
 
-// The page looks wholly free. Gives it back if its heap's lock is to be had; posts it otherwise, so
-// that the next holder looks.
+// Posts the page whether it is awaited or not. Returns false if it is nobody's or posted already.
+static bool post_unused(struct page *page)
+{
+  if (!notice_becomes_posted(page, NOTICE_AWAITED) && !notice_becomes_posted(page, NOTICE_QUIET)) {
+    return false;
+  }
+  post(page);
+  return true;
+}
+
+// The page looks wholly free. An owner at work finds it in its inbox soon. One that has let several
+// such pages gather may be idle for ever: then whoever posts the next reads the inbox in its place.
 static void reclaim(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  if (heap == NULL) return;  // somebody else was faster
-  if (os_lock_try(&heap->lock)) {
-    if (page_heap(page) == heap) heap_page_emptied(heap, page);
-    os_lock_release(&heap->lock);
-  } else if (notice_becomes_posted(page, NOTICE_QUIET) ||
-             notice_becomes_posted(page, NOTICE_AWAITED)) {
-    post(page);
-  }
+  if (heap == NULL || !post_unused(page)) return;
+  bool has_owner = heap_owner(heap) != OWNER_SHARED;
+  uint32_t posts = atomic_fetch_add_explicit(&heap->unused_posts, 1, memory_order_relaxed) + 1;
+  if (has_owner && posts < TUNING_POSTS_BEFORE_RECLAIM) return;
+  if (heap_owner(heap) == os_thread_id() || !heap_try_enter(heap)) return;
+  remote_read_inbox(heap);
+  heap_leave(heap);
 }
 
 INTERNAL void remote_read_inbox(struct heap *heap)
 {
   if (LIKELY(atomic_load_explicit(&heap->inbox, memory_order_relaxed) == NULL)) return;
+  atomic_store_explicit(&heap->unused_posts, 0, memory_order_relaxed);
   // acquire: pairs with post
   struct page *page = atomic_exchange_explicit(&heap->inbox, NULL, memory_order_acquire);
   while (page != NULL) {

@@ -5,8 +5,9 @@
 // A thread gathers the blocks it frees into somebody else's list pages, a chain a page, and splices
 // each chain onto its page with one compare-and-swap (the idea is snmalloc's BatchIt, Parkinson et
 // al., ISMM 2024). A page that is full is awaited: the first splice posts it to the inbox of its
-// heap. The free that makes a page wholly free does not wait for the owner, who may be idle for
-// ever: it takes the owner's lock, if that is free, and gives the page back itself.
+// heap. So does the free that makes a page wholly free; but the owner may be idle for ever, so when
+// several such pages have gathered, the thread that posted the last goes inside the owner's heap and
+// gives them back itself.
 #ifndef CORE_REMOTE_H
 #define CORE_REMOTE_H
 
@@ -30,7 +31,7 @@ INTERNAL void remote_free(struct heap *heap, struct page *page, struct block *bl
 INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index);
 // Splices everything that was gathered.
 INTERNAL void remote_flush(struct heap *heap);
-// Looks at every page that was posted to the heap. Under its lock, by any thread.
+// Looks at every page that was posted to the heap. Inside it; any thread.
 INTERNAL void remote_read_inbox(struct heap *heap);
 
 // The page's word: how many blocks wait in it, the first of them, and taking them all.

@@ -14,12 +14,14 @@ enum {
 #ifdef MEND_STRESS
   TUNING_PAGE_BLOCKS = 5,          // blocks in a page, at most
   TUNING_OUTGOING_SLOTS = 2,       // pages for which a thread gathers frees; a power of two
+  TUNING_POSTS_BEFORE_RECLAIM = 2, // unused pages that may wait for their owner
   TUNING_OUTGOING_BYTES = 256,     // bytes of such frees that a thread may hold back
   TUNING_SLOW_CALLS_PER_TICK = 2,  // slow paths between two looks at the clock
   TUNING_COMMIT_LEAST = 1 << 16,   // first step of address space made writable
 #else
   TUNING_PAGE_BLOCKS = 4096,
   TUNING_OUTGOING_SLOTS = 16,
+  TUNING_POSTS_BEFORE_RECLAIM = 16,
   TUNING_OUTGOING_BYTES = 32 << 10,
   TUNING_SLOW_CALLS_PER_TICK = 64,
   TUNING_COMMIT_LEAST = 1 << 20,

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,6 +12,12 @@
 #ifndef PTHREAD_DESTRUCTOR_ITERATIONS
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
 #endif
+
+// The kernel's interface, whose headers not every C library comes with.
+#define FUTEX_WAIT_PRIVATE 128
+#define FUTEX_WAKE_PRIVATE 129
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED (1 << 3)
+#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED (1 << 4)
 
 #define SPINS_BEFORE_SLEEP 64
 #define TRIES_FOR_A_WHILE 200
@@ -72,6 +77,99 @@ INTERNAL bool os_lock_try_for_a_while(struct os_lock *lock)
     sched_yield();
   }
   return false;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Gates.
+
+#if defined(__SANITIZE_THREAD__)
+#define HAS_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAS_THREAD_SANITIZER 1
+#endif
+#endif
+
+INTERNAL bool os_gate_is_biased;
+
+static bool barrier_all_threads(void)
+{
+  return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+static bool register_for_barriers(void)
+{
+  return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+INTERNAL void os_gate_init(void)
+{
+#ifndef HAS_THREAD_SANITIZER
+  int saved_errno = errno;
+  os_gate_is_biased = register_for_barriers() && barrier_all_threads();
+  errno = saved_errno;
+#endif
+}
+
+INTERNAL NOINLINE void os_gate_enter_closed(struct os_gate *gate)
+{
+  atomic_store_explicit(&gate->is_inside, false, memory_order_release);
+  os_lock_acquire(&gate->lock);
+}
+
+// Closes the gate, whose lock is held, to its owner. The owner may still be inside.
+static void close_gate(struct os_gate *gate)
+{
+  atomic_store_explicit(&gate->is_closed, true, memory_order_relaxed);
+  while (!barrier_all_threads()) (void)register_for_barriers();  // anew after a fork
+}
+
+static void open_gate(struct os_gate *gate)
+{
+  atomic_store_explicit(&gate->is_closed, false, memory_order_release);
+}
+
+static bool owner_may_pass(const _Atomic(uintptr_t) *owner)
+{
+  uintptr_t id = atomic_load_explicit(owner, memory_order_relaxed);
+  return os_gate_is_biased && id >= 8 && id % 8 == 0;
+}
+
+INTERNAL void os_gate_enter(struct os_gate *gate, const _Atomic(uintptr_t) *owner)
+{
+  os_lock_acquire(&gate->lock);
+  if (!owner_may_pass(owner)) return;
+  int saved_errno = errno;
+  close_gate(gate);
+  // The owner sees the closed gate the next time it comes; it does not stay inside for long.
+  while (atomic_load_explicit(&gate->is_inside, memory_order_acquire)) sched_yield();
+  errno = saved_errno;
+}
+
+INTERNAL bool os_gate_try_enter(struct os_gate *gate, const _Atomic(uintptr_t) *owner)
+{
+  if (atomic_load_explicit(&gate->is_inside, memory_order_relaxed)) return false;
+  if (!os_lock_try(&gate->lock)) return false;
+  if (!owner_may_pass(owner)) return true;
+  int saved_errno = errno;
+  close_gate(gate);
+  errno = saved_errno;
+  if (!atomic_load_explicit(&gate->is_inside, memory_order_acquire)) return true;
+  os_gate_leave(gate);
+  return false;
+}
+
+INTERNAL void os_gate_leave(struct os_gate *gate)
+{
+  open_gate(gate);
+  os_lock_release(&gate->lock);
+}
+
+INTERNAL void os_gate_reset(struct os_gate *gate)
+{
+  os_lock_reset(&gate->lock);
+  open_gate(gate);
+  atomic_store_explicit(&gate->is_inside, false, memory_order_relaxed);
 }
 
 // ---------------------------------------------------------------------------------------------

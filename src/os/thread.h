@@ -59,6 +59,60 @@ static inline bool os_lock_is_mine(struct os_lock *lock)
 }
 
 // ---------------------------------------------------------------------------------------------
+// A gate: a lock whose owner, one thread, passes without an atomic instruction, while others pay
+// for that with a system call (membarrier, as in Dice, Huang and Yang's quickly reacquirable locks).
+//
+// The owner says that it is inside and then looks whether the gate is closed; somebody else closes
+// the gate, makes every thread of the process execute a barrier, and then looks whether the owner is
+// inside: one of the two sees the other. Without membarrier, and under ThreadSanitizer, which does
+// not know it, the owner takes the lock like everybody.
+
+struct os_gate {
+  _Atomic(bool) is_inside;  // the owner has passed without the lock (owner writes)
+  _Atomic(bool) is_closed;  // the lock's holder wants the owner to stop (holder writes)
+  struct os_lock lock;      // taken by everybody else, and by the owner when the gate is closed
+};
+
+// Whether owners may pass without the lock. Set once, before there is a gate.
+INTERNAL_DATA bool os_gate_is_biased;
+INTERNAL void os_gate_init(void);
+
+INTERNAL NOINLINE void os_gate_enter_closed(struct os_gate *gate);
+
+static inline void os_gate_enter_as_owner(struct os_gate *gate)
+{
+  if (LIKELY(os_gate_is_biased)) {
+    atomic_store_explicit(&gate->is_inside, true, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);  // pairs with the membarrier in os_gate_enter
+    if (LIKELY(!atomic_load_explicit(&gate->is_closed, memory_order_acquire))) return;
+  }
+  os_gate_enter_closed(gate);
+}
+
+static inline void os_gate_leave_as_owner(struct os_gate *gate)
+{
+  if (LIKELY(atomic_load_explicit(&gate->is_inside, memory_order_relaxed))) {
+    atomic_store_explicit(&gate->is_inside, false, memory_order_release);
+  } else {
+    os_lock_release(&gate->lock);
+  }
+}
+
+// For everybody else. `owner`, the id of the thread that may pass as the owner, is read once the lock
+// is held; a value that is no thread's id (odd, or below 8) means that there is none.
+INTERNAL void os_gate_enter(struct os_gate *gate, const _Atomic(uintptr_t) *owner);
+INTERNAL bool os_gate_try_enter(struct os_gate *gate, const _Atomic(uintptr_t) *owner);
+INTERNAL void os_gate_leave(struct os_gate *gate);
+// Whether the calling thread, which is the owner or not, is inside, perhaps below a signal handler.
+static inline bool os_gate_is_mine(struct os_gate *gate, bool is_owner)
+{
+  return os_lock_is_mine(&gate->lock) ||
+         (is_owner && atomic_load_explicit(&gate->is_inside, memory_order_relaxed));
+}
+// In the child of a fork.
+INTERNAL void os_gate_reset(struct os_gate *gate);
+
+// ---------------------------------------------------------------------------------------------
 // A counter that its owner counts down without an atomic instruction, and that other threads may
 // read at any moment. What the owner wrote before counting down is visible to a thread that reads
 // the new value.

@@ -66,7 +66,7 @@ static void tally_heap(struct heap *heap, void *argument)
   for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
     tally_page(tally, CONTAINER_OF(at, struct page, chain));
   }
-  if (heap == tally->own || heap->owner == OWNER_SHARED) subtract_lists(tally, heap);
+  if (heap == tally->own || heap_owner(heap) == OWNER_SHARED) subtract_lists(tally, heap);
 }
 
 static struct tally take_tally(unsigned size_class)

@@ -103,9 +103,9 @@ static void trim_tells_whether_memory_went_back(void **state)
 
 static void mallopt_knows_the_parameters_of_malloc_h(void **state)
 {
-  // M_MXFAST, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_CHECK_ACTION, M_PERTURB,
-  // M_ARENA_TEST, M_ARENA_MAX: spelled out, as not every C library has them.
-  static const int known[] = {1, -1, -2, -3, -4, -5, -6, -7, -8};
+  // M_MXFAST, M_NLBLKS, M_GRAIN, M_KEEP, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX,
+  // M_CHECK_ACTION, M_PERTURB, M_ARENA_TEST, M_ARENA_MAX: not every C library has them.
+  static const int known[] = {1, 2, 3, 4, -1, -2, -3, -4, -5, -6, -7, -8};
   (void)state;
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     assert_int_equal(mend_mallopt(known[i], 1), 1);

@@ -52,10 +52,9 @@ static void *work(void *seed)
   return NULL;
 }
 
-static int run_limited(size_t limit)
+static int fill_up(size_t limit)
 {
   static const size_t sizes[] = {100, 3000, 20000, 300000};
-  static char seeds[3];
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     void *chain = NULL;
     size_t first = fill(&chain, sizes[i]);
@@ -68,22 +67,35 @@ static int run_limited(size_t limit)
     CHECK(second >= first - first / 8);
   }
   workout_run(1, 2000);
-  if (limit >= 128 * MIB) threads_run(sizeof seeds, work, seeds, 1);  // thread stacks are 8 MiB
   return TEST_PASS;
+}
+
+static int run_threads(void)
+{
+  static char seeds[4];  // each thread's stack alone takes 8 MiB of the limit
+  workout_run(1, 2000);
+  threads_run(sizeof seeds, work, seeds, 1);
+  return TEST_PASS;
+}
+
+static void run_limited(const char *argument)
+{
+  static struct outcome outcome;
+  respawn_check(&(struct respawn){.argument = argument, .prepare = limit_address_space}, &outcome);
 }
 
 int main(int argc, char **argv)
 {
-  static const size_t limits[] = {2048, 512, 256, 128, 64, 32};  // MiB
-  static struct outcome outcome;
-  if (argc > 1) return run_limited(strtoull(argv[1], NULL, 10));
+  static const size_t limits[] = {1024, 512, 256, 128, 64, 32};  // MiB
+  if (argc > 1 && strcmp(argv[1], "threads") == 0) return run_threads();
+  if (argc > 1) return fill_up(strtoull(argv[1], NULL, 10));
   if (test_is_instrumented()) return test_cannot_run("the checker itself needs address space");
   for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
     char argument[32];
     limit_bytes = limits[i] * MIB;
     snprintf(argument, sizeof argument, "%zu", limit_bytes);
-    respawn_check(&(struct respawn){.argument = argument, .prepare = limit_address_space},
-                  &outcome);
+    run_limited(argument);
+    if (limits[i] >= 128) run_limited("threads");
   }
   return TEST_PASS;
 }

@@ -55,14 +55,14 @@ int main(int argc, char **argv)
     workout_run(1, 1000);
     return TEST_PASS;
   }
-  expect_warning("MEND_NO_SUCH_THING", "1", "no_such_thing\"");
-  expect_warning("MEND_CONF", "no_such_thing:1", "no_such_thing\"");
-  expect_warning("MEND_CONF", "limit", "limit");
-  expect_warning("MEND_LIMIT", "much", "limit");
-  expect_warning("MEND_LIMIT", "", "limit");
-  expect_warning("MEND_LIMIT", "-1", "limit");
-  expect_warning("MEND_LIMIT", "99999999999999999999999", "limit");
-  expect_warning("MEND_PAGE_SIZE", "1t", "page_size");
+  expect_warning("MEND_NO_SUCH_THING", "1", "\"NO_SUCH_THING\"");
+  expect_warning("MEND_CONF", "no_such_thing:1", "\"no_such_thing\"");
+  expect_warning("MEND_CONF", "limit", "\"limit\"");
+  expect_warning("MEND_LIMIT", "much", "\"LIMIT\"");
+  expect_warning("MEND_LIMIT", "", "\"LIMIT\"");
+  expect_warning("MEND_LIMIT", "-1", "\"LIMIT\"");
+  expect_warning("MEND_LIMIT", "99999999999999999999999", "\"LIMIT\"");
+  expect_warning("MEND_PAGE_SIZE", "1t", "\"PAGE_SIZE\"");
   expect_silence("MEND_TEST_ANYTHING", "1");
   expect_silence("MEND_LIMIT", "1g");
   expect_silence("MEND_CONF", "limit:1g,purge_delay:5s");

@@ -239,6 +239,11 @@ struct visit {
   size_t small_count;
 };
 
+static bool is_always_visited(const struct slot *slot)
+{
+  return slot->size <= ALWAYS_VISITED && slot->alignment <= ALWAYS_VISITED;
+}
+
 static bool visit_block(void *block, size_t usable_size, void *argument)
 {
   struct visit *visit = argument;
@@ -246,7 +251,7 @@ static bool visit_block(void *block, size_t usable_size, void *argument)
     if (slot->block != block) continue;
     CHECK(slot->heap == visit->heap && slot->filled == usable_size);
     visit->count++;
-    visit->small_count += slot->size <= ALWAYS_VISITED;
+    visit->small_count += is_always_visited(slot);
     return true;
   }
   // Where mend is the process's malloc, the thread has blocks that are not the table's.
@@ -261,7 +266,7 @@ static void check_visit(mend_heap *heap)
   for (const struct slot *slot = slots; slot < slots + SLOTS; slot++) {
     if (slot->block == NULL || slot->heap != heap) continue;
     expected.count++;
-    expected.small_count += slot->size <= ALWAYS_VISITED;
+    expected.small_count += is_always_visited(slot);
   }
   CHECK(mend_heap_visit(heap, visit_block, &visit));
   CHECK(visit.small_count == expected.small_count);
