@@ -131,7 +131,7 @@ static void benchmark_measure(const struct benchmark *benchmark, size_t threads)
     benchmark->run(iterations, threads);
     const double seconds = clock_seconds(CLOCK_MONOTONIC) - start;
     if (seconds >= target_seconds || iterations >= iterations_max) {
-      line_write("Benchmark_%s-%zu\t%12zu\t%10.2f ns/op\t%12.6f syscalls/op\n", benchmark->name,
+      line_write("Benchmark_%s-%zu\t%12zu\t%10.2f ns/op\t%10.3g syscalls/op\n", benchmark->name,
                  threads, iterations, seconds * 1e9 / (double)iterations,
                  (double)(os_calls() - calls) / (double)iterations);
       return;

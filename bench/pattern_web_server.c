@@ -35,7 +35,7 @@ struct server {
   void **pages;
 };
 
-static bool request_accept(struct server *server)
+static void request_accept(struct server *server)
 {
   struct request *request = block_new(sizeof *request);
   request->buffer = block_new(BUFFER);
@@ -47,7 +47,6 @@ static bool request_accept(struct server *server)
   server->ops += 2 + PARSED;
   while (!ring_push(server->out, request)) sched_yield();
   ring_publish(server->out);
-  return true;
 }
 
 static void block_replace(struct server *server, void **slot, uint32_t low, uint32_t high)

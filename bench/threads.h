@@ -10,7 +10,7 @@
 
 #include "common.h"
 
-enum { STACK_BYTES = 256 * 1024 };
+enum { STACK_BYTES = 1024 * 1024 };  // ThreadSanitizer takes most of it for itself
 
 // Starts a thread on a stack of its own in `stack` (STACK_BYTES, from table_map).
 static inline pthread_t thread_start(void *stack, void *(*function)(void *), void *argument)

@@ -3,9 +3,11 @@
 import shutil
 import subprocess
 
+from .peers import SUBJECT
 from .results import TIMED_GROUPS
 
 HIGHEST = 3  # bars are cut off here; the table has the figures
+OURS = " linecolor rgb '#b22222'"
 HEAD = """set terminal svg size 1400,900 dynamic font 'sans,12' background rgb 'white'
 set output '{output}'
 set multiplot layout 2,1
@@ -31,7 +33,7 @@ def data_block(results, key):
 
 
 def plot(results, key, title):
-    columns = [f"${key} using {number}:xtic(1) title '{name}'"
+    columns = [f"${key} using {number}:xtic(1) title '{name}'{OURS if name == SUBJECT else ''}"
                for number, name in enumerate(results.names(), 2)]
     return f"set title '{title}'\nplot {', '.join(columns)}\n"
 

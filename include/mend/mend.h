@@ -93,7 +93,7 @@ MEND_EXPORT void *mend_aligned_alloc(size_t alignment, size_t size)
 MEND_EXPORT void *mend_memalign(size_t alignment, size_t size)
     MEND_MALLOC MEND_SIZE(2) MEND_NOTHROW;
 // Returns 0, EINVAL (alignment no power-of-two multiple of sizeof(void *)) or ENOMEM; stores the
-// block in *block only on success and leaves errno alone.
+// block in *block only on success. errno is left alone but for ENOMEM, which it then is as well.
 MEND_EXPORT int mend_posix_memalign(void **block, size_t alignment, size_t size) MEND_NOTHROW;
 // Aligned to the os page; mend_pvalloc also rounds the size up to whole os pages, at least one.
 MEND_EXPORT void *mend_valloc(size_t size) MEND_MALLOC MEND_SIZE(1) MEND_NOTHROW;

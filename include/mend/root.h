@@ -48,7 +48,8 @@ struct mend_root {
   struct mend_root_field capacity;     // blocks that fit
   struct mend_root_field needed;       // LIST: used blocks are needed + beyond - remote's count
   struct mend_root_field beyond;
-  struct mend_root_field remote;       // LIST: count in the top 16 bits; BITMAP: blocks in use
+  struct mend_root_field remote;       // LIST: count in the top 16 bits; BITMAP: used, if over 64 fit
+  struct mend_root_field bits;         // BITMAP of up to 64: bit a block, set while it is free
 };
 
 // Values of `kind`.

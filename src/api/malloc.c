@@ -81,16 +81,14 @@ void *mend_aligned_alloc(size_t alignment, size_t size)
 
 void *mend_memalign(size_t alignment, size_t size)
 {
-  if (alignment > BITS_MAX_SIZE / 2 + 1) return fail(EINVAL);
+  if (alignment > SIZE_MAX / 2 + 1) return fail(EINVAL);  // no power of two is that large
   return aligned(bits_next_power_of_two(alignment), size);
 }
 
 int mend_posix_memalign(void **block, size_t alignment, size_t size)
 {
   if (!bits_is_power_of_two(alignment) || alignment < sizeof(void *)) return EINVAL;
-  int saved_errno = errno;
   void *result = aligned(alignment, size);
-  errno = saved_errno;
   if (result == NULL) return ENOMEM;
   *block = result;
   return 0;

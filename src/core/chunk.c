@@ -68,9 +68,17 @@ static unsigned bin_of(size_t slices)
   return EXACT_BINS + (exponent - 5) * 4 + (unsigned)(slices >> (exponent - 2) & 3);
 }
 
-static void run_set_init(struct run_set *set)
+static void init_sets(void)
 {
-  for (unsigned i = 0; i < BIN_COUNT; i++) list_init(&set->bins[i]);
+  for (unsigned i = 0; i < BIN_COUNT; i++) {
+    list_init(&chunk.dirty.bins[i]);
+    list_init(&chunk.clean.bins[i]);
+  }
+  for (unsigned i = 0; i < BIN_WORDS; i++) {
+    chunk.dirty.occupied[i] = 0;
+    chunk.clean.occupied[i] = 0;
+  }
+  list_init(&chunk.by_age);
 }
 
 static struct run_set *set_of(const struct page *run)
@@ -483,9 +491,7 @@ INTERNAL bool chunk_init(void)
   size_t slices = chunk.region.bytes >> SLICE_SHIFT;
   size_t table_bytes = bits_align_up(slices * sizeof(struct page), SLICE_BYTES);
   if (!os_range_reserve(&chunk.table, table_bytes, table_bytes, SLICE_BYTES)) return false;
-  run_set_init(&chunk.dirty);
-  run_set_init(&chunk.clean);
-  list_init(&chunk.by_age);
+  init_sets();
   region.start = (uintptr_t)chunk.region.start;
   region.pages = (struct page *)(void *)chunk.table.start;
   return true;
@@ -540,12 +546,40 @@ INTERNAL void chunk_assert_valid(void)
   os_lock_release(&chunk.lock);
 }
 
-INTERNAL struct os_lock *chunk_lock(void)
-{
-  return &chunk.lock;
-}
-
 INTERNAL bool chunk_lock_is_mine(void)
 {
   return os_lock_is_mine(&chunk.lock);
+}
+
+// Files the free run that starts at a slice, if one does that is whole; returns how many slices to
+// go on by.
+static size_t refile_run(struct page *run)
+{
+  size_t rest = chunk.frontier - page_index(run);
+  size_t slices = run->slices;
+  bool is_whole = slices >= 1 && slices <= rest && page_kind(run + slices - 1) == PAGE_FREE &&
+                  (run + slices - 1)->slices == slices;
+  if (!is_whole) {
+    set_kind(run, PAGE_NONE);
+    return 1;
+  }
+  insert_run(run);
+  chunk.used_bytes -= slices_to_bytes(slices);
+  return slices;
+}
+
+INTERNAL void chunk_after_fork(void)
+{
+  if (!os_lock_take_from_strangers(&chunk.lock)) return;
+  init_sets();
+  chunk.dirty_bytes = 0;
+  chunk.used_bytes = slices_to_bytes(chunk.frontier);
+  chunk.region.may_be_mapped = true;
+  chunk.table.may_be_mapped = true;
+  for (size_t i = 0; i < chunk.frontier;) {
+    struct page *page = &region.pages[i];
+    enum page_kind kind = page_kind(page);
+    bool is_page = kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE;
+    i += kind == PAGE_FREE ? refile_run(page) : is_page ? page->slices : 1;
+  }
 }

@@ -41,8 +41,9 @@ INTERNAL void chunk_assert_valid(void);
 // Whether mend may cause `count` more kernel mappings; if so they are counted.
 INTERNAL bool chunk_spend_mappings(size_t count);
 
-// Its lock, for those who fork.
-INTERNAL struct os_lock *chunk_lock(void);
+// In the child of a fork: if another thread held the lock, makes sense of what it has left.
+INTERNAL void chunk_after_fork(void);
+// Whether the calling thread holds the lock, below a signal handler that has interrupted it.
 INTERNAL bool chunk_lock_is_mine(void);
 
 #endif

@@ -32,6 +32,9 @@ struct heap {
   uint32_t slow_calls;                         // since the last look at the clock (owner)
   struct outgoing outgoing;                    // (owner)
 
+  _Atomic(size_t) large_bytes;   // large blocks: allocated less freed by this thread, modulo 2^64
+  _Atomic(size_t) large_blocks;  // and how many of them (owner writes)
+
   struct os_gate gate;                    // protects the rest, and all pages in `pages`
   _Atomic(uint32_t) unused_pages;         // kept though no block of theirs is out
   _Atomic(uint64_t) queued[2];            // bit a class: its queue may hold a page (any thread reads)
@@ -44,7 +47,7 @@ struct heap {
   _Atomic(uint32_t) unused_posts;         // posts of unused pages since the inbox was read
   struct heap *next;                      // in the registry, for ever
   _Atomic(bool) is_taken;                 // has a thread or a user; else it waits for one
-  bool is_held_by_fork;                   // the lock was taken by fork_prepare
+  bool is_given_up;                       // since a fork: see registry.c
 };
 
 // The calling thread's heap; heap_empty until the first slow path, and after the thread's end.
@@ -105,10 +108,11 @@ static inline bool heap_try_enter(struct heap *heap)
   return os_gate_try_enter(&heap->gate, &heap->owner);
 }
 
-// Whether the calling thread is inside already: a signal handler has interrupted it there.
+// Whether the heap must not be entered: because a signal handler has interrupted the calling thread
+// inside, or because the heap has been given up.
 static inline bool heap_is_entered(struct heap *heap)
 {
-  return os_gate_is_mine(&heap->gate, heap_owner(heap) == os_thread_id());
+  return heap->is_given_up || os_gate_is_mine(&heap->gate, heap_owner(heap) == os_thread_id());
 }
 
 // Fields of a heap that nobody knows yet.

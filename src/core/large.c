@@ -6,24 +6,20 @@
 #include "core/chunk.h"
 #include "os/memory.h"
 
-static struct {
-  _Atomic(size_t) bytes;
-  _Atomic(size_t) count;
-} totals;
-
-INTERNAL size_t large_total_bytes(void)
+// Every thread counts in its own heap what it allocates and frees, so that no two write to the same
+// place; modulo 2^64 the sum over all heaps is what is live. Those without a heap share one.
+static void count_large(size_t bytes, size_t blocks)
 {
-  return atomic_load_explicit(&totals.bytes, memory_order_relaxed);
-}
-
-INTERNAL size_t large_total_count(void)
-{
-  return atomic_load_explicit(&totals.count, memory_order_relaxed);
-}
-
-static void add_bytes(size_t bytes)
-{
-  atomic_fetch_add_explicit(&totals.bytes, bytes, memory_order_relaxed);
+  struct heap *heap = heap_current;
+  if (heap == &heap_empty) {
+    atomic_fetch_add_explicit(&heap_empty.large_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&heap_empty.large_blocks, blocks, memory_order_relaxed);
+    return;
+  }
+  size_t total = atomic_load_explicit(&heap->large_bytes, memory_order_relaxed);
+  atomic_store_explicit(&heap->large_bytes, total + bytes, memory_order_relaxed);
+  size_t count = atomic_load_explicit(&heap->large_blocks, memory_order_relaxed);
+  atomic_store_explicit(&heap->large_blocks, count + blocks, memory_order_relaxed);
 }
 
 // What the block holds when `size` was asked for.
@@ -88,8 +84,7 @@ static struct page *take_page(struct page_source *source, struct page_request re
   if (page == NULL) return NULL;
   page->source = source;
   page_init(page, PAGE_LARGE, slices, usable_for(size), *is_zero);
-  add_bytes(page->block_bytes);
-  atomic_fetch_add_explicit(&totals.count, 1, memory_order_relaxed);
+  count_large(page->block_bytes, 1);
   if (size >= TUNING_HUGE_BYTES) advise_huge(page);
   return page;
 }
@@ -116,8 +111,7 @@ static bool claim(struct page *page)
 
 static void give_back(struct page *page)
 {
-  atomic_fetch_sub_explicit(&totals.bytes, page->block_bytes, memory_order_relaxed);
-  atomic_fetch_sub_explicit(&totals.count, 1, memory_order_relaxed);
+  count_large(-page->block_bytes, (size_t)-1);
   page->source->give(page->source, page);
 }
 
@@ -162,7 +156,7 @@ INTERNAL bool large_resize(struct page *page, size_t size)
     if (page->block_bytes - usable < page->block_bytes / 8) return true;
     shrink(page, usable);
   }
-  add_bytes(usable - page->block_bytes);  // modulo 2^64 when it shrinks
+  count_large(usable - page->block_bytes, 0);
   page->block_bytes = usable;
   return true;
 }

@@ -24,8 +24,5 @@ INTERNAL void *large_move(struct page *page, size_t size);
 INTERNAL struct page *large_around(struct page *slice);
 // Frees every large block of a first-class heap. Under its lock.
 INTERNAL void large_free_all(struct heap *heap);
-// What all threads hold.
-INTERNAL size_t large_total_bytes(void);
-INTERNAL size_t large_total_count(void);
 
 #endif

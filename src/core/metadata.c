@@ -62,7 +62,7 @@ static void *extend(size_t bytes)
 INTERNAL void *metadata_allocate(size_t bytes)
 {
   unsigned index = size_index(bytes);
-  if (index >= SIZE_COUNT || metadata_lock_is_mine()) return NULL;  // a handler has interrupted us
+  if (index >= SIZE_COUNT || os_lock_is_mine(&metadata.lock)) return NULL;  // see os_lock
   os_lock_acquire(&metadata.lock);
   struct piece *piece = metadata.free[index];
   if (piece != NULL) {
@@ -90,12 +90,10 @@ INTERNAL size_t metadata_bytes(void)
   return metadata_extent.bytes;
 }
 
-INTERNAL struct os_lock *metadata_lock(void)
+INTERNAL void metadata_after_fork(void)
 {
-  return &metadata.lock;
-}
-
-INTERNAL bool metadata_lock_is_mine(void)
-{
-  return os_lock_is_mine(&metadata.lock);
+  if (!os_lock_take_from_strangers(&metadata.lock)) return;
+  for (unsigned i = 0; i < SIZE_COUNT; i++) metadata.free[i] = NULL;
+  metadata.used = metadata_extent.bytes;
+  metadata.range.may_be_mapped = true;
 }

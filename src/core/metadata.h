@@ -21,8 +21,7 @@ struct metadata_extent {
 };
 INTERNAL_DATA struct metadata_extent metadata_extent;
 
-// Its lock, for those who fork.
-INTERNAL struct os_lock *metadata_lock(void);
-INTERNAL bool metadata_lock_is_mine(void);
+// In the child of a fork: if another thread held the lock, starts anew behind what there is.
+INTERNAL void metadata_after_fork(void);
 
 #endif

@@ -78,7 +78,7 @@ struct page {
 
   // Second line: anyone's.
   _Alignas(64) _Atomic(uint64_t) remote;  // LIST: chain of blocks | count << 48; see remote.c
-                                          // BITMAP: blocks in use
+                                          // BITMAP of more than 64: blocks in use
   _Atomic(struct page *) inbox_next;      // while POSTED: the next page in the heap's inbox
   struct list chain;                      // in the heap's list of all pages; PAGE_FREE: by age
   union {
@@ -219,6 +219,7 @@ enum page_bitmap_freed { FREED_BLOCK, FREED_LAST_BLOCK, FREED_TWICE };
 // Frees the block with this index: any thread, no lock.
 INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t index);
 INTERNAL bool page_bitmap_has_free(struct page *page);
+INTERNAL uint32_t page_bitmap_used(struct page *page);
 INTERNAL bool page_bitmap_is_unused(struct page *page);
 INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index);
 // From now on nothing is taken from the page; frees go on.

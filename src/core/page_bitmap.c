@@ -2,15 +2,20 @@
 //
 // The bitmap page: one bit a block, set while the block is free. Setting it is all that a free does,
 // from whichever thread, so a second free of the same block is told by the bit itself, and whoever
-// walks the page sees a truth about each block that is at most an instant old. `remote` counts the
-// blocks in use.
+// walks the page sees a truth about each block that is at most an instant old.
 //
-// Up to 64 blocks the bitmap is a word of the descriptor; above it lies among the metadata.
+// Up to 64 blocks the bitmap is a word of the descriptor, which says by itself whether any block is
+// in use. Above, it lies among the metadata and `remote` counts the blocks in use.
 #include "base/fatal.h"
 #include "core/metadata.h"
 #include "core/page.h"
 
 #define BITS_A_WORD 64
+
+static bool is_one_word(const struct page *page)
+{
+  return page->capacity <= BITS_A_WORD;
+}
 
 static uint32_t word_count(const struct page *page)
 {
@@ -19,7 +24,7 @@ static uint32_t word_count(const struct page *page)
 
 static _Atomic(uint64_t) *words_of(struct page *page)
 {
-  return page->capacity <= BITS_A_WORD ? &page->bits : page->words;
+  return is_one_word(page) ? &page->bits : page->words;
 }
 
 // The word's bits that stand for blocks.
@@ -30,7 +35,7 @@ static uint64_t valid_bits(const struct page *page, uint32_t word)
 
 INTERNAL bool page_bitmap_init(struct page *page)
 {
-  if (page->capacity > BITS_A_WORD) {
+  if (!is_one_word(page)) {
     page->words = metadata_allocate(word_count(page) * sizeof *page->words);
     if (page->words == NULL) return false;
   }
@@ -42,7 +47,7 @@ INTERNAL bool page_bitmap_init(struct page *page)
 
 INTERNAL void page_bitmap_destroy(struct page *page)
 {
-  if (page->capacity <= BITS_A_WORD) return;
+  if (is_one_word(page)) return;
   metadata_free(page->words, word_count(page) * sizeof *page->words);
 }
 
@@ -55,7 +60,7 @@ INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero)
     // Only the lock's holder clears bits, so the lowest stays ours. Acquire: what the thread that
     // freed the block did to it comes before what its next user does (page_bitmap_free).
     uint32_t index = i * BITS_A_WORD + bits_lowest(word);
-    atomic_fetch_add_explicit(&page->remote, 1, memory_order_relaxed);
+    if (!is_one_word(page)) atomic_fetch_add_explicit(&page->remote, 1, memory_order_relaxed);
     atomic_fetch_and_explicit(&words_of(page)[i], ~(word & -word), memory_order_acquire);
     bool is_new = index >= page->carved;
     if (is_new) page->carved = index + 1;
@@ -71,6 +76,9 @@ INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t ind
   // Release: pairs with page_bitmap_take. seq_cst for the sake of the notice: see remote_notify.
   uint64_t before = atomic_fetch_or(&words_of(page)[index / BITS_A_WORD], bit);
   if ((before & bit) != 0) return FREED_TWICE;
+  if (is_one_word(page)) {
+    return (before | bit) == valid_bits(page, 0) ? FREED_LAST_BLOCK : FREED_BLOCK;
+  }
   // acq_rel: the thread that counts to 0 may give the page away, after all others' frees.
   uint64_t used = atomic_fetch_sub_explicit(&page->remote, 1, memory_order_acq_rel);
   return used == 1 ? FREED_LAST_BLOCK : FREED_BLOCK;
@@ -85,9 +93,19 @@ INTERNAL bool page_bitmap_has_free(struct page *page)
   return false;
 }
 
+INTERNAL uint32_t page_bitmap_used(struct page *page)
+{
+  // acquire: pairs with page_bitmap_free, for who gives an unused page away
+  if (!is_one_word(page)) {
+    return (uint32_t)atomic_load_explicit(&page->remote, memory_order_acquire);
+  }
+  uint64_t free = atomic_load_explicit(&page->bits, memory_order_acquire);
+  return page->capacity - (uint32_t)__builtin_popcountll(free);
+}
+
 INTERNAL bool page_bitmap_is_unused(struct page *page)
 {
-  return atomic_load_explicit(&page->remote, memory_order_acquire) == 0;
+  return page_bitmap_used(page) == 0;
 }
 
 INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index)

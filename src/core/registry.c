@@ -20,22 +20,20 @@ static struct {
 static _Thread_local bool thread_has_ended __attribute__((tls_model("initial-exec")));
 
 static void thread_ends(void);
-static void fork_prepare(void);
-static void fork_parent(void);
 static void fork_child(void);
 
 static bool start(void)
 {
-  os_memory_init(options.page_size);
+  os_memory_init(options.page_size, options.reserve);
   os_gate_init();
   if (!chunk_init()) return false;
   heap_init(&registry.common, OWNER_SHARED, &chunk_source);
   registry.common.keeps_unused = false;
   heap_init(&heap_empty, OWNER_NOBODY, &chunk_source);
-  // Without these hooks threads' heaps are never inherited, or a fork may find a lock taken; both
-  // fail only for lack of memory, and there is nobody to tell.
+  // Without these hooks the heaps of ended threads are never inherited; they fail only for lack of
+  // memory, and there is nobody to tell.
   (void)os_thread_on_exit(thread_ends);
-  (void)os_on_fork(fork_prepare, fork_parent, fork_child);
+  (void)os_on_fork_in_child(fork_child);
   return true;
 }
 
@@ -236,28 +234,23 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
   struct heap *heap = &registry.common;
   struct heap *next = atomic_load_explicit(&registry.first, memory_order_acquire);
   while (heap != NULL) {
-    bool was_mine = heap_is_entered(heap);
-    if (!was_mine) heap_enter(heap);
-    function(heap, argument);
-    if (!was_mine) heap_leave(heap);
+    if (!heap_is_entered(heap)) {
+      heap_enter(heap);
+      function(heap, argument);
+      heap_leave(heap);
+    }
     heap = next;
     if (next != NULL) next = next->next;
   }
 }
 
 // ---------------------------------------------------------------------------------------------
-// Fork. All heaps are entered and all locks taken, so that no slow path is half done in the child. If the forking thread
-// holds one itself (a signal handler has interrupted a slow path of its own and forks), that lock is
-// left to it, and others are not waited for without end: somebody may hold one and wait for ours.
-// What could not be locked is as good as lost to the child, which can do without.
-
-#define TRIES_WHEN_INTERRUPTED 50
-
-static struct {
-  bool is_interrupted;  // the forking thread held a lock before
-  bool holds_chunk;
-  bool holds_metadata;
-} forking;
+// Fork. Nothing is locked around it: a thread that waited for such a lock could hold another that
+// the C library needs in order to fork (its stream locks), and nobody would ever go on. So the child
+// starts with whatever the other threads, which it does not have, were doing. A heap that one of
+// them was inside of is given up: its blocks stay valid and can be freed, its free memory is not
+// used again in this process. Every other heap of theirs is inherited. The region and the metadata
+// mend themselves in the same way if somebody held their lock.
 
 static struct heap *next_heap(struct heap *heap)
 {
@@ -265,74 +258,37 @@ static struct heap *next_heap(struct heap *heap)
   return heap->next;
 }
 
-static bool holds_any_lock(void)
+// Starts the common heap anew; pages that it had are lost to this process.
+static void renew_common_heap(void)
 {
-  if (chunk_lock_is_mine() || metadata_lock_is_mine()) return true;
-  for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) {
-    if (heap_is_entered(heap)) return true;
-  }
-  return false;
-}
-
-static bool lock_for_fork(struct os_lock *lock)
-{
-  if (forking.is_interrupted) return os_lock_try_for_a_while(lock);
-  os_lock_acquire(lock);
-  return true;
-}
-
-static void enter_for_fork(struct heap *heap)
-{
-  heap->is_held_by_fork = false;
-  if (heap_is_entered(heap)) return;
-  if (!forking.is_interrupted || heap == heap_current) {
-    heap_enter(heap);
-    heap->is_held_by_fork = true;
-  }
-  for (int i = 0; i < TRIES_WHEN_INTERRUPTED && !heap->is_held_by_fork; i++) {
-    heap->is_held_by_fork = heap_try_enter(heap);
-    if (!heap->is_held_by_fork) os_sleep_ms(0);
-  }
-}
-
-static void fork_prepare(void)
-{
-  forking.is_interrupted = holds_any_lock();
-  // Threads' heaps first, the common heap after them: the order in which everybody locks.
-  struct heap *heap = next_heap(&registry.common);
-  for (; heap != NULL; heap = heap->next) enter_for_fork(heap);
-  enter_for_fork(&registry.common);
-  forking.holds_chunk = lock_for_fork(chunk_lock());
-  forking.holds_metadata = lock_for_fork(metadata_lock());
-}
-
-static void fork_parent(void)
-{
-  if (forking.holds_metadata) os_lock_release(metadata_lock());
-  if (forking.holds_chunk) os_lock_release(chunk_lock());
-  for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) {
-    if (heap->is_held_by_fork) heap_leave(heap);
-  }
+  heap_init(&registry.common, OWNER_SHARED, &chunk_source);
+  registry.common.keeps_unused = false;
+  os_gate_reset(&registry.common.gate);
 }
 
 // The heap's thread does not exist in this process: its pages are for whoever needs them. What it
-// had gathered of others' blocks is spliced onto their pages.
+// was gathering of others' blocks may be half written and is left.
 static void inherit(struct heap *heap)
 {
+  heap->outgoing = (struct outgoing){0};
   bequeath(heap);
-  remote_flush(heap);
   leave_heap(heap);
 }
 
 static void fork_child(void)
 {
-  if (forking.holds_metadata) os_lock_reset(metadata_lock());
-  if (forking.holds_chunk) os_lock_reset(chunk_lock());
-  if (registry.common.is_held_by_fork) os_gate_reset(&registry.common.gate);
+  metadata_after_fork();
+  chunk_after_fork();
+  if (os_gate_is_strangers(&registry.common.gate)) renew_common_heap();
   for (struct heap *heap = next_heap(&registry.common); heap != NULL; heap = heap->next) {
-    if (!heap->is_held_by_fork) continue;
-    bool is_a_threads = heap->owner != OWNER_SHARED && heap->owner != OWNER_NOBODY;
-    if (is_a_threads && heap != heap_current) inherit(heap);
+    if (heap->is_given_up || (heap == heap_current && heap_is_entered(heap))) continue;
+    if (os_gate_is_busy(&heap->gate)) {
+      heap->is_given_up = true;
+      if (heap == heap_current) heap_current = &heap_empty;
+      continue;
+    }
     os_gate_reset(&heap->gate);
+    bool is_a_threads = heap_owner(heap) != OWNER_SHARED && heap_owner(heap) != OWNER_NOBODY;
+    if (is_a_threads && heap != heap_current) inherit(heap);
   }
 }

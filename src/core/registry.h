@@ -7,8 +7,8 @@
 // post a page to it. Now and then some thread's slow path finds that a tick is due and looks after
 // all heaps: so the memory of an idle thread comes back even if that thread never does.
 //
-// Lock order: a thread's or first-class heap, the common heap, the chunk lock, the metadata lock.
-// Nobody waits for a second lock of the first kind.
+// Order of entering and locking: a thread's or first-class heap, the common heap, the chunk lock, the
+// metadata lock. Nobody waits for a second of the first kind.
 #ifndef CORE_REGISTRY_H
 #define CORE_REGISTRY_H
 
@@ -36,7 +36,7 @@ INTERNAL void registry_tick(void);
 // Gives back what the calling thread's heap and, with `all`, what every heap does not need.
 INTERNAL void registry_collect(bool all);
 
-// Calls the function for every heap, with its lock held unless the calling thread had it already.
+// Calls the function inside every heap but those that the calling thread is inside of already.
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument);
 
 #endif

@@ -164,11 +164,23 @@ INTERNAL void remote_free(struct heap *heap, struct page *page, struct block *bl
   if (outgoing->bytes > TUNING_OUTGOING_BYTES) remote_flush(heap);
 }
 
+static void bitmap_page_emptied(struct page *page)
+{
+  struct heap *heap = page_heap(page);
+  if (heap == NULL || heap_owner(heap) != os_thread_id() || heap_is_entered(heap)) {
+    reclaim(page);
+    return;
+  }
+  heap_enter(heap);
+  if (page_heap(page) == heap) heap_page_emptied(heap, page);
+  heap_leave(heap);
+}
+
 INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index)
 {
   switch (page_bitmap_free(page, index)) {
     case FREED_TWICE: fatal("double free", block);
-    case FREED_LAST_BLOCK: reclaim(page); break;
+    case FREED_LAST_BLOCK: bitmap_page_emptied(page); break;
     case FREED_BLOCK: remote_notify(page); break;
   }
 }

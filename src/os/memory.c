@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Linux. A range is reserved as PROT_NONE, which costs no memory, no commit charge and is left alone
-// by mlockall; committing is mprotect in large steps, so the kernel keeps one mapping for all of it.
+// Linux. Committing maps or unprotects in large adjoining steps, so the kernel keeps one mapping for
+// all that is committed of a range. What is reserved is PROT_NONE, which costs no memory and no
+// commit charge, and is left alone by mlockall.
 #include "os/memory.h"
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -42,8 +42,28 @@ INTERNAL size_t os_page_bytes(void)
   return page_bytes;
 }
 
-INTERNAL void os_memory_init(size_t pretended_page_bytes)
+// Checkers lay their own tables where our holes are.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    defined(MEND_ANNOTATE_VALGRIND)
+#define MUST_RESERVE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define MUST_RESERVE 1
+#endif
+#endif
+#ifndef MUST_RESERVE
+#define MUST_RESERVE 0
+#endif
+
+// What checkers can follow: they keep books on every byte that is reserved.
+#define CHECKED_RANGE_BYTES ((size_t)64 << 30)
+
+static bool reserves = MUST_RESERVE;
+
+INTERNAL void os_memory_init(size_t pretended_page_bytes, bool wants_reserve)
 {
+  if (wants_reserve) reserves = true;
   size_t real = (size_t)sysconf(_SC_PAGESIZE);
   bool is_usable = bits_is_power_of_two(pretended_page_bytes) && pretended_page_bytes >= real;
   page_bytes = is_usable ? pretended_page_bytes : real;
@@ -75,42 +95,50 @@ static char *reserve_aligned(size_t bytes, size_t alignment)
   return aligned;
 }
 
-static bool address_space_is_limited(void)
+// Whether nothing is mapped at an address.
+static bool is_vacant(char *start)
 {
-  struct rlimit limit;
-  return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  char *mapped = map(start, page_bytes, PROT_NONE, MAP_FIXED_NOREPLACE);
+  if (mapped != NULL) unmap(mapped, page_bytes);
+  return mapped == start;
 }
 
-// A place for an unreserved range. The kernel maps downwards from the top of the address space and
-// keeps programs near two thirds of it: below the middle there is nothing. Successive ranges are
-// laid side by side.
+// A place for a range that is not reserved. The kernel maps downwards from the top of the address
+// space and keeps programs near two thirds of it, or upwards from one third; some runtimes claim
+// fixed places in the lowest eighth. In between there is nothing. Ranges are laid side by side.
 static char *find_hole(size_t bytes, size_t alignment)
 {
   static uintptr_t next_hole;
   if (next_hole == 0) {
     void *probe = map(NULL, page_bytes, PROT_NONE, 0);
     if (probe == NULL) return NULL;
-    next_hole = (uintptr_t)probe / 8;
+    next_hole = (uintptr_t)probe / 16 * 5;
     unmap(probe, page_bytes);
   }
-  uintptr_t start = bits_align_up(next_hole, alignment);
-  next_hole = start + bytes;
-  return (char *)start;
+  char *start = (char *)bits_align_up(next_hole, alignment);
+  next_hole = (uintptr_t)start + bytes;
+  return is_vacant(start) ? start : NULL;
+}
+
+static bool reserve(struct os_range *range, size_t bytes, size_t least, size_t alignment)
+{
+  if (MUST_RESERVE && bytes > CHECKED_RANGE_BYTES) bytes = bits_larger(CHECKED_RANGE_BYTES, least);
+  for (; bytes >= least; bytes /= 2) {
+    char *start = reserve_aligned(bytes, alignment);
+    if (start == NULL) continue;
+    *range = (struct os_range){start, bytes, true, false};
+    return true;
+  }
+  return false;
 }
 
 INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t least,
                                size_t alignment)
 {
-  bool is_limited = address_space_is_limited();
-  for (; bytes >= least && !is_limited; bytes /= 2) {
-    char *start = reserve_aligned(bytes, alignment);
-    if (start == NULL) continue;
-    *range = (struct os_range){start, bytes, true};
-    return true;
-  }
-  char *start = find_hole(bits_larger(bytes, least), alignment);
-  if (start == NULL) return false;
-  *range = (struct os_range){start, bits_larger(bytes, least), false};
+  if (reserves) return reserve(range, bytes, least, alignment);
+  char *start = find_hole(bytes, alignment);
+  if (start == NULL) return reserve(range, bytes, least, alignment);
+  *range = (struct os_range){start, bytes, false, false};
   return true;
 }
 
@@ -120,6 +148,7 @@ INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
     count_call();
     return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
   }
+  if (range->may_be_mapped) return os_memory_renew(start, bytes);
   void *mapped = map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
   if (mapped == start) return true;
   if (mapped != NULL) unmap(mapped, bytes);  // a kernel before 4.17 takes the address as a hint

@@ -10,19 +10,22 @@
 
 #include "base/internal.h"
 
-// A stretch of address space that belongs to us, none of it accessible until committed.
-// Where the process's address space is limited (RLIMIT_AS counts what is reserved), nothing is
-// reserved: the range is a hole that the kernel is unlikely to use, and committing claims it piece
-// by piece, failing where somebody else has come first.
+// A stretch of address space for us to commit part by part.
+//
+// Normally it is not reserved: it is a hole where neither the kernel nor programs put anything, and
+// committing claims it piece by piece, failing where somebody else has come first after all. So a
+// process shows no terabytes that it does not use, and limits of its address space (RLIMIT_AS), set
+// before or later, mean what they say. Where there is no such hole, or by option, it is reserved.
 struct os_range {
   char *start;
   size_t bytes;
   bool is_reserved;
+  bool may_be_mapped;  // parts beyond what we know of may be committed: map over them
 };
 
 // The size of the kernel's page, read once at the start.
 INTERNAL size_t os_page_bytes(void);
-INTERNAL void os_memory_init(size_t pretended_page_bytes);
+INTERNAL void os_memory_init(size_t pretended_page_bytes, bool wants_reserve);
 
 // Finds a range of `bytes`, or of less, halving down to `least`. Its start is aligned to
 // `alignment`, a power of two.

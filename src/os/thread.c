@@ -20,7 +20,6 @@
 #define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED (1 << 4)
 
 #define SPINS_BEFORE_SLEEP 64
-#define TRIES_FOR_A_WHILE 200
 
 static void pause_briefly(void)
 {
@@ -64,19 +63,18 @@ INTERNAL NOINLINE void os_lock_wake(struct os_lock *lock)
   errno = saved_errno;
 }
 
-INTERNAL void os_lock_reset(struct os_lock *lock)
+static void reset_lock(struct os_lock *lock)
 {
   atomic_store(&lock->state, 0);
   atomic_store(&lock->waiters, 0);
 }
 
-INTERNAL bool os_lock_try_for_a_while(struct os_lock *lock)
+INTERNAL bool os_lock_take_from_strangers(struct os_lock *lock)
 {
-  for (int i = 0; i < TRIES_FOR_A_WHILE; i++) {
-    if (os_lock_try(lock)) return true;
-    sched_yield();
-  }
-  return false;
+  if (os_lock_is_mine(lock)) return false;
+  bool was_taken = atomic_load(&lock->state) != 0;
+  reset_lock(lock);
+  return was_taken;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -165,9 +163,20 @@ INTERNAL void os_gate_leave(struct os_gate *gate)
   os_lock_release(&gate->lock);
 }
 
+INTERNAL bool os_gate_is_busy(struct os_gate *gate)
+{
+  return atomic_load(&gate->is_inside) || atomic_load(&gate->is_closed) ||
+         atomic_load(&gate->lock.state) != 0;
+}
+
+INTERNAL bool os_gate_is_strangers(struct os_gate *gate)
+{
+  return os_gate_is_busy(gate) && !os_lock_is_mine(&gate->lock);
+}
+
 INTERNAL void os_gate_reset(struct os_gate *gate)
 {
-  os_lock_reset(&gate->lock);
+  reset_lock(&gate->lock);
   open_gate(gate);
   atomic_store_explicit(&gate->is_inside, false, memory_order_relaxed);
 }
@@ -202,9 +211,9 @@ INTERNAL void os_thread_watch(void)
   (void)pthread_setspecific(exit_key, (void *)(uintptr_t)1);
 }
 
-INTERNAL bool os_on_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+INTERNAL bool os_on_fork_in_child(void (*function)(void))
 {
-  return pthread_atfork(prepare, parent, child) == 0;
+  return pthread_atfork(NULL, NULL, function) == 0;
 }
 
 INTERNAL bool os_thread_start(void *(*function)(void *))

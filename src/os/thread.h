@@ -109,7 +109,10 @@ static inline bool os_gate_is_mine(struct os_gate *gate, bool is_owner)
   return os_lock_is_mine(&gate->lock) ||
          (is_owner && atomic_load_explicit(&gate->is_inside, memory_order_relaxed));
 }
-// In the child of a fork.
+// For the child of a fork, where other threads are no more: whether anybody was inside or about to
+// be, whether it was another thread, and how to forget it.
+INTERNAL bool os_gate_is_busy(struct os_gate *gate);
+INTERNAL bool os_gate_is_strangers(struct os_gate *gate);
 INTERNAL void os_gate_reset(struct os_gate *gate);
 
 // ---------------------------------------------------------------------------------------------
@@ -153,12 +156,10 @@ static inline bool os_counter_decrement(struct os_counter *counter)
 INTERNAL bool os_thread_on_exit(void (*function)(void));
 INTERNAL void os_thread_watch(void);
 
-// Has these called around every fork.
-INTERNAL bool os_on_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-// In the child of a fork: frees a lock, forgetting those who waited for it in the parent.
-INTERNAL void os_lock_reset(struct os_lock *lock);
-// Takes the lock if it becomes free soon, for one who must not wait for ever.
-INTERNAL bool os_lock_try_for_a_while(struct os_lock *lock);
+// Has the function called in the child of every fork.
+INTERNAL bool os_on_fork_in_child(void (*function)(void));
+// For the child: frees a lock if another thread held it, and says whether that was so.
+INTERNAL bool os_lock_take_from_strangers(struct os_lock *lock);
 
 // Starts a detached thread that has all signals blocked and a small stack.
 INTERNAL bool os_thread_start(void *(*function)(void *));

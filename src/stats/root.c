@@ -32,4 +32,5 @@ const struct mend_root mend_root = {
     .needed = FIELD(needed),
     .beyond = FIELD(beyond),
     .remote = FIELD(remote),
+    .bits = FIELD(bits),
 };

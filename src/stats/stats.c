@@ -10,7 +10,6 @@
 #include "base/format.h"
 #include "base/output.h"
 #include "core/chunk.h"
-#include "core/large.h"
 #include "core/metadata.h"
 #include "core/registry.h"
 #include "os/memory.h"
@@ -23,6 +22,8 @@ struct tally {
   size_t live_bytes;
   size_t carved_bytes;
   size_t heap_count;
+  size_t large_bytes;
+  size_t large_blocks;
   unsigned size_class;           // of interest for `of_class`
   struct stats_class of_class;
 };
@@ -30,7 +31,7 @@ struct tally {
 static uint32_t live_blocks(struct page *page)
 {
   if (page_kind(page) == PAGE_LIST) return page_used(page) - remote_count(page);
-  return (uint32_t)atomic_load_explicit(&page->remote, memory_order_relaxed);
+  return page_bitmap_used(page);
 }
 
 static void tally_page(struct tally *tally, struct page *page)
@@ -62,6 +63,8 @@ static void subtract_lists(struct tally *tally, struct heap *heap)
 static void tally_heap(struct heap *heap, void *argument)
 {
   struct tally *tally = argument;
+  tally->large_bytes += atomic_load_explicit(&heap->large_bytes, memory_order_relaxed);
+  tally->large_blocks += atomic_load_explicit(&heap->large_blocks, memory_order_relaxed);
   if (atomic_load_explicit(&heap->is_taken, memory_order_relaxed)) tally->heap_count++;
   for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
     tally_page(tally, CONTAINER_OF(at, struct page, chain));
@@ -73,6 +76,8 @@ static struct tally take_tally(unsigned size_class)
 {
   struct tally tally = {.own = registry_own(), .size_class = size_class};
   if (registry_init()) registry_each(tally_heap, &tally);
+  tally.large_bytes += atomic_load_explicit(&heap_empty.large_bytes, memory_order_relaxed);
+  tally.large_blocks += atomic_load_explicit(&heap_empty.large_blocks, memory_order_relaxed);
   return tally;
 }
 
@@ -85,17 +90,16 @@ INTERNAL struct mend_stats stats_collect(void)
 {
   struct tally tally = take_tally(SIZE_CLASS_COUNT);
   struct chunk_statistics region_stats = chunk_statistics();
-  size_t large = large_total_bytes();
   return (struct mend_stats){
       .bytes = sizeof(struct mend_stats),
-      .live_bytes = tally.live_bytes + large,
+      .live_bytes = tally.live_bytes + tally.large_bytes,
       .free_bytes = tally.carved_bytes - tally.live_bytes,
       .retained_bytes = region_stats.dirty_bytes,
       .uncarved_bytes = tally.page_bytes - tally.carved_bytes,
       .committed_bytes = region_stats.committed_bytes,
       .metadata_bytes = metadata_bytes(),
-      .large_bytes = large,
-      .large_count = large_total_count(),
+      .large_bytes = tally.large_bytes,
+      .large_count = tally.large_blocks,
       .page_count = tally.page_count,
       .heap_count = tally.heap_count,
       .purged_bytes = region_stats.purged_bytes,

@@ -18,7 +18,7 @@ cannot_run() {
 
 clean_up() {
   rm -rf "$work"
-  [ -z "$group" ] || rmdir "$group" 2>/dev/null || true
+  [ -z "$group" ] || rmdir "$group" || true
 }
 trap clean_up EXIT
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Decides by a byte that realloc has added.
+#include <stdio.h>
+
 #include "../support/support.h"
 #include "mend/mend.h"
 
@@ -11,9 +13,8 @@ int main(void)
   CHECK(block != NULL);
   block = mend_realloc(block, 1000);
   CHECK(block != NULL);
-  int result = 0;
   if (((unsigned char *)opaque(block))[50] != 0) return 3;  // this one is initialised
-  if (((unsigned char *)opaque(block))[500] == 7) result = 2;
+  if (((unsigned char *)opaque(block))[500] == 7) puts("seven");
   mend_free(block);
-  return result;
+  return 0;
 }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Decides by a byte of a block that has been freed.
+#include <stdio.h>
+
 #include "../support/support.h"
 #include "mend/mend.h"
 
@@ -12,5 +14,6 @@ int main(void)
   for (size_t i = 0; i < 200; i++) block[i] = 1;
   unsigned char *stale = opaque(block);
   mend_free(block);
-  return stale[100] == 7 ? 2 : 0;
+  if (stale[100] == 7) puts("seven");
+  return 0;
 }

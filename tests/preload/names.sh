@@ -37,7 +37,7 @@ run() { # run NAME [VARIABLE=VALUE...]
 }
 
 # The preloaded program knows mend_* only from the library that is preloaded.
-build preloaded -Wl,--unresolved-symbols=ignore-all -Wl,-z,lazy
+build preloaded -Wl,-z,dynamic-undefined-weak
 run preloaded LD_PRELOAD="$LIBMEND"
 
 build linked "$LIBMEND" -Wl,-rpath,"$(realpath "$folder")"

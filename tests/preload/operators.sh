@@ -28,7 +28,7 @@ run() { # run NAME [VARIABLE=VALUE...]
 
 for compiler in g++ clang++; do
   build=("$compiler" -std=c++17 -O1 -fsized-deallocation "$here/programs/operators.cc" -pthread)
-  "${build[@]}" -Wl,--unresolved-symbols=ignore-all -Wl,-z,lazy -o "$work/preloaded"
+  "${build[@]}" -Wl,-z,dynamic-undefined-weak -o "$work/preloaded"
   run preloaded LD_PRELOAD="$LIBMEND"
   "${build[@]}" "$LIBMEND" -Wl,-rpath,"$(realpath "$folder")" -o "$work/linked"
   run linked

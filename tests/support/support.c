@@ -36,11 +36,11 @@ size_t test_scaled(size_t count)
 }
 
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
+#if __has_feature(thread_sanitizer)
 #define BUILT_WITH_SANITIZER 1
 #endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#endif
+#if TEST_IS_ANNOTATED || defined(__SANITIZE_THREAD__)
 #define BUILT_WITH_SANITIZER 1
 #endif
 #ifndef BUILT_WITH_SANITIZER
@@ -149,7 +149,8 @@ void threads_run(size_t count, void *(*body)(void *), void *arguments, size_t st
   pthread_t threads[MOST_THREADS];
   CHECK(count <= MOST_THREADS);
   for (size_t i = 0; i < count; i++) {
-    CHECK(pthread_create(&threads[i], NULL, body, (char *)arguments + i * stride) == 0);
+    void *argument = arguments == NULL ? NULL : (char *)arguments + i * stride;
+    CHECK(pthread_create(&threads[i], NULL, body, argument) == 0);
   }
   for (size_t i = 0; i < count; i++) CHECK(pthread_join(threads[i], NULL) == 0);
 }

@@ -13,6 +13,27 @@
 
 enum { TEST_PASS = 0, TEST_FAIL = 1, TEST_CANNOT_RUN = 77 };
 
+// Built with tiny pages and caches, so that slow paths always run: memory is wasted on purpose.
+#ifdef MEND_STRESS
+#define TEST_IS_WASTEFUL 1
+#else
+#define TEST_IS_WASTEFUL 0
+#endif
+
+// Built for a checker that is told of each block (ASan, MSan, Valgrind): a block's usable size is
+// what was asked for, to the byte, while the library's figures count what it takes.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define TEST_IS_ANNOTATED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(MEND_ANNOTATE_VALGRIND)
+#define TEST_IS_ANNOTATED 1
+#endif
+#ifndef TEST_IS_ANNOTATED
+#define TEST_IS_ANNOTATED 0
+#endif
+
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 #define GIB ((size_t)1 << 30)
@@ -47,6 +68,13 @@ static inline size_t opaque_size(size_t size)
 static inline bool is_aligned(const void *pointer, size_t alignment)
 {
   return ((uintptr_t)pointer & (alignment - 1)) == 0;
+}
+
+// Whether a figure of the library has grown by the usable sizes of some blocks.
+static inline bool is_growth_by(size_t before, size_t after, size_t usable_bytes)
+{
+  size_t growth = after - before;
+  return TEST_IS_ANNOTATED ? growth >= usable_bytes : growth == usable_bytes;
 }
 
 // A small random generator (splitmix64). Each thread needs its own.

@@ -14,7 +14,13 @@
 #define CHECK(condition) \
   ((condition) ? (void)0 : (fprintf(stderr, "line %d: %s\n", __LINE__, #condition), abort()))
 
-// Names that no header has, or has no more.
+// Names that no header has, or has no more. Weak, because a program that is only preloaded is built
+// without anything that defines them.
+#pragma weak cfree
+#pragma weak free_sized
+#pragma weak free_aligned_sized
+#pragma weak mend_owns
+#pragma weak mend_is_redirected
 void cfree(void *block);
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);

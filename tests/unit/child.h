@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// Runs a part of a test in a child process, for what ends the process or can be done only once. In
+// the child use CHECK: cmocka's asserts would go on with the next test there.
+#ifndef TESTS_UNIT_CHILD_H
+#define TESTS_UNIT_CHILD_H
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../support/suite.h"
+
+struct ending {
+  int exit_code;      // of a child that ended by itself, else -1
+  int signal_number;  // of one that a signal ended, else 0
+  char text[2048];    // the start of what it wrote on stderr, terminated
+};
+
+// The child's exit code is 0 if `body` returns.
+static inline struct ending child_run(void (*body)(void))
+{
+  struct ending ending = {-1, 0, ""};
+  int pipes[2];
+  int status = 0;
+  size_t length = 0;
+  CHECK(pipe(pipes) == 0);
+  fflush(NULL);
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    CHECK(dup2(pipes[1], STDERR_FILENO) == STDERR_FILENO);
+    CHECK(setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) == 0);
+    close(pipes[0]);
+    close(pipes[1]);
+    body();
+    _exit(0);
+  }
+  close(pipes[1]);
+  while (length < sizeof ending.text - 1) {
+    ssize_t got = read(pipes[0], ending.text + length, sizeof ending.text - 1 - length);
+    if (got <= 0) break;
+    length += (size_t)got;
+  }
+  ending.text[length] = '\0';
+  close(pipes[0]);
+  CHECK(waitpid(child, &status, 0) == child);
+  if (WIFEXITED(status)) ending.exit_code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) ending.signal_number = WTERMSIG(status);
+  return ending;
+}
+
+// The child must come to its end.
+static inline void child_check(void (*body)(void))
+{
+  struct ending ending = child_run(body);
+  if (ending.exit_code != 0) fprintf(stderr, "in the child:\n%s", ending.text);
+  CHECK(ending.exit_code == 0);
+}
+
+// The child must be aborted with a line that begins with `text`.
+static inline void child_check_abort(void (*body)(void), const char *text)
+{
+  struct ending ending = child_run(body);
+  bool is_said = strncmp(ending.text, text, strlen(text)) == 0;
+  if (!is_said) fprintf(stderr, "expected: %s\nin the child: %s\n", text, ending.text);
+  CHECK(is_said);
+  CHECK(ending.signal_number == SIGABRT);
+}
+
+#endif

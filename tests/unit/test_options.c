@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+//
+// The options: each kind of value, good and bad, for every row of the table that has the kind; the
+// environment and its order of precedence; and what is said of mistakes.
+#include "capture.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/options.h"
+
+enum kind { BOOL, NUMBER, SIZE, TIME };
+
+struct row {
+  const char *name;
+  enum kind kind;
+  uint64_t initial;
+  uint64_t minimum;
+  uint64_t maximum;
+  const char *meaning;
+  size_t offset;
+};
+
+static const struct row rows[] = {
+#define OPTION(name, kind, initial, minimum, maximum, meaning) \
+  {#name, kind, initial, minimum, maximum, meaning, offsetof(struct options, name)},
+#include "base/options.def"
+#undef OPTION
+};
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+
+static uint64_t value_of(const struct row *row)
+{
+  return *(const uint64_t *)(const void *)((const char *)&options + row->offset);
+}
+
+static int set_back(void **state)
+{
+  (void)state;
+  static struct options initial;
+  static bool is_kept;
+  if (!is_kept) initial = options;
+  is_kept = true;
+  options = initial;
+  capture_begin();
+  return 0;
+}
+
+static int stop_capture(void **state)
+{
+  (void)state;
+  capture_end();
+  return 0;
+}
+
+static bool set(const char *name, const char *value)
+{
+  return options_set(name, strlen(name), value, strlen(value));
+}
+
+static void assert_set(const struct row *row, const char *value, uint64_t expected)
+{
+  // What follows a value in the environment must not be read.
+  char text[64];
+  snprintf(text, sizeof text, "%s9", value);
+  assert_true(options_set(row->name, strlen(row->name), text, strlen(value)));
+  assert_int_equal(value_of(row), expected);
+  assert_int_equal(captured.bytes, 0);
+}
+
+// The value is refused with one line that names the option, and changes nothing.
+static void assert_refused(const struct row *row, const char *value)
+{
+  struct options before = options;
+  capture_begin();
+  assert_false(set(row->name, value));
+  assert_memory_equal(&options, &before, sizeof options);
+  assert_int_equal(captured_lines(), 1);
+  assert_int_equal(strncmp(captured.text, "mend: warning: ", 15), 0);
+  assert_non_null(strstr(captured.text, row->name));
+  capture_begin();
+}
+
+static void every_row_starts_within_its_limits(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < ROW_COUNT; i++) {
+    assert_int_equal(value_of(&rows[i]), rows[i].initial);
+    assert_true(rows[i].minimum <= rows[i].initial && rows[i].initial <= rows[i].maximum);
+    assert_true(rows[i].meaning[0] != '\0');
+    for (const char *at = rows[i].name; *at != '\0'; at++) {
+      assert_true((*at >= 'a' && *at <= 'z') || *at == '_');
+    }
+  }
+}
+
+static void words_set_what_is_true_or_false(void **state)
+{
+  (void)state;
+  static const struct { const char *word; uint64_t value; } words[] = {
+      {"1", 1}, {"true", 1}, {"on", 1}, {"yes", 1}, {"YES", 1}, {"True", 1},
+      {"0", 0}, {"false", 0}, {"off", 0}, {"no", 0}, {"OFF", 0}, {"fAlSe", 0},
+  };
+  static const char *const bad[] = {"", "2", "-1", "y", "tru", "truee", "on ", " on", "10"};
+  for (size_t i = 0; i < ROW_COUNT; i++) {
+    if (rows[i].kind != BOOL) continue;
+    for (size_t j = 0; j < sizeof words / sizeof words[0]; j++) {
+      assert_set(&rows[i], words[j].word, words[j].value);
+    }
+    for (size_t j = 0; j < sizeof bad / sizeof bad[0]; j++) assert_refused(&rows[i], bad[j]);
+  }
+}
+
+static void assert_limits_hold(const struct row *row)
+{
+  char text[32];
+  snprintf(text, sizeof text, "%" PRIu64, row->minimum);
+  assert_set(row, text, row->minimum);
+  snprintf(text, sizeof text, "%" PRIu64, row->maximum);
+  assert_set(row, text, row->maximum);
+  if (row->minimum > 0) {
+    snprintf(text, sizeof text, "%" PRIu64, row->minimum - 1);
+    assert_refused(row, text);
+  }
+  if (row->maximum < UINT64_MAX) {
+    snprintf(text, sizeof text, "%" PRIu64, row->maximum + 1);
+    assert_refused(row, text);
+  }
+}
+
+static void numbers_of_each_row_keep_within_its_limits(void **state)
+{
+  (void)state;
+  static const char *const bad[] = {
+      "", "-1", "+1", " 1", "1 ", "0x10", "1.5", "1e3", "x", "k", "one", "1kk", "1 k",
+      "18446744073709551616", "99999999999999999999999",
+  };
+  for (size_t i = 0; i < ROW_COUNT; i++) {
+    if (rows[i].kind == BOOL) continue;
+    assert_limits_hold(&rows[i]);
+    for (size_t j = 0; j < sizeof bad / sizeof bad[0]; j++) assert_refused(&rows[i], bad[j]);
+  }
+}
+
+static const struct row *row_of(const char *name)
+{
+  size_t i = 0;
+  while (strcmp(rows[i].name, name) != 0) CHECK(++i < ROW_COUNT);
+  return &rows[i];
+}
+
+static void sizes_take_suffixes_in_either_case(void **state)
+{
+  (void)state;
+  const struct row *limit = row_of("limit");
+  static const struct { const char *text; uint64_t value; } sizes[] = {
+      {"7", 7}, {"7b", 7}, {"7k", 7 << 10}, {"7K", 7 << 10}, {"7kb", 7 << 10},
+      {"7KiB", 7 << 10}, {"7m", 7 << 20}, {"7MB", 7 << 20}, {"7mib", 7 << 20},
+      {"7g", UINT64_C(7) << 30}, {"7GiB", UINT64_C(7) << 30}, {"7gb", UINT64_C(7) << 30},
+      {"7t", UINT64_C(7) << 40}, {"0", 0}, {"16383t", UINT64_C(16383) << 40},
+  };
+  static const char *const bad[] = {"7ms", "7s", "7p", "7kk", "7ki", "16777216t", "17179869184g"};
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    assert_set(limit, sizes[i].text, sizes[i].value);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_refused(limit, bad[i]);
+}
+
+static void times_are_milliseconds_or_seconds(void **state)
+{
+  (void)state;
+  const struct row *delay = row_of("purge_delay");
+  static const char *const bad[] = {"10k", "10b", "10us", "10min", "10m", "10h"};
+  assert_set(delay, "10", 10);
+  assert_set(delay, "20ms", 20);
+  assert_set(delay, "30s", 30000);
+  assert_set(delay, "40S", 40000);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_refused(delay, bad[i]);
+}
+
+static void plain_numbers_take_no_suffix(void **state)
+{
+  (void)state;
+  const struct row *budget = row_of("map_budget");
+  static const char *const bad[] = {"10k", "10b", "10ms", "10s", "10%"};
+  assert_set(budget, "10", 10);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_refused(budget, bad[i]);
+}
+
+static void names_are_whole_and_in_either_case(void **state)
+{
+  (void)state;
+  assert_true(set("Retain_Percent", "11"));
+  assert_int_equal(options.retain_percent, 11);
+  assert_true(set("RETAIN_PERCENT", "12"));
+  assert_int_equal(options.retain_percent, 12);
+  static const char *const unknown[] = {"", "retain", "retain_percen", "retain_percents", "nothing"};
+  for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+    struct options before = options;
+    capture_begin();
+    assert_false(set(unknown[i], "1"));
+    assert_memory_equal(&options, &before, sizeof options);
+    assert_int_equal(captured_lines(), 1);
+    assert_non_null(strstr(captured.text, "unknown option"));
+    assert_non_null(strstr(captured.text, unknown[i]));
+  }
+}
+
+static void read_environment(const char *first, const char *second, const char *third)
+{
+  char *environment[4] = {NULL, NULL, NULL, NULL};
+  const char *entries[] = {first, second, third};
+  static char texts[3][512];
+  for (size_t i = 0; i < 3 && entries[i] != NULL; i++) {
+    CHECK(strlen(entries[i]) < sizeof texts[i]);
+    strcpy(texts[i], entries[i]);
+    environment[i] = texts[i];
+  }
+  options_read(environment);
+}
+
+static void the_environment_is_read(void **state)
+{
+  (void)state;
+  read_environment("MEND_RETAIN_PERCENT=21", "HOME=/root", "MEND_LIMIT=64m");
+  assert_int_equal(options.retain_percent, 21);
+  assert_int_equal(options.limit, 64 << 20);
+  assert_int_equal(captured.bytes, 0);
+}
+
+static void one_variable_holds_a_list(void **state)
+{
+  (void)state;
+  read_environment("MEND_CONF=retain_percent:22,limit:1g,stats:on,", NULL, NULL);
+  assert_int_equal(options.retain_percent, 22);
+  assert_int_equal(options.limit, 1 << 30);
+  assert_int_equal(options.stats, 1);
+  assert_int_equal(captured.bytes, 0);
+}
+
+static void a_variable_of_its_own_wins_over_the_list(void **state)
+{
+  (void)state;
+  read_environment("MEND_RETAIN_PERCENT=31", "MEND_CONF=retain_percent:32,stats:1", NULL);
+  assert_int_equal(options.retain_percent, 31);
+  assert_int_equal(options.stats, 1);
+  read_environment("MEND_CONF=retain_percent:34", "MEND_RETAIN_PERCENT=33", NULL);
+  assert_int_equal(options.retain_percent, 33);
+}
+
+static void a_mistake_in_a_list_spoils_nothing_else(void **state)
+{
+  (void)state;
+  read_environment("MEND_CONF=stats,limit:,:5,retain_percent:41,,verbose:maybe,huge_pages:0", NULL,
+                   NULL);
+  assert_int_equal(options.retain_percent, 41);
+  assert_int_equal(options.huge_pages, 0);
+  assert_int_equal(options.stats, 0);
+  assert_int_equal(options.verbose, 0);
+  assert_int_equal(captured_lines(), 5);
+  assert_non_null(strstr(captured.text, "no value for option \"stats\""));
+  assert_non_null(strstr(captured.text, "bad value for option \"limit\""));
+  assert_non_null(strstr(captured.text, "unknown option \"\""));
+  assert_non_null(strstr(captured.text, "bad value for option \"verbose\""));
+}
+
+static void variables_for_tests_are_left_alone(void **state)
+{
+  (void)state;
+  struct options before = options;
+  read_environment("MEND_TEST_SEED=0x5", "MEND_TEST_LIMIT=5", "NOTMEND_LIMIT=5");
+  assert_memory_equal(&options, &before, sizeof options);
+  assert_int_equal(captured.bytes, 0);
+}
+
+static void variables_without_a_value_are_left_alone(void **state)
+{
+  (void)state;
+  struct options before = options;
+  read_environment("MEND_STATS", "MEND", "=MEND_STATS=1");
+  assert_memory_equal(&options, &before, sizeof options);
+  assert_int_equal(captured.bytes, 0);
+}
+
+static void a_misspelt_variable_is_told(void **state)
+{
+  (void)state;
+  read_environment("MEND_STATTS=1", "MEND_STATS=1", NULL);
+  assert_int_equal(options.stats, 1);
+  assert_string_equal(captured.text, "mend: warning: unknown option \"STATTS\" (ignored)\n");
+}
+
+static void a_name_of_any_length_makes_one_short_line(void **state)
+{
+  (void)state;
+  static char name[5000];
+  memset(name, 'n', sizeof name);
+  assert_false(options_set(name, sizeof name, "1", 1));
+  assert_int_equal(captured_lines(), 1);
+  assert_true(captured.bytes < 200 && captured.text[captured.bytes - 1] == '\n');
+}
+
+static void every_option_is_listed_with_value_and_meaning(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < ROW_COUNT; i++) {
+    char value[32];
+    snprintf(value, sizeof value, "%" PRIu64, rows[i].maximum);
+    set(rows[i].name, value);
+  }
+  capture_begin();
+  options_print();
+  assert_int_equal(captured_lines(), ROW_COUNT);
+  for (size_t i = 0; i < ROW_COUNT; i++) {
+    char line[400];
+    snprintf(line, sizeof line, "mend: option %s = %" PRIu64 "  (%s)\n", rows[i].name,
+             rows[i].maximum, rows[i].meaning);
+    assert_non_null(strstr(captured.text, line));
+  }
+}
+
+#define OPTION_TEST(function) cmocka_unit_test_setup_teardown(function, set_back, stop_capture)
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      OPTION_TEST(every_row_starts_within_its_limits),
+      OPTION_TEST(words_set_what_is_true_or_false),
+      OPTION_TEST(numbers_of_each_row_keep_within_its_limits),
+      OPTION_TEST(sizes_take_suffixes_in_either_case),
+      OPTION_TEST(times_are_milliseconds_or_seconds),
+      OPTION_TEST(plain_numbers_take_no_suffix),
+      OPTION_TEST(names_are_whole_and_in_either_case),
+      OPTION_TEST(the_environment_is_read),
+      OPTION_TEST(one_variable_holds_a_list),
+      OPTION_TEST(a_variable_of_its_own_wins_over_the_list),
+      OPTION_TEST(a_mistake_in_a_list_spoils_nothing_else),
+      OPTION_TEST(variables_for_tests_are_left_alone),
+      OPTION_TEST(variables_without_a_value_are_left_alone),
+      OPTION_TEST(a_misspelt_variable_is_told),
+      OPTION_TEST(a_name_of_any_length_makes_one_short_line),
+      OPTION_TEST(every_option_is_listed_with_value_and_meaning),
+  };
+  return SUITE_RUN(tests);
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// Where text goes: to a function, to a descriptor, past interruptions, and nowhere when nobody can
+// take it.
+#define _GNU_SOURCE 1
+#include "../support/suite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/output.h"
+#include "capture.h"
+
+enum { LONG_TEXT = 1 << 20 };
+
+static char long_text[LONG_TEXT];
+
+static void fill_long_text(void)
+{
+  for (size_t i = 0; i < sizeof long_text; i++) long_text[i] = (char)('a' + i % 23);
+}
+
+static void a_function_gets_the_text_and_its_argument(void **state)
+{
+  (void)state;
+  capture_begin();
+  output_write("one, two", 3);  // the length counts, not a terminator
+  output_write("", 0);
+  output_write("\0four", 5);
+  capture_end();
+  assert_int_equal(captured.calls, 3);
+  assert_int_equal(captured.bytes, 8);
+  assert_memory_equal(captured.text, "one\0four", 8);
+}
+
+static void without_a_function_the_descriptor_gets_it(void **state)
+{
+  (void)state;
+  int pipes[2];
+  char got[16];
+  assert_int_equal(pipe(pipes), 0);
+  output_set_descriptor(pipes[1]);
+  output_write("first ", 6);
+  capture_begin();
+  output_write("hidden", 6);
+  capture_end();
+  output_write("last", 4);
+  output_set_descriptor(STDERR_FILENO);
+  close(pipes[1]);
+  assert_int_equal(read(pipes[0], got, sizeof got), 10);
+  assert_memory_equal(got, "first last", 10);
+  close(pipes[0]);
+}
+
+static volatile sig_atomic_t interruptions;
+
+static void count_interruption(int signal_number)
+{
+  (void)signal_number;
+  interruptions++;
+}
+
+// Reads to the end, slowly, so that the writer blocks and is interrupted while it does.
+static void *read_slowly(void *argument)
+{
+  int descriptor = *(int *)argument;
+  static char got[LONG_TEXT + 1];
+  size_t bytes = 0;
+  sigset_t alarms;
+  sigemptyset(&alarms);
+  sigaddset(&alarms, SIGALRM);
+  pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+  for (;;) {
+    int before = interruptions;
+    while (bytes < LONG_TEXT / 2 && interruptions == before) usleep(100);
+    ssize_t count = read(descriptor, got + bytes, bytes < LONG_TEXT / 2 ? 50000 : sizeof got - bytes);
+    if (count <= 0) break;
+    bytes += (size_t)count;
+  }
+  CHECK(bytes == LONG_TEXT && memcmp(got, long_text, LONG_TEXT) == 0);
+  return NULL;
+}
+
+static void an_interrupted_write_is_continued(void **state)
+{
+  (void)state;
+  int pipes[2];
+  pthread_t reader;
+  struct sigaction action = {.sa_handler = count_interruption};  // without SA_RESTART
+  struct itimerval each_ms = {{0, 1000}, {0, 1000}};
+  struct itimerval never = {{0, 0}, {0, 0}};
+  fill_long_text();
+  assert_int_equal(pipe(pipes), 0);
+  assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+  assert_int_equal(pthread_create(&reader, NULL, read_slowly, &pipes[0]), 0);
+  assert_int_equal(setitimer(ITIMER_REAL, &each_ms, NULL), 0);
+  output_set_descriptor(pipes[1]);
+  errno = 4711;
+  output_write(long_text, sizeof long_text);
+  assert_int_equal(errno, 4711);
+  output_set_descriptor(STDERR_FILENO);
+  setitimer(ITIMER_REAL, &never, NULL);
+  close(pipes[1]);
+  assert_int_equal(pthread_join(reader, NULL), 0);
+  close(pipes[0]);
+}
+
+static void what_a_full_descriptor_does_not_take_is_dropped(void **state)
+{
+  (void)state;
+  int pipes[2];
+  static char got[LONG_TEXT];
+  fill_long_text();
+  assert_int_equal(pipe2(pipes, O_NONBLOCK), 0);
+  output_set_descriptor(pipes[1]);
+  errno = 4711;
+  output_write(long_text, sizeof long_text);
+  assert_int_equal(errno, 4711);
+  output_set_descriptor(STDERR_FILENO);
+  ssize_t bytes = read(pipes[0], got, sizeof got);
+  assert_true(bytes > 0 && bytes < LONG_TEXT);
+  assert_memory_equal(got, long_text, (size_t)bytes);
+  close(pipes[0]);
+  close(pipes[1]);
+}
+
+static void a_closed_descriptor_is_no_error(void **state)
+{
+  (void)state;
+  output_set_descriptor(-1);
+  errno = 4711;
+  output_write("nobody", 6);
+  assert_int_equal(errno, 4711);
+  output_set_descriptor(STDERR_FILENO);
+}
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_function_gets_the_text_and_its_argument),
+      cmocka_unit_test(without_a_function_the_descriptor_gets_it),
+      cmocka_unit_test(an_interrupted_write_is_continued),
+      cmocka_unit_test(what_a_full_descriptor_does_not_take_is_dropped),
+      cmocka_unit_test(a_closed_descriptor_is_no_error),
+  };
+  return SUITE_RUN(tests);
+}

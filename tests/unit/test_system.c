@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//
+// The clock, the environment and descriptors that programs do not know of.
+#define _GNU_SOURCE 1
+#include "child.h"
+
+#include <fcntl.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "os/system.h"
+
+static uint64_t precise_ms(void)
+{
+  struct timespec now;
+  CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+// How far the coarse clock may lag, in whole milliseconds.
+static uint32_t coarseness_ms(void)
+{
+  struct timespec step;
+  CHECK(clock_getres(CLOCK_MONOTONIC_COARSE, &step) == 0);
+  return (uint32_t)(step.tv_nsec / 1000000) + 1;
+}
+
+static void the_clock_never_goes_back(void **state)
+{
+  (void)state;
+  uint32_t last = os_clock_ms();
+  for (unsigned i = 0; i < 200000; i++) {
+    uint32_t now = os_clock_ms();
+    assert_true(now - last < 60000);
+    last = now;
+  }
+}
+
+static void the_clock_counts_milliseconds(void **state)
+{
+  (void)state;
+  uint32_t before = os_clock_ms();
+  uint64_t precise_before = precise_ms();
+  os_sleep_ms(60);
+  uint32_t coarse = os_clock_ms() - before;
+  uint64_t precise = precise_ms() - precise_before;
+  assert_true(coarse + coarseness_ms() >= 60);
+  assert_true(coarse <= precise + 2 * coarseness_ms());
+}
+
+static void ignore_signal(int signal_number)
+{
+  (void)signal_number;
+}
+
+static void a_sleep_goes_on_after_a_signal(void **state)
+{
+  (void)state;
+  struct sigaction action = {.sa_handler = ignore_signal};
+  struct itimerval often = {{0, 2000}, {0, 2000}};
+  struct itimerval never = {{0, 0}, {0, 0}};
+  assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+  assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+  uint64_t before = precise_ms();
+  os_sleep_ms(50);
+  uint64_t after = precise_ms();
+  setitimer(ITIMER_REAL, &never, NULL);
+  assert_true(after - before >= 49);
+}
+
+static void an_ordinary_process_shows_its_environment(void **state)
+{
+  (void)state;
+  assert_ptr_equal(os_environment(), environ);
+}
+
+static void a_copy_outlives_its_original_out_of_programs_reach(void **state)
+{
+  (void)state;
+  char got[4] = "";
+  int pipes[2];
+  assert_int_equal(pipe(pipes), 0);
+  int copy = os_duplicate_descriptor(pipes[1]);
+  assert_true(copy >= 512);
+  assert_int_equal(fcntl(copy, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  close(pipes[1]);
+  assert_int_equal(write(copy, "yes", 3), 3);
+  assert_int_equal(read(pipes[0], got, sizeof got), 3);
+  assert_memory_equal(got, "yes", 3);
+  close(copy);
+  close(pipes[0]);
+}
+
+static void check_few_descriptors(void)
+{
+  CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, 64}) == 0);
+  int copy = os_duplicate_descriptor(STDERR_FILENO);
+  CHECK(copy >= 3 && copy < 64);
+  CHECK((fcntl(copy, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+static void where_few_descriptors_are_allowed_any_will_do(void **state)
+{
+  (void)state;
+  child_check(check_few_descriptors);
+}
+
+static void of_a_closed_descriptor_there_is_no_copy(void **state)
+{
+  (void)state;
+  assert_int_equal(os_duplicate_descriptor(400), -1);
+}
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_clock_never_goes_back),
+      cmocka_unit_test(the_clock_counts_milliseconds),
+      cmocka_unit_test(a_sleep_goes_on_after_a_signal),
+      cmocka_unit_test(an_ordinary_process_shows_its_environment),
+      cmocka_unit_test(a_copy_outlives_its_original_out_of_programs_reach),
+      cmocka_unit_test(where_few_descriptors_are_allowed_any_will_do),
+      cmocka_unit_test(of_a_closed_descriptor_there_is_no_copy),
+  };
+  return SUITE_RUN(tests);
+}
