@@ -32,8 +32,7 @@ static struct {
   struct list by_age;          // dirty runs, the one freed last at the end
   size_t used_bytes;
   size_t dirty_bytes;
-  size_t early_purged_bytes;   // purged for the budget's sake since the last tick
-  size_t budget_bonus;         // budget granted because such memory was missed
+  size_t peak_bytes;           // the most that was in use; fades while less is
   _Atomic(size_t) purged_bytes;
   _Atomic(size_t) mapping_count;
 } chunk;
@@ -260,10 +259,11 @@ static struct page *extend_frontier(uint32_t slices, uint32_t alignment)
 // ---------------------------------------------------------------------------------------------
 // Returning memory.
 
-static size_t budget(void)
+// How much may be in use and dirty together.
+static size_t footprint_limit(void)
 {
-  size_t share = chunk.used_bytes / 100 * options.retain_percent;
-  return bits_larger(share, options.retain_bytes) + chunk.budget_bonus;
+  size_t share = chunk.peak_bytes / 100 * options.retain_percent;
+  return chunk.peak_bytes + bits_larger(share, options.retain_bytes);
 }
 
 INTERNAL bool chunk_spend_mappings(size_t count)
@@ -303,9 +303,12 @@ static size_t purge_oldest(void)
   return bytes;
 }
 
-static void keep_budget(void)
+// Clean memory is about to be taken: makes room for it below the limit, if need be by purging.
+static void prepare_growth(size_t bytes)
 {
-  while (chunk.dirty_bytes > budget()) chunk.early_purged_bytes += purge_oldest();
+  size_t used = chunk.used_bytes + bytes;
+  if (used > chunk.peak_bytes) chunk.peak_bytes = used;
+  while (chunk.dirty_bytes > 0 && used + chunk.dirty_bytes > footprint_limit()) purge_oldest();
 }
 
 INTERNAL size_t chunk_purge(size_t keep)
@@ -324,23 +327,13 @@ INTERNAL void chunk_purge_expired(uint32_t now_ms)
 {
   if (chunk_lock_is_mine()) return;
   os_lock_acquire(&chunk.lock);
-  chunk.budget_bonus /= 2;
-  chunk.early_purged_bytes = 0;
+  chunk.peak_bytes -= (chunk.peak_bytes - bits_smaller(chunk.peak_bytes, chunk.used_bytes)) / 4;
   while (!list_is_empty(&chunk.by_age)) {
     uint32_t age_ms = now_ms - run_of_chain(chunk.by_age.next)->freed_at_ms;
     if (age_ms < options.purge_delay || age_ms > UINT32_MAX / 2) break;
     purge_oldest();
   }
   os_lock_release(&chunk.lock);
-}
-
-// Clean memory is taken although dirty memory was purged a moment ago: a larger budget would have
-// spared the kernel and the caller the work.
-static void regret_purge(size_t bytes)
-{
-  size_t missed = bits_smaller(bytes, chunk.early_purged_bytes);
-  chunk.early_purged_bytes -= missed;
-  chunk.budget_bonus = bits_smaller(chunk.budget_bonus + missed, chunk.used_bytes / 4);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -359,13 +352,34 @@ static bool make_room(size_t bytes)
   return is_within_limit(bytes);
 }
 
+// How many slices at the run's start are to be skipped for the alignment.
+static uint32_t slices_to_skip(const struct page *run, uint32_t alignment)
+{
+  return (uint32_t)(bits_align_up(page_index(run), alignment) - page_index(run));
+}
+
+// A run in which `slices` fit at a multiple of the alignment. Blocks of the same kind come and go:
+// runs that were aligned once are tried before longer ones.
+static struct page *find_aligned_run(struct run_set *set, uint32_t slices, uint32_t alignment)
+{
+  struct page *run = find_run(set, slices);
+  if (run == NULL || slices_to_skip(run, alignment) + slices <= run->slices) return run;
+  unsigned attempts = FIT_ATTEMPTS;
+  struct list *head = &set->bins[bin_of(run->slices)];
+  for (struct list *at = head->next; at != head && attempts > 0; at = at->next, attempts--) {
+    run = CONTAINER_OF(at, struct page, link);
+    if (slices_to_skip(run, alignment) + slices <= run->slices) return run;
+  }
+  return find_run(set, (size_t)slices + alignment - 1);
+}
+
 // Takes a run out of a set so that it starts at a multiple of the alignment.
 static struct page *take_from(struct run_set *set, uint32_t slices, uint32_t alignment)
 {
-  struct page *run = find_run(set, (size_t)slices + alignment - 1);
+  struct page *run = find_aligned_run(set, slices, alignment);
   if (run == NULL) return NULL;
   remove_run(run);
-  uint32_t skipped = (uint32_t)(bits_align_up(page_index(run), alignment) - page_index(run));
+  uint32_t skipped = slices_to_skip(run, alignment);
   if (skipped > 0) {
     cut_run(run, skipped);
     struct page *rest = run + skipped;
@@ -377,12 +391,79 @@ static struct page *take_from(struct run_set *set, uint32_t slices, uint32_t ali
   return run;
 }
 
+// The free run that ends right before a slice, or starts at it; NULL if there is none.
+static struct page *run_before(struct page *slice)
+{
+  struct page *last = slice - 1;
+  if (slice == region.pages || page_kind(last) != PAGE_FREE) return NULL;
+  return last - (last->slices - 1);
+}
+
+static struct page *run_from(struct page *slice)
+{
+  if (page_index(slice) >= chunk.frontier || page_kind(slice) != PAGE_FREE) return NULL;
+  return slice;
+}
+
+// Of neighbouring free runs, of whatever kinds, the first of which is given, cuts a stretch out that
+// they cover and makes it one run in no bin.
+static struct page *join_stretch(struct page *run, struct page *first, uint32_t slices)
+{
+  while (run + run->slices <= first) run += run->slices;
+  remove_run(run);
+  if (run < first) {
+    cut_run(run, (uint32_t)(first - run));
+    insert_run(run);
+    run = first;
+    remove_run(run);
+  }
+  uint32_t end = slices;
+  if (run->slices > end) cut_run(run, end);
+  while (run->slices < end) {
+    struct page *next = run + run->slices;
+    remove_run(next);
+    if (run->slices + next->slices > end) cut_run(next, end - run->slices);
+    uint8_t flags = (uint8_t)((run->flags | next->flags) & PAGE_IS_SPLIT);
+    uint8_t zero = run->flags & next->flags & PAGE_IS_ZERO;
+    run = join(run, next);
+    run->flags = flags | zero;
+  }
+  return run;
+}
+
+// A stretch of neighbouring free runs, dirty and clean ones, around a dirty one.
+static struct page *take_around(struct page *run, uint32_t slices, uint32_t alignment)
+{
+  struct page *start = run;
+  struct page *end = run + run->slices;
+  for (struct page *next; (next = run_from(end)) != NULL;) end = next + next->slices;
+  for (struct page *before; (before = run_before(start)) != NULL;) start = before;
+  struct page *first = start + slices_to_skip(start, alignment);
+  return end - first >= (ptrdiff_t)slices ? join_stretch(start, first, slices) : NULL;
+}
+
+// No dirty run is long enough: one that has free neighbours may do, which saves the memory that it
+// holds from being purged to make room for as much elsewhere.
+static struct page *take_mixed(uint32_t slices, uint32_t alignment)
+{
+  unsigned attempts = FIT_ATTEMPTS;
+  for (unsigned bin = bin_of(slices) + 1; bin-- > 0 && attempts > 0;) {
+    struct list *head = &chunk.dirty.bins[bin];
+    for (struct list *at = head->next; at != head && attempts > 0; at = at->next, attempts--) {
+      struct page *run = take_around(CONTAINER_OF(at, struct page, link), slices, alignment);
+      if (run != NULL) return run;
+    }
+  }
+  return NULL;
+}
+
 static struct page *take_run(uint32_t slices, uint32_t alignment)
 {
   struct page *run = take_from(&chunk.dirty, slices, alignment);
   if (run != NULL) return run;
-  regret_purge(slices_to_bytes(slices));
-  run = take_from(&chunk.clean, slices, alignment);
+  run = take_mixed(slices, alignment);
+  prepare_growth(slices_to_bytes(slices));
+  if (run == NULL) run = take_from(&chunk.clean, slices, alignment);
   return run != NULL ? run : extend_frontier(slices, alignment);
 }
 
@@ -433,7 +514,6 @@ static void region_give(struct page_source *source, struct page *page)
   atomic_store_explicit(&page->owner, OWNER_NOBODY, memory_order_relaxed);
   set_kind(page, PAGE_NONE);
   give_slices(page, page->slices, touched, page->flags);
-  keep_budget();
   os_lock_release(&chunk.lock);
 }
 
@@ -475,7 +555,6 @@ static void region_shorten(struct page_source *source, struct page *page, uint32
   os_lock_acquire(&chunk.lock);
   page->slices = slices;
   give_slices(page + slices, fewer, bytes, page->flags);
-  keep_budget();
   os_lock_release(&chunk.lock);
 }
 

@@ -4,9 +4,11 @@
 //
 // Address space is reserved once and made accessible from its start upwards. A run of slices that
 // is given back is *dirty* while it may hold memory and *clean* when the kernel has that back. Dirty
-// runs are handed out first. They are kept within a budget, a share of what is in use, and no longer
-// than the purge delay; the oldest go first. Where purging turns out to have been premature (clean
-// memory is wanted soon after), the budget grows by as much for a while.
+// runs are handed out first. They are kept no longer than the purge delay, and only so far as they
+// do not make the process larger than it was: what is in use and what is dirty together stay below
+// the most that was in use (of late) and a small share of that. So when clean memory has to be taken
+// although dirty runs lie about, the oldest of those go back first. A program whose use goes up and
+// down pays for memory once; one that grows never grows for the sake of what it keeps.
 //
 // Neighbouring free runs of the same kind are merged. Runs of a length are found through bins:
 // exact up to 32 slices, four to a doubling above. One lock guards it all; system calls that return

@@ -13,19 +13,6 @@ INTERNAL struct heap heap_empty;
 _Thread_local struct heap *heap_current = &heap_empty;
 #endif
 
-INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *source)
-{
-  atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
-  heap->adopts = false;
-  heap->keeps_unused = true;
-  heap->is_direct = false;
-  heap->source = source;
-  heap->request = (struct page_request){PAGE_ANY_NODE, 0};
-  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) list_init(&heap->queue[i]);
-  list_init(&heap->pages);
-  list_init(&heap->large);
-}
-
 // ---------------------------------------------------------------------------------------------
 // Queue and park.
 
@@ -73,6 +60,23 @@ static void settle(struct heap *heap, struct page *page)
   uint32_t share = page->capacity / TUNING_WAKE_SHARE;
   if (is_list) page_list_expect(page, has_free ? UINT32_MAX : share > 0 ? share : 1);
   if (!has_free) park(heap, page);
+}
+
+INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *source)
+{
+  atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
+  heap->adopts = false;
+  heap->keeps_unused = true;
+  heap->is_direct = false;
+  heap->source = source;
+  heap->request = (struct page_request){PAGE_ANY_NODE, 0};
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) heap->free[i] = NULL;
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    list_init(&heap->queue[i]);
+    mark_queued(heap, i, false);
+  }
+  list_init(&heap->pages);
+  list_init(&heap->large);
 }
 
 // ---------------------------------------------------------------------------------------------

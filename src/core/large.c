@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/large.h"
 
+#include <string.h>
+
 #include "base/fatal.h"
 #include "base/options.h"
 #include "core/chunk.h"
@@ -161,23 +163,30 @@ INTERNAL bool large_resize(struct page *page, size_t size)
   return true;
 }
 
+// Moves the pages of a block to a clean run. What is left behind reads as zero and holds nothing.
+static bool move_pages(struct page *from, struct page *to)
+{
+  if (!chunk_spend_mappings(4)) return false;
+  if (!os_memory_move(page_start(from), page_start(to), from->block_bytes)) return false;
+  to->flags |= PAGE_IS_SPLIT;
+  from->flags |= PAGE_IS_SPLIT | PAGE_IS_ZERO;
+  from->carved = 0;
+  return true;
+}
+
 INTERNAL void *large_move(struct page *page, size_t size)
 {
-  size_t bytes = page->block_bytes;
-  if (bytes < TUNING_MOVE_BYTES || page->source != &chunk_source) return NULL;
-  if (!chunk_spend_mappings(4)) return NULL;
-  bool is_zero;
+  if (page->block_bytes < TUNING_MOVE_BYTES || page->source != &chunk_source) return NULL;
+  bool is_clean;
   struct page_request any = {PAGE_ANY_NODE, 0};
-  struct page *to = take_page(page->source, any, size, SLICE_BYTES, &is_zero);
-  if (to == NULL || !os_memory_move(page_start(page), page_start(to), bytes)) {
-    if (to != NULL) large_free(to);
-    return NULL;
+  struct page *to = take_page(page->source, any, size, SLICE_BYTES, &is_clean);
+  if (to == NULL) return NULL;
+  // Over memory that is there already it is cheaper to copy than to move: the kernel would throw
+  // that memory away, and the next user of the old place would have to ask for it again.
+  if (!is_clean || !move_pages(page, to)) {
+    memcpy(page_start(to), page_start(page), page->block_bytes);
   }
-  to->flags |= PAGE_IS_SPLIT;
   struct heap *heap = page_heap(page);
-  // What is left behind reads as zero and holds nothing.
-  page->flags |= PAGE_IS_SPLIT | PAGE_IS_ZERO;
-  page->carved = 0;
   large_free(page);
   attach_to_heap(to, heap);
   return page_start(to);

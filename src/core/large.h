@@ -3,8 +3,8 @@
 // Blocks above the largest size class: a run of slices each. Only the os pages that the size needs
 // are ever touched, so a block's cost in memory is its size rounded up to the os page.
 //
-// A block grows where it is if the slices behind it are free; else the kernel moves its pages to a
-// longer run (mremap), which copies page-table entries instead of bytes; else the caller copies.
+// A block grows where it is if the slices behind it are free. Else it moves to a longer run: if that
+// is clean, the kernel moves the pages (mremap), which copies page-table entries instead of bytes.
 #ifndef CORE_LARGE_H
 #define CORE_LARGE_H
 
@@ -18,7 +18,8 @@ INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, 
 INTERNAL bool large_free(struct page *page);
 // Makes it hold `size` bytes where it is; gives memory back if that is much less than before.
 INTERNAL bool large_resize(struct page *page, size_t size);
-// Moves it to a place where it can hold `size` bytes, without copying. NULL if that cannot be done.
+// Moves it with its contents to a place where it can hold `size` bytes. NULL, and nothing done, if it
+// is too small to be worth more than a plain copy, or there is no memory.
 INTERNAL void *large_move(struct page *page, size_t size);
 // The large block in whose middle an address lies, or NULL. For misuse only: it searches.
 INTERNAL struct page *large_around(struct page *slice);

@@ -23,14 +23,11 @@ struct CMUnitTest {
   void *initial_state;
 };
 
-#define cmocka_unit_test(function) \
-  {                                \
-    #function, function, NULL, NULL, NULL \
-  }
+// clang-format off
+#define cmocka_unit_test(function) {#function, function, NULL, NULL, NULL}
 #define cmocka_unit_test_setup_teardown(function, setup, teardown) \
-  {                                                                \
-    #function, function, setup, teardown, NULL                     \
-  }
+  {#function, function, setup, teardown, NULL}
+// clang-format on
 
 enum standin_outcome { STANDIN_PASSED, STANDIN_FAILED, STANDIN_SKIPPED };
 static jmp_buf standin_end_of_test;
@@ -45,7 +42,7 @@ __attribute__((noreturn, unused)) static void standin_fail(const char *file, int
 #define standin_check(condition, text) \
   ((condition) ? (void)0 : standin_fail(__FILE__, __LINE__, text))
 #define standin_compare(a, operation, b) \
-  standin_check((uintmax_t)(a) operation(uintmax_t)(b), #a " " #operation " " #b)
+  standin_check((uintmax_t)(a)operation(uintmax_t)(b), #a " " #operation " " #b)
 
 #define assert_true(a) standin_check(a, #a)
 #define assert_false(a) standin_check(!(a), "not " #a)

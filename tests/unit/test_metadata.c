@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory for the allocator's own structures: zeroed, aligned, apart, and used again.
+#define _GNU_SOURCE 1
+#include "child.h"
+
+#include <pthread.h>
+
+#include "core/metadata.h"
+
+enum { PIECES = 300, ROUNDS = 20000, THREADS = 4 };
+
+static size_t held_bytes(size_t bytes)
+{
+  size_t held = 16;
+  while (held < bytes) held *= 2;
+  return held;
+}
+
+static void pieces_are_zeroed_and_aligned_to_their_size(void **state)
+{
+  (void)state;
+  for (size_t bytes = 1; bytes <= 100000; bytes = bytes * 5 / 4 + 1) {
+    char *piece = metadata_allocate(bytes);
+    assert_non_null(piece);
+    assert_true(is_aligned(piece, held_bytes(bytes) < 4096 ? held_bytes(bytes) : 4096));
+    assert_true(is_zero(piece, held_bytes(bytes)));
+    memset(piece, 0xff, bytes);
+  }
+}
+
+static void pieces_do_not_overlap(void **state)
+{
+  (void)state;
+  static char *pieces[PIECES];
+  static size_t sizes[PIECES];
+  struct random random = {random_seed()};
+  for (size_t i = 0; i < PIECES; i++) {
+    sizes[i] = random_size(&random, 20000);
+    pieces[i] = metadata_allocate(sizes[i]);
+    pattern_fill(pieces[i], sizes[i], i);
+  }
+  for (size_t i = 0; i < PIECES; i++) {
+    assert_int_equal(pattern_difference(pieces[i], sizes[i], i), sizes[i]);
+    metadata_free(pieces[i], sizes[i]);
+  }
+}
+
+static void a_piece_that_was_given_back_serves_its_size_again_zeroed(void **state)
+{
+  (void)state;
+  for (size_t bytes = 16; bytes <= 65536; bytes *= 2) {
+    char *piece = metadata_allocate(bytes);
+    memset(piece, 0xff, bytes);
+    metadata_free(piece, bytes);
+    char *other = metadata_allocate(4 * bytes);
+    assert_ptr_not_equal(other, piece);
+    char *again = metadata_allocate(bytes / 2 + 1);
+    assert_ptr_equal(again, piece);
+    assert_true(is_zero(again, bytes));
+    metadata_free(again, bytes);
+    metadata_free(other, 4 * bytes);
+  }
+}
+
+static void all_of_it_lies_in_the_extent_that_is_told(void **state)
+{
+  (void)state;
+  size_t before = metadata_bytes();
+  for (size_t i = 0; i < 10; i++) {
+    char *piece = metadata_allocate(512 * KIB);
+    assert_true(piece >= metadata_extent.start);
+    assert_true(piece + 512 * KIB <= metadata_extent.start + metadata_extent.bytes);
+  }
+  assert_int_equal(metadata_bytes(), metadata_extent.bytes);
+  assert_true(metadata_bytes() >= before + 10 * 512 * KIB);
+}
+
+static void what_is_too_large_is_refused(void **state)
+{
+  (void)state;
+  char *largest = metadata_allocate(8 * MIB);
+  assert_non_null(largest);
+  largest[0] = 1;
+  largest[8 * MIB - 1] = 1;
+  metadata_free(largest, 8 * MIB);
+  assert_null(metadata_allocate(8 * MIB + 1));
+  assert_null(metadata_allocate((size_t)1 << 40));
+}
+
+static void churn_for(void *seed, size_t rounds)
+{
+  struct random random = {(uintptr_t)seed};
+  char *pieces[16] = {NULL};
+  for (size_t i = 0; i < rounds; i++) {
+    size_t which = random_below(&random, 16);
+    size_t bytes = 16 * (which + 1);
+    if (pieces[which] != NULL) {
+      CHECK(pattern_difference(pieces[which], bytes, (uintptr_t)seed) == bytes);
+      metadata_free(pieces[which], bytes);
+    }
+    pieces[which] = metadata_allocate(bytes);
+    CHECK(pieces[which] != NULL && is_zero(pieces[which], bytes));
+    pattern_fill(pieces[which], bytes, (uintptr_t)seed);
+  }
+  for (size_t which = 0; which < 16; which++) {
+    if (pieces[which] != NULL) metadata_free(pieces[which], 16 * (which + 1));
+  }
+}
+
+static void *churn(void *seed)
+{
+  churn_for(seed, test_scaled(ROUNDS));
+  return NULL;
+}
+
+static void threads_share_it(void **state)
+{
+  (void)state;
+  static char seeds[THREADS];
+  threads_run(THREADS, churn, seeds, 1);
+  size_t before = metadata_bytes();
+  threads_run(THREADS, churn, seeds, 1);
+  assert_int_equal(metadata_bytes(), before);  // all that they need was given back the first time
+}
+
+static _Atomic(bool) is_over;
+
+static void *churn_until_over(void *seed)
+{
+  while (!atomic_load(&is_over)) churn_for(seed, 100);
+  return NULL;
+}
+
+static void check_child(void)
+{
+  metadata_after_fork();
+  churn_for(&is_over, 500);
+  for (size_t bytes = 16; bytes <= 4 * MIB; bytes *= 2) {
+    char *piece = metadata_allocate(bytes);
+    CHECK(piece != NULL && is_zero(piece, bytes));
+    memset(piece, 1, bytes);
+    metadata_free(piece, bytes);
+  }
+}
+
+static void it_serves_a_child_that_was_forked_amid_others_work(void **state)
+{
+  (void)state;
+  pthread_t threads[2];
+  static char seeds[2];
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(pthread_create(&threads[i], NULL, churn_until_over, &seeds[i]), 0);
+  }
+  for (size_t i = 0; i < test_scaled(60); i++) child_check(check_child);
+  atomic_store(&is_over, true);
+  for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(pieces_are_zeroed_and_aligned_to_their_size),
+      cmocka_unit_test(pieces_do_not_overlap),
+      cmocka_unit_test(a_piece_that_was_given_back_serves_its_size_again_zeroed),
+      cmocka_unit_test(all_of_it_lies_in_the_extent_that_is_told),
+      cmocka_unit_test(what_is_too_large_is_refused),
+      cmocka_unit_test(threads_share_it),
+      cmocka_unit_test(it_serves_a_child_that_was_forked_amid_others_work),
+  };
+  return SUITE_RUN(tests);
+}

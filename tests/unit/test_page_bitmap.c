@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+//
+// The bitmap page, in both of its forms: with the bitmap in the descriptor and, above 64 blocks,
+// among the metadata. Small pages of the stress build have few blocks, so the number is set here.
+#define _GNU_SOURCE 1
+#include "fixture.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+enum { THREADS = 4 };
+
+// A page with as many blocks as asked.
+static struct page *page_with(uint32_t blocks)
+{
+  struct page *page = fixture_page(PAGE_BITMAP, 256);
+  CHECK(blocks * page->block_bytes <= page->slices * SLICE_BYTES);
+  page->capacity = blocks;
+  CHECK(page_bitmap_init(page));
+  return page;
+}
+
+static void drop(struct page *page)
+{
+  page_bitmap_destroy(page);
+  fixture_drop(page);
+}
+
+static const uint32_t counts[] = {1, 2, 5, 63, 64, 65, 127, 128, 129, 200, 256};
+enum { COUNT_COUNT = sizeof counts / sizeof counts[0] };
+
+static void take_all(struct page *page)
+{
+  for (uint32_t i = 0; i < page->capacity; i++) CHECK(page_bitmap_take(page, NULL) != NULL);
+}
+
+static void every_block_is_taken_once_the_lowest_first(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < COUNT_COUNT; i++) {
+    struct page *page = page_with(counts[i]);
+    assert_true(page_bitmap_is_unused(page));
+    for (uint32_t j = 0; j < counts[i]; j++) {
+      assert_true(page_bitmap_has_free(page));
+      assert_false(page_bitmap_is_live(page, j));
+      assert_ptr_equal(page_bitmap_take(page, NULL), page_start(page) + j * page->block_bytes);
+      assert_true(page_bitmap_is_live(page, j));
+      assert_int_equal(page_bitmap_used(page), j + 1);
+      assert_int_equal(page->carved, j + 1);
+      assert_false(page_bitmap_is_unused(page));
+    }
+    assert_false(page_bitmap_has_free(page));
+    assert_null(page_bitmap_take(page, NULL));
+    assert_int_equal(page_bitmap_used(page), counts[i]);
+    drop(page);
+  }
+}
+
+static void the_last_block_to_be_freed_is_told(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < COUNT_COUNT; i++) {
+    struct page *page = page_with(counts[i]);
+    take_all(page);
+    for (uint32_t j = 0; j < counts[i]; j++) {
+      uint32_t index = (j + 7) % counts[i];
+      bool is_last = j + 1 == counts[i];
+      assert_int_equal(page_bitmap_free(page, index), is_last ? FREED_LAST_BLOCK : FREED_BLOCK);
+      assert_false(page_bitmap_is_live(page, index));
+      assert_int_equal(page_bitmap_used(page), counts[i] - j - 1);
+      assert_int_equal(page_bitmap_is_unused(page), is_last);
+    }
+    drop(page);
+  }
+}
+
+static void a_second_free_is_told_and_changes_nothing(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < COUNT_COUNT; i++) {
+    struct page *page = page_with(counts[i]);
+    assert_int_equal(page_bitmap_free(page, counts[i] - 1), FREED_TWICE);  // never taken
+    take_all(page);
+    for (uint32_t j = 0; j < counts[i]; j++) {
+      assert_int_not_equal(page_bitmap_free(page, j), FREED_TWICE);
+      assert_int_equal(page_bitmap_free(page, j), FREED_TWICE);
+      assert_int_equal(page_bitmap_used(page), counts[i] - j - 1);
+    }
+    drop(page);
+  }
+}
+
+static void a_freed_block_is_taken_again(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < COUNT_COUNT; i++) {
+    struct page *page = page_with(counts[i]);
+    take_all(page);
+    for (uint32_t j = counts[i]; j-- > 0;) {
+      page_bitmap_free(page, j);
+      assert_ptr_equal(page_bitmap_take(page, NULL), page_start(page) + j * page->block_bytes);
+    }
+    drop(page);
+  }
+}
+
+static void only_memory_that_was_never_taken_is_said_to_be_zero(void **state)
+{
+  (void)state;
+  bool is_zero = false;
+  struct page *page = page_with(70);
+  page->flags = PAGE_IS_ZERO;
+  assert_non_null(page_bitmap_take(page, &is_zero));
+  assert_true(is_zero);
+  page_bitmap_free(page, 0);
+  assert_non_null(page_bitmap_take(page, &is_zero));
+  assert_false(is_zero);
+  assert_non_null(page_bitmap_take(page, &is_zero));
+  assert_true(is_zero);
+  page->flags = 0;
+  assert_non_null(page_bitmap_take(page, &is_zero));
+  assert_false(is_zero);
+  drop(page);
+}
+
+static void nothing_is_taken_from_a_closed_page_but_frees_go_on(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < COUNT_COUNT; i++) {
+    struct page *page = page_with(counts[i]);
+    take_all(page);
+    page_bitmap_free(page, 0);
+    page_bitmap_close(page);
+    assert_false(page_bitmap_has_free(page));
+    assert_null(page_bitmap_take(page, NULL));
+    assert_int_equal(page_bitmap_used(page), counts[i] - 1);
+    for (uint32_t j = 1; j < counts[i]; j++) {
+      assert_int_not_equal(page_bitmap_free(page, j), FREED_TWICE);
+    }
+    assert_true(page_bitmap_is_unused(page));
+    assert_null(page_bitmap_take(page, NULL));
+    page_bitmap_open(page);
+    assert_true(page_bitmap_has_free(page));
+    assert_ptr_equal(page_bitmap_take(page, NULL), page_start(page));
+    drop(page);
+  }
+}
+
+static void a_destroyed_bitmap_goes_back_to_the_metadata(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < COUNT_COUNT; i++) {
+    struct page *page = page_with(counts[i]);
+    void *words = counts[i] > 64 ? (void *)page->words : NULL;
+    drop(page);
+    struct page *again = page_with(counts[i]);
+    if (counts[i] > 64) assert_ptr_equal(again->words, words);
+    assert_true(page_bitmap_is_unused(again));
+    drop(again);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Many threads.
+
+static struct page *shared;
+static _Atomic(uint32_t) frees_of[4096];
+static _Atomic(uint32_t) last_blocks;
+
+// Every thread frees every block, each beginning somewhere else.
+static void *free_all(void *argument)
+{
+  uint32_t offset = (uint32_t)((uintptr_t)argument * 37);
+  for (uint32_t i = 0; i < shared->capacity; i++) {
+    uint32_t index = (i + offset) % shared->capacity;
+    switch (page_bitmap_free(shared, index)) {
+      case FREED_LAST_BLOCK: last_blocks++; frees_of[index]++; break;
+      case FREED_BLOCK: frees_of[index]++; break;
+      case FREED_TWICE: break;
+    }
+  }
+  return NULL;
+}
+
+static void of_racing_frees_exactly_one_counts(void **state)
+{
+  (void)state;
+  for (size_t round = 0; round < test_scaled(100); round++) {
+    shared = page_with(counts[round % COUNT_COUNT]);
+    take_all(shared);
+    for (uint32_t i = 0; i < shared->capacity; i++) frees_of[i] = 0;
+    last_blocks = 0;
+    threads_run(THREADS, free_all, NULL, 1);
+    for (uint32_t i = 0; i < shared->capacity; i++) assert_int_equal(frees_of[i], 1);
+    assert_int_equal(last_blocks, 1);
+    assert_true(page_bitmap_is_unused(shared));
+    drop(shared);
+  }
+}
+
+static _Atomic(void *) handed_over;
+static _Atomic(bool) is_over;
+
+static void *free_what_is_handed_over(void *unused)
+{
+  (void)unused;
+  while (!atomic_load(&is_over)) {
+    unsigned char *block = atomic_exchange(&handed_over, NULL);
+    if (block == NULL) {
+      sched_yield();
+      continue;
+    }
+    CHECK(pattern_difference(block, 256, 3) == 256);
+    memset(block, 0, 256);
+    CHECK(page_bitmap_free(shared, page_block_index(shared, block)) != FREED_TWICE);
+  }
+  return NULL;
+}
+
+static void blocks_freed_by_another_thread_are_taken_again_whole(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  shared = page_with(70);
+  assert_int_equal(pthread_create(&thread, NULL, free_what_is_handed_over, NULL), 0);
+  for (size_t i = 0; i < test_scaled(20000);) {
+    unsigned char *block = page_bitmap_take(shared, NULL);
+    if (block == NULL) {
+      sched_yield();
+      continue;
+    }
+    pattern_fill(block, 256, 3);
+    while (atomic_load(&handed_over) != NULL) sched_yield();
+    atomic_store(&handed_over, block);
+    i++;
+  }
+  while (atomic_load(&handed_over) != NULL) sched_yield();
+  atomic_store(&is_over, true);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_true(page_bitmap_is_unused(shared));
+  drop(shared);
+}
+
+#define PAGE_TEST(function) cmocka_unit_test_setup_teardown(function, fixture_is_clean, fixture_is_clean)
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      PAGE_TEST(every_block_is_taken_once_the_lowest_first),
+      PAGE_TEST(the_last_block_to_be_freed_is_told),
+      PAGE_TEST(a_second_free_is_told_and_changes_nothing),
+      PAGE_TEST(a_freed_block_is_taken_again),
+      PAGE_TEST(only_memory_that_was_never_taken_is_said_to_be_zero),
+      PAGE_TEST(nothing_is_taken_from_a_closed_page_but_frees_go_on),
+      PAGE_TEST(a_destroyed_bitmap_goes_back_to_the_metadata),
+      PAGE_TEST(of_racing_frees_exactly_one_counts),
+      PAGE_TEST(blocks_freed_by_another_thread_are_taken_again_whole),
+  };
+  fixture_start();
+  return SUITE_RUN(tests);
+}
