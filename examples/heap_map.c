@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kind_names[] = {"never used", "free run", "inside a page",
+static const char *const kind_names[] = {"never used", "free run",    "inside a page",
                                          "list page",  "bitmap page", "large block"};
 
 enum { KIND_COUNT = sizeof kind_names / sizeof kind_names[0] };
@@ -40,5 +40,7 @@ int main(void)
   }
   for (size_t i = 0; i < 3; i++) mend_free(blocks[i]);
   return counts[MEND_ROOT_PAGE_LIST] && counts[MEND_ROOT_PAGE_BITMAP] &&
-                 counts[MEND_ROOT_PAGE_LARGE] ? 0 : 1;
+                 counts[MEND_ROOT_PAGE_LARGE]
+             ? 0
+             : 1;
 }

@@ -73,7 +73,7 @@ INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignmen
   bool is_zero;
   void *block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
   if (UNLIKELY(block == NULL)) {
-    registry_collect(true);
+    (void)registry_collect(true);
     block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
     while (block == NULL && hook_wants_retry(size)) {
       block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);

@@ -79,7 +79,7 @@ void mend_heap_collect(mend_heap *heap)
   struct heap *core = core_of(heap);
   int saved_errno = errno;
   heap_enter(core);
-  heap_collect(core, true);
+  (void)heap_collect(core, true, false);
   heap_leave(core);
   errno = saved_errno;
 }
@@ -116,7 +116,7 @@ bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argume
   if (core == NULL) return true;
   remote_flush(core);
   heap_enter(core);
-  heap_collect(core, true);  // so that every free block is in its page
+  (void)heap_collect(core, true, false);  // so that every free block is in its page
   bool is_finished = visit_pages(core, &(struct visit){function, argument});
   heap_leave(core);
   return is_finished;

@@ -251,16 +251,16 @@ void *mend_expand(void *block, size_t size)
 void mend_collect(bool force)
 {
   int saved_errno = errno;
-  registry_collect(force);
-  if (force) (void)chunk_purge(0);
+  (void)registry_collect(force);
+  if (force) (void)(chunk_purge_rests() + chunk_purge(0));
   errno = saved_errno;
 }
 
 int mend_malloc_trim(size_t pad)
 {
   int saved_errno = errno;
-  registry_collect(true);
-  size_t bytes = chunk_purge(pad);
+  size_t bytes = registry_collect(true);
+  bytes += chunk_purge_rests() + chunk_purge(pad);
   errno = saved_errno;
   return bytes > 0 ? 1 : 0;
 }

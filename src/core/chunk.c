@@ -323,6 +323,37 @@ INTERNAL size_t chunk_purge(size_t keep)
   return bytes;
 }
 
+// How much a large block's run holds behind the block, once.
+static size_t purge_rest(struct page *page)
+{
+  size_t end = slices_to_bytes(page->slices);
+  if (page->size_class == 1 || page->block_bytes >= end) return 0;
+  page->size_class = 1;
+  os_memory_purge(page_start(page) + page->block_bytes, end - page->block_bytes);
+  return end - page->block_bytes;
+}
+
+INTERNAL size_t chunk_purge_rests(void)
+{
+  size_t bytes = 0;
+  if (chunk_lock_is_mine()) return 0;
+  os_lock_acquire(&chunk.lock);
+  for (struct page *page = region.pages; page < region.pages + chunk.frontier; page++) {
+    if (page_kind(page) == PAGE_LARGE) bytes += purge_rest(page);
+  }
+  os_lock_release(&chunk.lock);
+  return bytes;
+}
+
+INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes)
+{
+  bool was_mine = chunk_lock_is_mine();
+  if (!was_mine) os_lock_acquire(&chunk.lock);
+  page->block_bytes = bytes;
+  page->size_class = 0;
+  if (!was_mine) os_lock_release(&chunk.lock);
+}
+
 INTERNAL void chunk_purge_expired(uint32_t now_ms)
 {
   if (chunk_lock_is_mine()) return;

@@ -33,6 +33,10 @@ INTERNAL_DATA struct page_source chunk_source;
 INTERNAL bool chunk_init(void);
 // Returns dirty runs to the kernel, the oldest first: all but `keep` bytes. Says how many went.
 INTERNAL size_t chunk_purge(size_t keep);
+// Returns what large blocks hold behind their ends, in slices that were dirty when they got them.
+INTERNAL size_t chunk_purge_rests(void);
+// Sets how much a large block holds. What is behind it may be returned at any time.
+INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes);
 // Returns those that have been free for longer than the purge delay.
 INTERNAL void chunk_purge_expired(uint32_t now_ms);
 INTERNAL struct chunk_statistics chunk_statistics(void);

@@ -258,8 +258,17 @@ static void return_lists(struct heap *heap)
   }
 }
 
-INTERNAL void heap_collect(struct heap *heap, bool lists)
+// Returns memory that a page which stays does not use. (Blocks are carved inside the heap only, so
+// what lies behind them is nobody's meanwhile.)
+static size_t purge_page(struct page *page)
 {
+  size_t bytes = page_kind(page) == PAGE_BITMAP ? page_bitmap_purge(page) : 0;
+  return bytes + page_purge_rest(page);
+}
+
+INTERNAL size_t heap_collect(struct heap *heap, bool lists, bool purges)
+{
+  size_t bytes = 0;
   if (lists) return_lists(heap);
   remote_read_inbox(heap);
   atomic_store_explicit(&heap->unused_pages, 0, memory_order_relaxed);
@@ -267,12 +276,14 @@ INTERNAL void heap_collect(struct heap *heap, bool lists)
   for (struct list *at = heap->pages.next; at != &heap->pages; at = next) {
     next = at->next;
     struct page *page = CONTAINER_OF(at, struct page, chain);
+    if (purges) bytes += purge_page(page);
     if (page_is_unused(page)) {
       release_page(heap, page);
     } else if (lists && page_has_free(page)) {
       queue(heap, page);
     }
   }
+  return bytes;
 }
 
 INTERNAL void heap_give_pages(struct heap *from, struct heap *to)

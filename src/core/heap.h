@@ -128,9 +128,10 @@ INTERNAL void heap_page_posted(struct heap *heap, struct page *page);
 // No block of the page seems to be out: gives it back, or keeps it for the class. Inside.
 INTERNAL void heap_page_emptied(struct heap *heap, struct page *page);
 
-// Gives back everything that nobody needs. Inside; `lists`: also the blocks in `free`, which
-// only the owner may say of its heap.
-INTERNAL void heap_collect(struct heap *heap, bool lists);
+// Gives back every page that nobody needs. `lists`: also takes back the blocks in `free`, which only
+// the owner may say of its heap. `purges`: also returns the memory of free blocks in other pages to
+// the kernel where that can be done, and says how many bytes went. Inside.
+INTERNAL size_t heap_collect(struct heap *heap, bool lists, bool purges);
 // Gives every page to another heap. Inside both.
 INTERNAL void heap_give_pages(struct heap *from, struct heap *to);
 // Frees every block and page but large ones. Inside.

@@ -85,6 +85,7 @@ static struct page *take_page(struct page_source *source, struct page_request re
   struct page *page = source->take(source, slices, (uint32_t)run, request, is_zero);
   if (page == NULL) return NULL;
   page->source = source;
+  page->size_class = *is_zero ? 1 : 0;
   page_init(page, PAGE_LARGE, slices, usable_for(size), *is_zero);
   count_large(page->block_bytes, 1);
   if (size >= TUNING_HUGE_BYTES) advise_huge(page);
@@ -159,7 +160,7 @@ INTERNAL bool large_resize(struct page *page, size_t size)
     shrink(page, usable);
   }
   count_large(usable - page->block_bytes, 0);
-  page->block_bytes = usable;
+  chunk_set_block_bytes(page, usable);
   return true;
 }
 

@@ -55,6 +55,17 @@ INTERNAL size_t page_touched_bytes(const struct page *page)
   return bits_align_up(page->carved * page->block_bytes, os_page_bytes());
 }
 
+INTERNAL size_t page_purge_rest(struct page *page)
+{
+  if ((page->flags & (PAGE_IS_ZERO | PAGE_REST_PURGED)) != 0) return 0;
+  page->flags |= PAGE_REST_PURGED;
+  size_t from = page_touched_bytes(page);
+  size_t end = (size_t)page->slices << SLICE_SHIFT;
+  if (from >= end) return 0;
+  os_memory_purge(page_start(page) + from, end - from);
+  return end - from;
+}
+
 INTERNAL bool page_await(struct page *page)
 {
   uint8_t expected = NOTICE_QUIET;

@@ -67,7 +67,10 @@ enum page_notice { NOTICE_NONE, NOTICE_QUIET, NOTICE_AWAITED, NOTICE_POSTED };
 struct page {
   // First line: the owner's.
   _Atomic(uintptr_t) owner;    // thread id | OWNER_ flags; changed under the heap's lock
-  struct block *local_free;    // LIST: freed by the owner, not yet handed out again
+  union {
+    struct block *local_free;  // LIST: freed by the owner, not yet handed out again
+    uint64_t purged;           // BITMAP of up to 64: free blocks whose memory has been returned
+  };
   struct os_counter needed;    // LIST: local frees until heap_free_slow must look at the page
   uint32_t beyond;             // LIST: blocks in use apart from those
   uint32_t carved;             // blocks handed out so far at least once; the rest is untouched
@@ -89,7 +92,7 @@ struct page {
   uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
   uint32_t freed_at_ms;        // PAGE_FREE: when
   _Atomic(uint8_t) kind;       // enum page_kind
-  uint8_t size_class;          // of LIST and BITMAP pages
+  uint8_t size_class;          // of LIST and BITMAP pages; LARGE: 1 if the rest was purged
   _Atomic(uint8_t) notice;     // enum page_notice
   uint8_t flags;               // PAGE_ flags below
 };
@@ -102,6 +105,7 @@ enum {
   PAGE_IS_CLOSED = 2,    // BITMAP: no block is handed out any more
   PAGE_IS_SPLIT = 4,     // the kernel sees the run as a mapping of its own (moved or huge)
   PAGE_IS_DIRECT = 8,    // frees by others must not be gathered: the page can go away at any time
+  PAGE_REST_PURGED = 16,  // what lies behind the carved blocks holds no memory
 };
 
 // The blocks' region. Written under the chunk lock, read by every free.
@@ -173,6 +177,10 @@ INTERNAL uint32_t page_block_index(const struct page *page, const void *address)
 // The whole os pages' worth of memory that the page's blocks can have touched.
 INTERNAL size_t page_touched_bytes(const struct page *page);
 
+// Returns to the kernel what a page that was made of dirty memory holds behind its carved blocks.
+// Inside the heap. Says how many bytes went.
+INTERNAL size_t page_purge_rest(struct page *page);
+
 // Says that the first remote free is to be posted to the heap. Returns false if the page is in the
 // inbox already. The caller must look for remote frees afterwards: one may have come before.
 INTERNAL bool page_await(struct page *page);
@@ -222,6 +230,9 @@ INTERNAL bool page_bitmap_has_free(struct page *page);
 INTERNAL uint32_t page_bitmap_used(struct page *page);
 INTERNAL bool page_bitmap_is_unused(struct page *page);
 INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index);
+// Returns the memory of its free blocks to the kernel, as far as whole os pages allow (pages of up
+// to 64 blocks only). Inside the heap, any thread. Says how many bytes went.
+INTERNAL size_t page_bitmap_purge(struct page *page);
 // From now on nothing is taken from the page; frees go on.
 INTERNAL void page_bitmap_close(struct page *page);
 INTERNAL void page_bitmap_open(struct page *page);

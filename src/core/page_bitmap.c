@@ -9,6 +9,7 @@
 #include "base/fatal.h"
 #include "core/metadata.h"
 #include "core/page.h"
+#include "os/memory.h"
 
 #define BITS_A_WORD 64
 
@@ -62,6 +63,7 @@ INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero)
     uint32_t index = i * BITS_A_WORD + bits_lowest(word);
     if (!is_one_word(page)) atomic_fetch_add_explicit(&page->remote, 1, memory_order_relaxed);
     atomic_fetch_and_explicit(&words_of(page)[i], ~(word & -word), memory_order_acquire);
+    if (is_one_word(page)) page->purged &= ~(word & -word);
     bool is_new = index >= page->carved;
     if (is_new) page->carved = index + 1;
     if (is_zero != NULL) *is_zero = is_new && (page->flags & PAGE_IS_ZERO) != 0;
@@ -113,6 +115,33 @@ INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index)
   uint64_t word =
       atomic_load_explicit(&words_of(page)[index / BITS_A_WORD], memory_order_acquire);
   return index < page->capacity && (word >> index % BITS_A_WORD & 1) == 0;
+}
+
+// Returns the whole os pages between two offsets.
+static size_t purge_between(struct page *page, size_t from, size_t to)
+{
+  from = bits_align_up(from, os_page_bytes());
+  to = bits_align_down(to, os_page_bytes());
+  if (from >= to) return 0;
+  os_memory_purge(page_start(page) + from, to - from);
+  return to - from;
+}
+
+INTERNAL size_t page_bitmap_purge(struct page *page)
+{
+  if (!is_one_word(page)) return 0;
+  size_t bytes = 0;
+  // Taken out of the bitmap, the free blocks are ours; blocks that are freed meanwhile join it.
+  uint64_t free = atomic_exchange_explicit(&page->bits, 0, memory_order_acquire);
+  uint64_t dirty = free & bits_low_mask(page->carved) & ~page->purged;
+  for (unsigned i = 0; i < page->carved; i++) {
+    unsigned first = i;
+    while (i < page->carved && (dirty >> i & 1) != 0) i++;
+    bytes += purge_between(page, first * page->block_bytes, i * page->block_bytes);
+  }
+  page->purged |= dirty;
+  atomic_fetch_or(&page->bits, free);
+  return bytes;
 }
 
 INTERNAL void page_bitmap_close(struct page *page)

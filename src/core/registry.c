@@ -129,7 +129,7 @@ INTERNAL struct heap *registry_current(void)
 // Leaves a heap's pages to the common heap. Inside the heap.
 static void bequeath(struct heap *heap)
 {
-  heap_collect(heap, true);
+  (void)heap_collect(heap, true, false);
   heap_enter(&registry.common);
   heap_give_pages(heap, &registry.common);
   remote_read_inbox(&registry.common);
@@ -188,7 +188,7 @@ static void tend(struct heap *heap)
   } else if (!heap_try_enter(heap)) {
     return;
   }
-  heap_collect(heap, false);
+  (void)heap_collect(heap, false, false);
   heap_leave(heap);
 }
 
@@ -211,22 +211,24 @@ INTERNAL void registry_tick(void)
 
 static void collect_one(struct heap *heap, void *argument)
 {
-  struct heap *own = argument;
-  heap_collect(heap, heap == own || heap_owner(heap) == OWNER_SHARED);
+  size_t *bytes = argument;
+  bool may_take_lists = heap == heap_current || heap_owner(heap) == OWNER_SHARED;
+  *bytes += heap_collect(heap, may_take_lists, true);
 }
 
-INTERNAL void registry_collect(bool all)
+INTERNAL size_t registry_collect(bool all)
 {
+  size_t bytes = 0;
   struct heap *own = registry_own();
-  if (own != NULL && heap_is_entered(own)) return;
+  if (own != NULL && heap_is_entered(own)) return 0;
   if (own != NULL) {
     remote_flush(own);
     heap_enter(own);
-    heap_collect(own, true);
+    bytes = heap_collect(own, true, all);
     heap_leave(own);
   }
-  if (!all) return;
-  registry_each(collect_one, own);
+  if (all) registry_each(collect_one, &bytes);
+  return bytes;
 }
 
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument)

@@ -33,8 +33,9 @@ INTERNAL void registry_destroy(struct heap *heap);
 
 // Does what is due, if it is.
 INTERNAL void registry_tick(void);
-// Gives back what the calling thread's heap and, with `all`, what every heap does not need.
-INTERNAL void registry_collect(bool all);
+// Gives back what the calling thread's heap and, with `all`, what every heap does not need, in the
+// latter case down to the kernel as far as it lies inside pages; says how many bytes of that kind.
+INTERNAL size_t registry_collect(bool all);
 
 // Calls the function inside every heap but those that the calling thread is inside of already.
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument);

@@ -76,6 +76,8 @@ static void a_handler_may_allocate_outside_mend(void)
   }
   atomic_store(&is_over, true);
   CHECK(pthread_join(sender, NULL) == 0);
+  workout_end(&workout);
+  for (size_t i = 0; i < KEPT; i++) mend_free(kept[i]);
   printf("%d handlers have allocated\n", (int)handled_count);
 }
 

@@ -50,15 +50,21 @@ static inline void workout_step(struct workout *workout)
   workout->bytes[slot] = bytes;
 }
 
-// `steps` steps from a seed, then everything is checked and freed.
+// Checks and frees everything.
+static inline void workout_end(struct workout *workout)
+{
+  for (size_t slot = 0; slot < WORKOUT_SLOTS; slot++) {
+    if (workout->blocks[slot] != NULL) workout_check(workout, slot);
+    mend_free(workout->blocks[slot]);
+  }
+}
+
+// `steps` steps from a seed.
 static inline void workout_run(uint64_t seed, size_t steps)
 {
   struct workout workout = {.random = {seed}};
   for (size_t i = 0; i < steps; i++) workout_step(&workout);
-  for (size_t slot = 0; slot < WORKOUT_SLOTS; slot++) {
-    if (workout.blocks[slot] != NULL) workout_check(&workout, slot);
-    mend_free(workout.blocks[slot]);
-  }
+  workout_end(&workout);
 }
 
 #endif

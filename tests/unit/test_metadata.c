@@ -152,7 +152,7 @@ static void it_serves_a_child_that_was_forked_amid_others_work(void **state)
   for (size_t i = 0; i < 2; i++) {
     assert_int_equal(pthread_create(&threads[i], NULL, churn_until_over, &seeds[i]), 0);
   }
-  for (size_t i = 0; i < test_scaled(60); i++) child_check(check_child);
+  for (size_t i = 0; i < test_scaled(20); i++) child_check(check_child);
   atomic_store(&is_over, true);
   for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
 }

@@ -1,0 +1,629 @@
+// SPDX-License-Identifier: MIT
+//
+// The region: runs of slices are taken, given, extended and shortened at random against a model that
+// knows whose each slice is; what is said to be zero is looked at; and the rules about returning
+// memory, limits and budgets are tried one by one. Every test leaves the region with nothing taken.
+#define _GNU_SOURCE 1
+#include "child.h"
+
+#include <pthread.h>
+
+#include "base/options.h"
+#include "core/chunk.h"
+#include "os/memory.h"
+#include "os/system.h"
+
+enum { REGION_SLICES = 2048, RUNS = 60, THREADS = 3 };
+
+static const struct page_request any = {PAGE_ANY_NODE, 0};
+
+// Takes a run and makes it a page: a large block, all of which counts as touched, or a page of 1 KiB
+// blocks none of which was used.
+static struct page *take(uint32_t slices, uint32_t alignment, enum page_kind kind, bool *is_zero)
+{
+  struct page *page = chunk_source.take(&chunk_source, slices, alignment, any, is_zero);
+  if (page == NULL) return NULL;
+  CHECK(page->slices == slices && page_index(page) % alignment == 0);
+  CHECK(page_kind(page) == PAGE_NONE && (page->flags & ~PAGE_IS_SPLIT) == 0);
+  page->source = &chunk_source;
+  page_init(page, kind, slices, kind == PAGE_LARGE ? slices * SLICE_BYTES : 1024, *is_zero);
+  return page;
+}
+
+static struct page *take_touched(uint32_t slices)
+{
+  bool is_zero;
+  struct page *page = take(slices, 1, PAGE_LARGE, &is_zero);
+  CHECK(page != NULL);
+  memset(page_start(page), 1, slices * SLICE_BYTES);
+  return page;
+}
+
+static void give(struct page *page)
+{
+  chunk_source.give(&chunk_source, page);
+}
+
+static size_t bytes_of(size_t slices)
+{
+  return slices * SLICE_BYTES;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Options are as they were, and nothing is taken, before and after each test.
+
+static struct options initial_options;
+
+static int start(void **state)
+{
+  (void)state;
+  options.region = REGION_SLICES * SLICE_BYTES;
+  initial_options = options;
+  return chunk_init() ? 0 : -1;
+}
+
+static int clean_up(void **state)
+{
+  (void)state;
+  options = initial_options;
+  for (size_t i = 0; i < 64; i++) chunk_purge_expired(os_clock_ms());  // forgets the peak
+  chunk_purge(0);
+  chunk_assert_valid();
+  struct chunk_statistics statistics = chunk_statistics();
+  return statistics.used_bytes == 0 && statistics.dirty_bytes == 0 ? 0 : -1;
+}
+
+// ---------------------------------------------------------------------------------------------
+// The model.
+
+struct run {
+  struct page *page;  // NULL: none
+  uint32_t slices;
+  uint64_t seed;      // of what is written into each slice's two ends
+};
+
+struct model {
+  struct run runs[RUNS];
+  bool is_taken[REGION_SLICES];
+  size_t taken;
+  uint64_t next_seed;
+};
+
+static void mark(struct model *model, size_t first, size_t slices, bool is_taken)
+{
+  for (size_t i = first; i < first + slices; i++) {
+    CHECK(model->is_taken[i] != is_taken);
+    model->is_taken[i] = is_taken;
+  }
+  model->taken += is_taken ? slices : -slices;
+}
+
+// Looks at, or writes, the ends of each slice.
+static void check_slices(const struct page *page, size_t from, size_t to, uint64_t *seed)
+{
+  for (size_t i = from; i < to; i++) {
+    char *ends[] = {page_start(page) + bytes_of(i), page_start(page) + bytes_of(i + 1) - 256};
+    for (size_t j = 0; j < 2; j++) {
+      if (seed == NULL) {
+        CHECK(is_zero(ends[j], 256));
+      } else {
+        CHECK(pattern_difference(ends[j], 256, *seed + i) == 256);
+      }
+    }
+  }
+}
+
+static void fill_slices(struct run *run, size_t from, size_t to)
+{
+  for (size_t i = from; i < to; i++) {
+    pattern_fill(page_start(run->page) + bytes_of(i), 256, run->seed + i);
+    pattern_fill(page_start(run->page) + bytes_of(i + 1) - 256, 256, run->seed + i);
+  }
+}
+
+static void model_take(struct model *model, struct run *run, struct random *random)
+{
+  bool is_zero = false;
+  uint32_t slices = (uint32_t)random_size(random, random_below(random, 4) == 0 ? 200 : 12);
+  uint32_t alignment = random_below(random, 4) == 0 ? 1U << random_below(random, 7) : 1;
+  enum page_kind kind = random_below(random, 4) == 0 ? PAGE_LIST : PAGE_LARGE;
+  struct page *page = take(slices, alignment, kind, &is_zero);
+  if (page == NULL) return;
+  *run = (struct run){page, slices, model->next_seed};
+  model->next_seed += 1000;
+  mark(model, page_index(page), slices, true);
+  if (is_zero) check_slices(page, 0, slices, NULL);
+  if (kind == PAGE_LIST) page->carved = page->capacity;  // it is written to
+  fill_slices(run, 0, slices);
+}
+
+static void model_give(struct model *model, struct run *run)
+{
+  mark(model, page_index(run->page), run->slices, false);
+  give(run->page);
+  run->page = NULL;
+}
+
+static void model_resize(struct model *model, struct run *run, struct random *random)
+{
+  size_t first = page_index(run->page);
+  bool is_zero = false;
+  if (page_kind(run->page) != PAGE_LARGE) return;
+  if (run->slices > 1 && random_below(random, 2) == 0) {
+    uint32_t slices = 1 + (uint32_t)random_below(random, run->slices - 1);
+    chunk_source.shorten(&chunk_source, run->page, slices);
+    mark(model, first + slices, run->slices - slices, false);
+    run->slices = slices;
+  } else {
+    uint32_t slices = run->slices + 1 + (uint32_t)random_below(random, 8);
+    bool is_free = first + slices <= REGION_SLICES;
+    for (size_t i = run->slices; i < slices && is_free; i++) is_free = !model->is_taken[first + i];
+    bool is_extended = chunk_source.extend(&chunk_source, run->page, slices, &is_zero);
+    CHECK(!is_extended || is_free);
+    if (!is_extended) return;
+    if (is_zero) check_slices(run->page, run->slices, slices, NULL);
+    mark(model, first + run->slices, slices - run->slices, true);
+    uint32_t before = run->slices;
+    run->slices = slices;
+    fill_slices(run, before, slices);
+  }
+  CHECK(run->page->slices == run->slices);
+  run->page->block_bytes = bytes_of(run->slices);
+}
+
+static void model_step(struct model *model, struct random *random)
+{
+  struct run *run = &model->runs[random_below(random, RUNS)];
+  size_t choice = random_below(random, 40);
+  if (run->page != NULL) check_slices(run->page, 0, run->slices, &run->seed);
+  if (choice == 0) {
+    chunk_purge(random_below(random, 2) * bytes_of(random_below(random, 100)));
+  } else if (choice == 1) {
+    chunk_purge_expired(os_clock_ms());
+  } else if (run->page == NULL) {
+    model_take(model, run, random);
+  } else if (choice < 15) {
+    model_resize(model, run, random);
+  } else {
+    model_give(model, run);
+  }
+}
+
+static void random_use_keeps_runs_apart_and_the_region_valid(void **state)
+{
+  (void)state;
+  static struct model model;
+  struct random random = {random_seed()};
+  options.retain_bytes = 4 * MIB;
+  for (size_t i = 0; i < test_scaled(20000); i++) {
+    model_step(&model, &random);
+    struct chunk_statistics statistics = chunk_statistics();
+    assert_int_equal(statistics.used_bytes, bytes_of(model.taken));
+    if (i % 16 == 0) chunk_assert_valid();
+  }
+  for (size_t i = 0; i < RUNS; i++) {
+    if (model.runs[i].page != NULL) model_give(&model, &model.runs[i]);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Rules.
+
+static void a_fresh_run_reads_as_zero(void **state)
+{
+  (void)state;
+  bool is_zero = false;
+  struct page *page = take(REGION_SLICES / 2, 1, PAGE_LARGE, &is_zero);
+  assert_non_null(page);
+  assert_true(is_zero);
+  check_slices(page, 0, REGION_SLICES / 2, NULL);
+  page->carved = 0;  // it was not written to: it stays clean
+  give(page);
+  assert_int_equal(chunk_statistics().dirty_bytes, 0);
+}
+
+static void neighbours_that_are_free_become_one_run(void **state)
+{
+  enum { COUNT = 16 };
+  (void)state;
+  struct page *pages[COUNT];
+  options.retain_bytes = 64 * MIB;
+  for (size_t i = 0; i < COUNT; i++) pages[i] = take_touched(4);
+  size_t frontier = chunk_frontier();
+  for (size_t i = 0; i < COUNT; i++) give(pages[(i * 7) % COUNT]);
+  chunk_assert_valid();
+  struct page *whole = take_touched(4 * COUNT);
+  assert_ptr_equal(whole, pages[0]);
+  assert_int_equal(chunk_frontier(), frontier);
+  give(whole);
+}
+
+static void memory_that_was_touched_is_handed_out_first(void **state)
+{
+  (void)state;
+  bool is_zero = true;
+  options.retain_bytes = 64 * MIB;
+  struct page *clean = take_touched(8);
+  struct page *between = take_touched(1);
+  struct page *dirty = take_touched(8);
+  struct page *end = take_touched(1);
+  give(clean);
+  chunk_purge(0);
+  give(dirty);
+  struct page *first = take(8, 1, PAGE_LARGE, &is_zero);
+  assert_ptr_equal(first, dirty);
+  assert_false(is_zero);
+  struct page *second = take(8, 1, PAGE_LARGE, &is_zero);
+  assert_ptr_equal(second, clean);
+  assert_true(is_zero);
+  give(first);
+  give(second);
+  give(between);
+  give(end);
+}
+
+static void a_run_grows_into_what_is_free_behind_it_and_no_further(void **state)
+{
+  (void)state;
+  bool is_zero;
+  struct page *page = take_touched(4);
+  struct page *behind = take_touched(4);
+  struct page *wall = take_touched(1);
+  if (behind != page + 4 || wall != page + 8) fail_msg("the runs are not side by side");
+  assert_false(chunk_source.extend(&chunk_source, page, 5, &is_zero));
+  give(behind);
+  assert_false(chunk_source.extend(&chunk_source, page, 9, &is_zero));
+  assert_int_equal(page->slices, 4);
+  assert_true(chunk_source.extend(&chunk_source, page, 6, &is_zero));
+  assert_true(chunk_source.extend(&chunk_source, page, 8, &is_zero));
+  assert_int_equal(page->slices, 8);
+  assert_false(chunk_source.extend(&chunk_source, page, 9, &is_zero));
+  page->block_bytes = bytes_of(8);
+  give(page);
+  give(wall);
+}
+
+static void the_last_run_grows_into_fresh_memory(void **state)
+{
+  (void)state;
+  bool is_zero = false;
+  struct page *all = take_touched((uint32_t)chunk_frontier());  // what was used before
+  struct page *last = take_touched(1);
+  assert_int_equal(page_index(last) + 1, chunk_frontier());
+  assert_true(chunk_source.extend(&chunk_source, last, 10, &is_zero));
+  assert_true(is_zero);
+  assert_int_equal(page_index(last) + 10, chunk_frontier());
+  last->block_bytes = bytes_of(10);
+  memset(page_start(last), 1, bytes_of(10));
+  give(last);
+  give(all);
+}
+
+static void the_region_ends(void **state)
+{
+  (void)state;
+  bool is_zero;
+  assert_null(take(REGION_SLICES + 1, 1, PAGE_LARGE, &is_zero));
+  assert_null(take(UINT32_MAX / 2, 1, PAGE_LARGE, &is_zero));
+  size_t frontier = chunk_frontier();
+  struct page *used = take((uint32_t)frontier, 1, PAGE_LARGE, &is_zero);
+  assert_non_null(used);
+  assert_null(take((uint32_t)(REGION_SLICES - frontier + 1), 1, PAGE_LARGE, &is_zero));
+  struct page *rest = used;
+  if (frontier < REGION_SLICES) {
+    rest = take((uint32_t)(REGION_SLICES - frontier), 1, PAGE_LARGE, &is_zero);
+    assert_non_null(rest);
+  }
+  assert_null(take(1, 1, PAGE_LARGE, &is_zero));
+  assert_false(chunk_source.extend(&chunk_source, rest, rest->slices + 1, &is_zero));
+  chunk_assert_valid();
+  give(used);
+  if (rest != used) give(rest);
+}
+
+static void purging_returns_the_oldest_first_and_keeps_what_it_is_told(void **state)
+{
+  (void)state;
+  bool is_zero;
+  struct page *pages[4];
+  struct page *walls[4];
+  options.retain_bytes = 64 * MIB;
+  for (size_t i = 0; i < 4; i++) {
+    pages[i] = take_touched(16);
+    walls[i] = take_touched(1);
+  }
+  for (size_t i = 0; i < 4; i++) give(pages[(i + 2) % 4]);  // 2 3 0 1
+  size_t purged = chunk_statistics().purged_bytes;
+  assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(64));
+  assert_int_equal(chunk_purge(bytes_of(32)), bytes_of(32));
+  assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(32));
+  assert_int_equal(chunk_statistics().purged_bytes, purged + bytes_of(32));
+  for (size_t i = 0; i < 4; i++) {
+    // Those that were kept hold what they held.
+    assert_int_equal(page_start(pages[i])[100], i < 2 ? 1 : 0);
+  }
+  assert_int_equal(chunk_purge(0), bytes_of(32));
+  assert_int_equal(chunk_purge(0), 0);
+  struct page *page = take(16, 1, PAGE_LARGE, &is_zero);
+  assert_true(is_zero);
+  check_slices(page, 0, 16, NULL);
+  give(page);
+  for (size_t i = 0; i < 4; i++) give(walls[i]);
+}
+
+// What is in use and what is dirty.
+static size_t footprint(void)
+{
+  struct chunk_statistics statistics = chunk_statistics();
+  return statistics.used_bytes + statistics.dirty_bytes;
+}
+
+// Takes `count` pairs of runs of 2 slices and frees every other one, so that the dirty ones are too
+// short for a longer request.
+static void scatter(struct page **pages, size_t count)
+{
+  for (size_t i = 0; i < 2 * count; i++) pages[i] = take_touched(2);
+  for (size_t i = 0; i < 2 * count; i += 2) give(pages[i]);
+}
+
+static void give_rest(struct page **pages, size_t count)
+{
+  for (size_t i = 1; i < 2 * count; i += 2) give(pages[i]);
+}
+
+static void what_was_in_use_is_kept_for_the_next_time(void **state)
+{
+  (void)state;
+  struct page *pages[40];
+  options.retain_bytes = 0;
+  options.retain_percent = 0;
+  scatter(pages, 20);
+  assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(40));
+  give_rest(pages, 20);
+  assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(80));
+  size_t purged = chunk_statistics().purged_bytes;
+  for (size_t i = 0; i < 40; i++) pages[i] = take_touched(2);
+  assert_int_equal(chunk_statistics().purged_bytes, purged);
+  assert_int_equal(chunk_statistics().dirty_bytes, 0);
+  for (size_t i = 0; i < 40; i++) give(pages[i]);
+}
+
+static void clean_memory_is_taken_in_place_of_dirty_memory(void **state)
+{
+  (void)state;
+  struct page *pages[40];
+  options.retain_bytes = 0;
+  options.retain_percent = 0;
+  scatter(pages, 20);
+  size_t before = footprint();
+  struct page *longer = take_touched(10);
+  assert_int_equal(footprint(), before);
+  assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(30));
+  struct page *longest = take_touched(100);
+  assert_int_equal(chunk_statistics().dirty_bytes, 0);
+  give(longer);
+  give(longest);
+  give_rest(pages, 20);
+}
+
+static void free_memory_may_exceed_the_peak_by_a_share(void **state)
+{
+  (void)state;
+  struct page *pages[40];
+  options.retain_bytes = 0;
+  options.retain_percent = 25;
+  scatter(pages, 20);  // the peak is 80 slices
+  struct page *longer = take_touched(20);
+  assert_true(footprint() > bytes_of(90) && footprint() <= bytes_of(100));
+  give(longer);
+  give_rest(pages, 20);
+}
+
+static void the_past_peak_is_forgotten_in_time(void **state)
+{
+  (void)state;
+  struct page *pages[40];
+  options.retain_bytes = 0;
+  options.retain_percent = 0;
+  give(take_touched(500));
+  for (size_t i = 0; i < 64; i++) chunk_purge_expired(os_clock_ms());
+  chunk_purge(0);
+  scatter(pages, 20);
+  size_t before = footprint();
+  struct page *longer = take_touched(10);
+  assert_int_equal(footprint(), before);
+  give(longer);
+  give_rest(pages, 20);
+}
+
+static void dirty_and_clean_neighbours_make_one_run_together(void **state)
+{
+  (void)state;
+  bool is_zero = true;
+  struct page *pages[5];
+  for (size_t i = 0; i < 5; i++) pages[i] = take_touched(4);
+  if (pages[3] != pages[0] + 12) fail_msg("the runs are not side by side");
+  give(pages[1]);
+  chunk_purge(0);
+  give(pages[2]);
+  give(pages[0]);
+  size_t purged = chunk_statistics().purged_bytes;
+  struct page *whole = take(11, 1, PAGE_LARGE, &is_zero);
+  assert_ptr_equal(whole, pages[0]);
+  assert_false(is_zero);
+  assert_int_equal(chunk_statistics().purged_bytes, purged);
+  chunk_assert_valid();
+  give(whole);
+  give(pages[3]);
+  give(pages[4]);
+}
+
+static void free_memory_is_returned_when_its_time_is_over(void **state)
+{
+  (void)state;
+  options.retain_bytes = 64 * MIB;
+  options.purge_delay = 100000;
+  uint32_t now = os_clock_ms();
+  struct page *page = take_touched(16);
+  give(page);
+  chunk_purge_expired(now - 50);  // a clock that was read before the free
+  assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(16));
+  chunk_purge_expired(now + 90000);
+  assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(16));
+  chunk_purge_expired(os_clock_ms() + 100000);
+  assert_int_equal(chunk_statistics().dirty_bytes, 0);
+}
+
+static void a_limit_holds_and_free_memory_makes_room_under_it(void **state)
+{
+  (void)state;
+  bool is_zero;
+  options.retain_bytes = 64 * MIB;
+  options.limit = bytes_of(100);
+  struct page *page = take_touched(60);
+  assert_null(take(41, 1, PAGE_LARGE, &is_zero));
+  assert_false(chunk_source.extend(&chunk_source, page, 101, &is_zero));
+  struct page *rest = take_touched(40);
+  assert_null(take(1, 1, PAGE_LARGE, &is_zero));
+  give(rest);
+  assert_true(chunk_statistics().dirty_bytes > 0);
+  struct page *other = take(39, 2, PAGE_LARGE, &is_zero);
+  assert_non_null(other);
+  struct chunk_statistics statistics = chunk_statistics();
+  assert_true(statistics.used_bytes + statistics.dirty_bytes <= options.limit);
+  give(other);
+  give(page);
+  struct page *all = take_touched(100);
+  give(all);
+}
+
+static void mappings_are_spent_from_a_budget(void **state)
+{
+  (void)state;
+  size_t before = chunk_statistics().mapping_count;
+  options.map_budget = before + 5;
+  assert_true(chunk_spend_mappings(2));
+  assert_true(chunk_spend_mappings(3));
+  assert_false(chunk_spend_mappings(1));
+  assert_int_equal(chunk_statistics().mapping_count, before + 5);
+  options.map_budget = before + 6;
+  assert_false(chunk_spend_mappings(2));
+  assert_true(chunk_spend_mappings(1));
+}
+
+static void a_purge_heals_a_run_that_was_split(void **state)
+{
+  (void)state;
+  assert_true(chunk_spend_mappings(2));
+  size_t before = chunk_statistics().mapping_count;
+  struct page *page = take_touched(16);
+  page->flags |= PAGE_IS_SPLIT;
+  give(page);
+  chunk_purge(0);
+  assert_int_equal(chunk_statistics().mapping_count, before - 2);
+  assert_true(is_zero(page_start(page), bytes_of(16)));
+}
+
+// ---------------------------------------------------------------------------------------------
+// Threads and forks.
+
+static void *churn_runs(void *argument)
+{
+  struct random random = {(uintptr_t)argument};
+  struct page *pages[8] = {NULL};
+  for (size_t i = 0; i < test_scaled(5000); i++) {
+    struct page **page = &pages[random_below(&random, 8)];
+    bool is_clean;
+    if (*page != NULL) {
+      CHECK(page_start(*page)[0] == (char)(uintptr_t)page);
+      give(*page);
+    }
+    *page = take(1 + (uint32_t)random_below(&random, 20), 1, PAGE_LARGE, &is_clean);
+    CHECK(*page != NULL && (!is_clean || is_zero(page_start(*page), 4096)));
+    page_start(*page)[0] = (char)(uintptr_t)page;
+    page_start(*page)[4000] = 1;
+    if (i % 64 == 0) chunk_purge(MIB);
+  }
+  for (size_t i = 0; i < 8; i++) {
+    if (pages[i] != NULL) give(pages[i]);
+  }
+  return NULL;
+}
+
+static void threads_share_the_region(void **state)
+{
+  (void)state;
+  static char seeds[THREADS];
+  options.retain_bytes = MIB;
+  threads_run(THREADS, churn_runs, seeds, 1);
+  chunk_assert_valid();
+}
+
+static _Atomic(bool) is_over;
+
+static void *take_and_give_until_over(void *unused)
+{
+  while (!atomic_load(&is_over)) {
+    bool is_clean;
+    struct page *one = take(3, 1, PAGE_LARGE, &is_clean);
+    struct page *two = take(5, 2, PAGE_LARGE, &is_clean);
+    CHECK(one != NULL && two != NULL);
+    give(one);
+    give(two);
+  }
+  return unused;
+}
+
+static void check_child(void)
+{
+  chunk_after_fork();
+  chunk_assert_valid();
+  static struct model model;
+  struct random random = {1};
+  size_t lost = chunk_statistics().used_bytes;  // what the lost threads held
+  CHECK(lost <= bytes_of(2 * 8 + 8));
+  for (size_t i = 0; i < 100; i++) model_step(&model, &random);
+  chunk_assert_valid();
+  CHECK(chunk_statistics().used_bytes == lost + bytes_of(model.taken));
+}
+
+static void it_serves_a_child_that_was_forked_amid_others_work(void **state)
+{
+  (void)state;
+  pthread_t threads[2];
+  options.retain_bytes = 64 * MIB;  // so that nothing is being purged at the moment of a fork
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(pthread_create(&threads[i], NULL, take_and_give_until_over, NULL), 0);
+  }
+  for (size_t i = 0; i < test_scaled(30); i++) child_check(check_child);
+  atomic_store(&is_over, true);
+  for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+#define CHUNK_TEST(function) cmocka_unit_test_setup_teardown(function, clean_up, clean_up)
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      CHUNK_TEST(a_fresh_run_reads_as_zero),
+      CHUNK_TEST(the_last_run_grows_into_fresh_memory),
+      CHUNK_TEST(random_use_keeps_runs_apart_and_the_region_valid),
+      CHUNK_TEST(neighbours_that_are_free_become_one_run),
+      CHUNK_TEST(memory_that_was_touched_is_handed_out_first),
+      CHUNK_TEST(a_run_grows_into_what_is_free_behind_it_and_no_further),
+      CHUNK_TEST(the_region_ends),
+      CHUNK_TEST(purging_returns_the_oldest_first_and_keeps_what_it_is_told),
+      CHUNK_TEST(what_was_in_use_is_kept_for_the_next_time),
+      CHUNK_TEST(clean_memory_is_taken_in_place_of_dirty_memory),
+      CHUNK_TEST(free_memory_may_exceed_the_peak_by_a_share),
+      CHUNK_TEST(the_past_peak_is_forgotten_in_time),
+      CHUNK_TEST(dirty_and_clean_neighbours_make_one_run_together),
+      CHUNK_TEST(free_memory_is_returned_when_its_time_is_over),
+      CHUNK_TEST(a_limit_holds_and_free_memory_makes_room_under_it),
+      CHUNK_TEST(mappings_are_spent_from_a_budget),
+      CHUNK_TEST(a_purge_heals_a_run_that_was_split),
+      CHUNK_TEST(threads_share_the_region),
+      CHUNK_TEST(it_serves_a_child_that_was_forked_amid_others_work),
+  };
+  return cmocka_run_group_tests(tests, start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
+}
