@@ -48,7 +48,7 @@ static void count_slow_call(struct heap *heap)
 static void *try_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
 {
   struct heap *from = heap != NULL ? heap : registry_current();
-  if (from == NULL) return NULL;
+  if (from == NULL || (heap != NULL && heap_is_entered(heap))) return NULL;
   // A size that is a multiple of the alignment has a class whose blocks all are (size_class.h).
   size_t padded = alignment <= 16 ? size : bits_align_up(bits_larger(size, 1), alignment);
   void *block;
@@ -119,7 +119,10 @@ static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use
     misuse = MISUSE_FOREIGN;
   } else if (aligned != pointer) {
     misuse = MISUSE_MISALIGNED;
-  } else if (page_kind(page_first(slice)) == PAGE_BITMAP || large_around(slice) != NULL) {
+  } else if (page_kind(page_first(slice)) == PAGE_BITMAP) {
+    bool is_start = page_block_index(page_first(slice), pointer) != UINT32_MAX;
+    misuse = is_start ? MISUSE_UNUSED : MISUSE_INSIDE;
+  } else if (large_around(slice) != NULL) {
     misuse = MISUSE_INSIDE;
   }
   fatal(misuse_messages[use][misuse], pointer);

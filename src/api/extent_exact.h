@@ -45,9 +45,9 @@ static inline void extent_close(void *block, size_t block_bytes)
   annotate_free(block, block_bytes);
 }
 
-static inline void extent_resize(void *block, size_t size, size_t block_bytes)
+static inline void extent_resize(void *block, size_t old_size, size_t size, size_t block_bytes)
 {
-  annotate_resize(block, extent_usable(block, block_bytes), size, block_bytes);
+  annotate_resize(block, old_size, size, block_bytes);
   extent_write(block, size, block_bytes);
 }
 

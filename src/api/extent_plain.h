@@ -22,9 +22,9 @@ static inline void extent_close(void *block, size_t block_bytes)
 }
 
 // The user has a new size at the same place.
-static inline void extent_resize(void *block, size_t size, size_t block_bytes)
+static inline void extent_resize(void *block, size_t old_size, size_t size, size_t block_bytes)
 {
-  (void)block, (void)size, (void)block_bytes;
+  (void)block, (void)old_size, (void)size, (void)block_bytes;
 }
 
 static inline size_t extent_usable(const void *block, size_t block_bytes)

@@ -15,6 +15,14 @@ static struct heap *core_of(mend_heap *heap)
   return (struct heap *)(void *)heap;
 }
 
+// For checkers: the block is no longer the user's.
+static bool close_block(void *block, size_t usable_size, void *unused)
+{
+  (void)usable_size, (void)unused;
+  extent_close(block, page_first(page_at(block))->block_bytes);
+  return true;
+}
+
 mend_heap *mend_heap_create(void)
 {
   init_once();
@@ -27,6 +35,7 @@ void mend_heap_destroy(mend_heap *heap)
 {
   if (heap == NULL) return;
   int saved_errno = errno;
+  if (!EXTENT_IS_PLAIN) (void)mend_heap_visit(heap, close_block, NULL);
   registry_destroy(core_of(heap));
   errno = saved_errno;
 }
@@ -77,6 +86,7 @@ bool mend_heap_owns(const mend_heap *heap, const void *pointer)
 void mend_heap_collect(mend_heap *heap)
 {
   struct heap *core = core_of(heap);
+  if (heap_is_entered(core)) return;
   int saved_errno = errno;
   heap_enter(core);
   (void)heap_collect(core, true, false);
@@ -113,7 +123,7 @@ static bool visit_pages(struct heap *heap, struct visit *visit)
 bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argument)
 {
   struct heap *core = heap != NULL ? core_of(heap) : registry_own();
-  if (core == NULL) return true;
+  if (core == NULL || heap_is_entered(core)) return true;
   remote_flush(core);
   heap_enter(core);
   (void)heap_collect(core, true, false);  // so that every free block is in its page

@@ -29,9 +29,9 @@ static void print_verbose(void)
 
 INTERNAL void init_once(void)
 {
-  static _Atomic(bool) is_done;
-  if (LIKELY(atomic_load_explicit(&is_done, memory_order_relaxed))) return;
-  if (atomic_exchange(&is_done, true)) return;
+  static _Atomic(uint32_t) is_done;
+  if (LIKELY(atomic_load_explicit(&is_done, memory_order_relaxed) != 0)) return;
+  if (atomic_exchange(&is_done, 1) != 0) return;
   char *const *environment = os_environment();
   if (environment != NULL) options_read(environment);
   (void)registry_init();

@@ -7,6 +7,7 @@
 
 #include "api/allocate.h"
 #include "api/extent.h"
+#include "api/init.h"
 #include "core/chunk.h"
 #include "core/large.h"
 #include "core/registry.h"
@@ -96,11 +97,13 @@ int mend_posix_memalign(void **block, size_t alignment, size_t size)
 
 void *mend_valloc(size_t size)
 {
+  init_once();  // which reads the os page's size
   return aligned(os_page_bytes(), size);
 }
 
 void *mend_pvalloc(size_t size)
 {
+  init_once();
   size_t page = os_page_bytes();
   if (size > BITS_MAX_SIZE - page) return fail(ENOMEM);
   return aligned(page, bits_align_up(bits_larger(size, 1), page));
@@ -118,8 +121,13 @@ static NOINLINE void free_needed(struct page *page)
 
 void mend_free(void *block)
 {
-  struct page *page = page_at(block);
-  if (UNLIKELY(!EXTENT_IS_PLAIN || page == NULL || page_owner(page) != os_thread_id())) {
+  uint64_t units = page_units(block);
+  if (UNLIKELY(!EXTENT_IS_PLAIN || !page_has_units(units))) {
+    allocate_free(block);
+    return;
+  }
+  struct page *page = page_of_units(units);
+  if (UNLIKELY(page_owner(page) != os_thread_id())) {
     allocate_free(block);
   } else if (UNLIKELY(heap_free(page, block))) {
     free_needed(page);
@@ -156,6 +164,7 @@ size_t mend_good_size(size_t size)
 {
   if (!EXTENT_IS_PLAIN || size > BITS_MAX_SIZE - SLICE_BYTES) return size;
   if (size <= SIZE_CLASS_MAX_BYTES) return size_class_bytes(size_class_of(size));
+  init_once();
   return bits_align_up(size, os_page_bytes());
 }
 
@@ -183,12 +192,12 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
   size_t total = size + EXTENT_EXTRA;
   size_t old = extent_usable(block, page->block_bytes);
   bool is_large = page_kind(page) == PAGE_LARGE;
-  if (is_large && total > SIZE_CLASS_MAX_BYTES && large_resize(page, total)) {
-    if (!EXTENT_IS_PLAIN) annotate_open(block, bits_smaller(old, size));
-  } else if (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total)) {
+  bool is_resized = is_large && total > SIZE_CLASS_MAX_BYTES && large_resize(page, total);
+  if (!is_resized &&
+      (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total))) {
     return false;
   }
-  extent_resize(block, size, page->block_bytes);
+  extent_resize(block, old, size, page->block_bytes);
   return true;
 }
 

@@ -73,9 +73,9 @@ bool mend_is_redirected(void)
   return (uintptr_t)&malloc == (uintptr_t)&mend_malloc;
 }
 
-// The parameters of <malloc.h>: M_MXFAST 1, and M_ARENA_MAX -8 up to M_TRIM_THRESHOLD -1.
+// The parameters of <malloc.h>: M_ARENA_MAX -8 up to M_TRIM_THRESHOLD -1, M_MXFAST 1 up to M_KEEP 4.
 int mend_mallopt(int parameter, int value)
 {
   (void)value;
-  return parameter == 1 || (parameter >= -8 && parameter <= -1 && parameter != -7) ? 1 : 0;
+  return parameter >= -8 && parameter <= 4 && parameter != 0 ? 1 : 0;
 }

@@ -4,6 +4,7 @@
 // in both), so that a neighbour finds it from either side; those in between are PAGE_NONE.
 #include "core/chunk.h"
 
+#include "base/annotate.h"
 #include "base/fatal.h"
 #include "base/options.h"
 #include "os/memory.h"
@@ -54,7 +55,7 @@ static bool is_dirty(const struct page *run)
 
 static void set_kind(struct page *page, enum page_kind kind)
 {
-  atomic_store_explicit(&page->kind, (uint8_t)kind, memory_order_release);
+  atomic_store_explicit(&page->kind, (uint32_t)kind, memory_order_release);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -198,6 +199,13 @@ static void free_run(struct page *run)
   insert_run(run);
 }
 
+// How many slices from this one on are to be skipped until one is aligned.
+static uint32_t slices_to_skip(const struct page *slice, uint32_t alignment)
+{
+  uintptr_t number = (uintptr_t)page_start(slice) >> SLICE_SHIFT;
+  return (uint32_t)(bits_align_up(number, alignment) - number);
+}
+
 // ---------------------------------------------------------------------------------------------
 // Growing.
 
@@ -231,6 +239,7 @@ static bool commit_up_to(size_t slice)
     step = needed;
     if (!os_range_commit(&chunk.region, start, step)) return false;
   }
+  annotate_forbid(start, step);
   chunk.committed_bytes += step;
   return true;
 }
@@ -238,13 +247,13 @@ static bool commit_up_to(size_t slice)
 // Fresh slices from the frontier; those skipped for the alignment become a free run.
 static struct page *extend_frontier(uint32_t slices, uint32_t alignment)
 {
-  size_t first = bits_align_up(chunk.frontier, alignment);
+  uint32_t skipped = slices_to_skip(&region.pages[chunk.frontier], alignment);
+  size_t first = chunk.frontier + skipped;
   if (!commit_up_to(first + slices)) return NULL;
-  size_t skipped = first - chunk.frontier;
   struct page *gap = &region.pages[chunk.frontier];
   chunk.frontier = first + slices;
   if (skipped > 0) {
-    gap->slices = (uint32_t)skipped;
+    gap->slices = skipped;
     gap->block_bytes = 0;
     gap->flags = PAGE_IS_ZERO;
     free_run(gap);
@@ -381,12 +390,6 @@ static bool make_room(size_t bytes)
 {
   while (!is_within_limit(bytes) && !list_is_empty(&chunk.by_age)) purge_oldest();
   return is_within_limit(bytes);
-}
-
-// How many slices at the run's start are to be skipped for the alignment.
-static uint32_t slices_to_skip(const struct page *run, uint32_t alignment)
-{
-  return (uint32_t)(bits_align_up(page_index(run), alignment) - page_index(run));
 }
 
 // A run in which `slices` fit at a multiple of the alignment. Blocks of the same kind come and go:
@@ -609,6 +612,7 @@ INTERNAL bool chunk_init(void)
 
 INTERNAL struct chunk_statistics chunk_statistics(void)
 {
+  if (chunk_lock_is_mine()) return (struct chunk_statistics){0};
   os_lock_acquire(&chunk.lock);
   struct chunk_statistics statistics = {
       .used_bytes = chunk.used_bytes,

@@ -2,7 +2,7 @@
 //
 // The region's slices: the source that every page comes from in the end.
 //
-// Address space is reserved once and made accessible from its start upwards. A run of slices that
+// A range of addresses is made accessible from its start upwards. A run of slices that
 // is given back is *dirty* while it may hold memory and *clean* when the kernel has that back. Dirty
 // runs are handed out first. They are kept no longer than the purge delay, and only so far as they
 // do not make the process larger than it was: what is in use and what is dirty together stay below

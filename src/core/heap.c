@@ -7,6 +7,7 @@
 
 #include "base/fatal.h"
 #include "core/registry.h"
+#include "os/system.h"
 
 INTERNAL struct heap heap_empty;
 #ifndef MEND_ONE_FILE
@@ -44,14 +45,6 @@ static void queue(struct heap *heap, struct page *page)
   mark_queued(heap, page->size_class, true);
 }
 
-// Takes a page without free blocks out of the queue.
-static void park(struct heap *heap, struct page *page)
-{
-  unqueue(heap, page);
-  // A free by another thread may have come between the look and the wish to be told.
-  if (page_await(page) && page_has_free(page)) queue(heap, page);
-}
-
 // Puts the page where it belongs after blocks were taken from it.
 static void settle(struct heap *heap, struct page *page)
 {
@@ -59,7 +52,8 @@ static void settle(struct heap *heap, struct page *page)
   bool has_free = page_has_free(page);
   uint32_t share = page->capacity / TUNING_WAKE_SHARE;
   if (is_list) page_list_expect(page, has_free ? UINT32_MAX : share > 0 ? share : 1);
-  if (!has_free) park(heap, page);
+  // A free by another thread that comes after this look posts the page.
+  if (!has_free) unqueue(heap, page);
 }
 
 INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *source)
@@ -119,7 +113,7 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
     return NULL;
   }
   add_page(heap, page);
-  atomic_store(&page->notice, NOTICE_QUIET);  // from here on it can be posted
+  atomic_store(&page->notice, NOTICE_AWAITED);  // from here on it can be posted
   queue(heap, page);
   return page;
 }
@@ -157,11 +151,11 @@ INTERNAL void heap_page_posted(struct heap *heap, struct page *page)
 {
   if (page_is_unused(page)) {
     heap_page_emptied(heap, page);
-  } else if (page_has_free(page)) {
-    queue(heap, page);
-  } else if (!list_contains_node(&page->link)) {
-    park(heap, page);
+    return;
   }
+  if (page_has_free(page)) queue(heap, page);
+  // From now on the owner's frees alone have to make it unused.
+  if (page_owner(page) == os_thread_id()) page_list_expect(page, UINT32_MAX);
 }
 
 INTERNAL void heap_page_needed(struct page *page)
@@ -296,19 +290,35 @@ INTERNAL void heap_give_pages(struct heap *from, struct heap *to)
   }
 }
 
+// Takes a page of a heap that ends away from it. A thread that is late with its notice of a free may
+// post it this very moment: then the inbox is read again. (In the child of a fork that thread may
+// not exist; such a page is left behind.)
+static void discard_page(struct heap *heap, struct page *page)
+{
+  bool is_retired = page_retire(page);
+  for (int i = 0; i < TUNING_POST_PATIENCE && !is_retired; i++) {
+    os_sleep_ms(0);
+    remote_read_inbox(heap);
+    if (page_heap(page) != heap) return;  // it was unused, and has been given back
+    is_retired = page_retire(page);
+  }
+  remove_page(heap, page);
+  atomic_store_explicit(&page->heap, NULL, memory_order_release);
+  if (!is_retired) return;
+  if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
+  page->source->give(page->source, page);
+}
+
 INTERNAL void heap_free_all(struct heap *heap)
 {
+  heap->keeps_unused = false;
   remote_read_inbox(heap);
   while (!list_is_empty(&heap->pages)) {
-    struct page *page = CONTAINER_OF(heap->pages.next, struct page, chain);
-    if (!page_retire(page)) fatal("heap destroyed while in use", heap);
-    remove_page(heap, page);
-    atomic_store_explicit(&page->heap, NULL, memory_order_release);
-    if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
-    page->source->give(page->source, page);
+    discard_page(heap, CONTAINER_OF(heap->pages.next, struct page, chain));
   }
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) heap->free[i] = NULL;
   atomic_store_explicit(&heap->unused_pages, 0, memory_order_relaxed);
+  heap->keeps_unused = true;
 }
 
 INTERNAL void heap_assert_valid(struct heap *heap)

@@ -25,7 +25,7 @@
 
 struct heap {
   struct block *free[SIZE_CLASS_SMALL_COUNT];  // ready to hand out (owner; shared: inside)
-  _Atomic(uintptr_t) owner;                    // thread id or OWNER_SHARED; changed while inside
+  _Atomic(uintptr_t) owner;                    // thread id, OWNER_SHARED or OWNER_NOBODY
   bool adopts;                                 // takes pages that ended threads left
   bool keeps_unused;                           // one unused page of a class rather than none
   bool is_direct;                              // its pages are PAGE_IS_DIRECT
@@ -46,7 +46,7 @@ struct heap {
   _Atomic(struct page *) inbox;           // pages posted by other threads
   _Atomic(uint32_t) unused_posts;         // posts of unused pages since the inbox was read
   struct heap *next;                      // in the registry, for ever
-  _Atomic(bool) is_taken;                 // has a thread or a user; else it waits for one
+  _Atomic(uint32_t) is_taken;              // has a thread or a user; else it waits for one
   bool is_given_up;                       // since a fork: see registry.c
 };
 

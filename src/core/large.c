@@ -66,10 +66,11 @@ static void attach_to_heap(struct page *page, struct heap *heap)
   heap_leave(heap);
 }
 
+// A heap that was given up is never walked again: its list may stay as it is.
 static void detach_from_heap(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  if (heap == NULL) return;
+  if (heap == NULL || heap->is_given_up) return;
   heap_enter(heap);
   list_remove(&page->chain);
   heap_leave(heap);
@@ -108,7 +109,7 @@ INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, 
 // Claims the block for being freed: one of two racing frees wins.
 static bool claim(struct page *page)
 {
-  uint8_t expected = PAGE_LARGE;
+  uint32_t expected = PAGE_LARGE;
   return atomic_compare_exchange_strong(&page->kind, &expected, PAGE_NONE);
 }
 
@@ -121,6 +122,9 @@ static void give_back(struct page *page)
 INTERNAL bool large_free(struct page *page)
 {
   if (!claim(page)) return false;
+  struct heap *heap = page_heap(page);
+  // A signal handler frees a block of a heap that its thread is inside of: it is lost.
+  if (heap != NULL && !heap->is_given_up && heap_is_entered(heap)) return true;
   detach_from_heap(page);
   give_back(page);
   return true;

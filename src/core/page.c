@@ -27,9 +27,9 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
   size_t fitting = ((size_t)slices << SLICE_SHIFT) / block_bytes;
   page->local_free = NULL;
   os_counter_set(&page->needed, 0);
-  page->beyond = 0;
+  atomic_store_explicit(&page->beyond, 0, memory_order_relaxed);
   page->carved = kind == PAGE_LARGE ? 1 : 0;
-  page->capacity = kind == PAGE_LARGE ? 1 : (uint32_t)bits_smaller(fitting, TUNING_PAGE_BLOCKS);
+  page->capacity = kind == PAGE_LARGE ? 1 : (uint16_t)bits_smaller(fitting, TUNING_PAGE_BLOCKS);
   page->block_bytes = block_bytes;
   page->link = (struct list){NULL, NULL};
   page->chain = (struct list){NULL, NULL};
@@ -39,7 +39,7 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
   atomic_store_explicit(&page->notice, NOTICE_NONE, memory_order_relaxed);
   if (kind != PAGE_LARGE) mark_inside(page);
   // pairs with the load in page_kind: who sees the kind sees the rest
-  atomic_store_explicit(&page->kind, (uint8_t)kind, memory_order_release);
+  atomic_store_explicit(&page->kind, (uint32_t)kind, memory_order_release);
 }
 
 INTERNAL uint32_t page_block_index(const struct page *page, const void *address)
@@ -66,17 +66,9 @@ INTERNAL size_t page_purge_rest(struct page *page)
   return end - from;
 }
 
-INTERNAL bool page_await(struct page *page)
-{
-  uint8_t expected = NOTICE_QUIET;
-  if (atomic_load_explicit(&page->notice, memory_order_relaxed) != NOTICE_QUIET) return false;
-  // seq_cst: this store, then the caller's look at the free blocks; pairs with remote_notify
-  return atomic_compare_exchange_strong(&page->notice, &expected, NOTICE_AWAITED);
-}
-
 INTERNAL bool page_retire(struct page *page)
 {
-  uint8_t notice = atomic_load_explicit(&page->notice, memory_order_relaxed);
+  uint32_t notice = atomic_load_explicit(&page->notice, memory_order_relaxed);
   while (notice != NOTICE_POSTED) {
     if (atomic_compare_exchange_weak(&page->notice, &notice, NOTICE_NONE)) return true;
   }

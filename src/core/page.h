@@ -16,7 +16,7 @@
 //   PAGE_LARGE   one block.
 //
 // Who may touch what: the first cache line belongs to the page's owner, which is the thread whose
-// id is in `owner` for its fast path, and whoever holds the lock of `heap` for everything else. The
+// id is in `owner` for its fast path, and whoever is inside `heap` (heap.h) for everything else. The
 // second line is for anyone, by the rules at each field.
 #ifndef CORE_PAGE_H
 #define CORE_PAGE_H
@@ -48,33 +48,33 @@ enum page_kind {
 enum {
   OWNER_NOBODY = 0,   // not a page, or not one that anybody frees to without looking closer
   OWNER_SPECIAL = 1,  // a flag on an id: owned by that thread, but not to be freed to blindly
-  OWNER_SHARED = 2,   // owned by a heap that many threads use under its lock
+  OWNER_SHARED = 2,   // owned by a heap that many threads use
 };
 
 // Who is told when another thread frees into a page.
 //
-//         [heap's new_page]           page parked               first remote free
-//   NONE ----------------> QUIET ------------------> AWAITED ---------------------> POSTED
-//     ^                    ^ |      [page_await]       |      [remote_notify]        | ^
-//     +--[page_retire]-----|-+-----------------------<-+                             | |
-//                          +-------- the heap reads its inbox [remote_read_inbox] ---+ |
-//                 QUIET, AWAITED: unused, but the heap's lock is taken [reclaim] ------+
+//         [heap's new_page]               frees by others [remote_notify, reclaim]
+//   NONE ------------------> AWAITED ----------------------------------------------> POSTED
+//     ^                        |  ^                                                    |
+//     +-----[page_retire]------+  +----- the heap reads its inbox [remote_read_inbox] -+
 //
-// A page in state NONE is nobody's: no post can reach it, so it can be given back; a page that is
-// POSTED hangs in an inbox and must be kept until that has been read.
-enum page_notice { NOTICE_NONE, NOTICE_QUIET, NOTICE_AWAITED, NOTICE_POSTED };
+// A page in state NONE is nobody's: no post can reach it, so it can be given back. A page that is
+// POSTED hangs in an inbox, or is about to, and must be kept until that has been read.
+enum page_notice { NOTICE_NONE, NOTICE_AWAITED, NOTICE_POSTED };
 
 struct page {
   // First line: the owner's.
-  _Atomic(uintptr_t) owner;    // thread id | OWNER_ flags; changed under the heap's lock
+  _Atomic(uintptr_t) owner;    // thread id | OWNER_ flags; changed inside the heap
   union {
     struct block *local_free;  // LIST: freed by the owner, not yet handed out again
     uint64_t purged;           // BITMAP of up to 64: free blocks whose memory has been returned
   };
-  struct os_counter needed;    // LIST: local frees until heap_free_slow must look at the page
-  uint32_t beyond;             // LIST: blocks in use apart from those
+  struct os_counter needed;    // LIST: local frees until heap_page_needed is called for it
+  _Atomic(uint32_t) beyond;    // LIST: blocks in use apart from those
   uint32_t carved;             // blocks handed out so far at least once; the rest is untouched
-  uint32_t capacity;           // blocks that fit
+  uint16_t capacity;           // blocks that fit
+  uint8_t size_class;          // of LIST and BITMAP pages; LARGE: 1 if the rest was purged
+  uint8_t flags;               // PAGE_ flags below
   size_t block_bytes;          // usable size of each; PAGE_FREE: bytes that may hold memory
   struct list link;            // in the heap's queue of its class; PAGE_FREE: in a bin
   _Atomic(struct heap *) heap;  // whose it is; PAGE_LARGE: NULL unless of a first-class heap
@@ -91,10 +91,8 @@ struct page {
   struct page_source *source;  // where the slices go back to
   uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
   uint32_t freed_at_ms;        // PAGE_FREE: when
-  _Atomic(uint8_t) kind;       // enum page_kind
-  uint8_t size_class;          // of LIST and BITMAP pages; LARGE: 1 if the rest was purged
-  _Atomic(uint8_t) notice;     // enum page_notice
-  uint8_t flags;               // PAGE_ flags below
+  _Atomic(uint32_t) kind;      // enum page_kind
+  _Atomic(uint32_t) notice;    // enum page_notice
 };
 
 static_assert(sizeof(struct page) == 128, "two cache lines a slice");
@@ -118,13 +116,28 @@ struct region {
 
 INTERNAL_DATA struct region region;
 
-// The descriptor of the slice that holds an address; NULL if it is not in the region or not a
-// multiple of 16: rotating the distance by 4 makes both one comparison.
+// How many units of 16 bytes an address is into the region. Rotating the distance by 4 makes one
+// comparison tell both an address outside and one that is no multiple of 16: page_has_units.
+static inline uint64_t page_units(const void *address)
+{
+  return bits_rotate_right((uintptr_t)address - region.start, 4);
+}
+
+static inline bool page_has_units(uint64_t units)
+{
+  return units < atomic_load_explicit(&region.units, memory_order_relaxed);
+}
+
+static inline struct page *page_of_units(uint64_t units)
+{
+  return &region.pages[units >> (SLICE_SHIFT - 4)];
+}
+
+// The descriptor of the slice that holds an address; NULL if there is none.
 static inline struct page *page_at(const void *address)
 {
-  uint64_t units = bits_rotate_right((uintptr_t)address - region.start, 4);
-  if (UNLIKELY(units >= atomic_load_explicit(&region.units, memory_order_relaxed))) return NULL;
-  return &region.pages[units >> (SLICE_SHIFT - 4)];
+  uint64_t units = page_units(address);
+  return LIKELY(page_has_units(units)) ? page_of_units(units) : NULL;
 }
 
 static inline enum page_kind page_kind(struct page *page)
@@ -163,7 +176,8 @@ static inline struct heap *page_heap(struct page *page)
 // yet taken back.
 static inline uint32_t page_used(struct page *page)
 {
-  return os_counter_get(&page->needed) + page->beyond;
+  uint32_t needed = os_counter_get(&page->needed);
+  return needed + atomic_load_explicit(&page->beyond, memory_order_relaxed);
 }
 
 // How many slices a page of this block size has.
@@ -181,9 +195,6 @@ INTERNAL size_t page_touched_bytes(const struct page *page);
 // Inside the heap. Says how many bytes went.
 INTERNAL size_t page_purge_rest(struct page *page);
 
-// Says that the first remote free is to be posted to the heap. Returns false if the page is in the
-// inbox already. The caller must look for remote frees afterwards: one may have come before.
-INTERNAL bool page_await(struct page *page);
 // Makes sure that no post can reach the page any more. Returns false if one has.
 INTERNAL bool page_retire(struct page *page);
 
@@ -198,18 +209,19 @@ struct block_chain {
 
 // Takes free blocks out of the page: what the owner freed, else what others freed, else the next os
 // page's worth of blocks that were never used. Empty only if all blocks are out. The blocks count
-// as in use. Under the heap's lock.
+// as in use. Inside the heap, by its owner.
 INTERNAL struct block_chain page_list_take(struct page *page);
 // Whether page_list_take would find something.
 INTERNAL bool page_list_has_free(struct page *page);
-// Gives blocks back that page_list_take gave and nobody used. Under the heap's lock, or by the
+// Gives blocks back that page_list_take gave and nobody used. Inside the heap, by its
 // owner; wakes nobody.
 INTERNAL void page_list_return(struct page *page, struct block *block);
-// After this many further local frees heap_free_slow is called for the page. Under the heap's lock.
+// After this many further local frees, or all that can still come, heap_page_needed is called for the
+// page. Inside the heap, by its owner.
 INTERNAL void page_list_expect(struct page *page, uint32_t frees);
-// Whether every block is free. Exact under the heap's lock, a good guess otherwise.
+// Whether every block is free. Exact inside the heap, a good guess otherwise.
 INTERNAL bool page_list_is_unused(struct page *page);
-// Sets a bit in `free` for each of its blocks that is free in the page. Under the heap's lock.
+// Sets a bit in `free` for each of its blocks that is free in the page. Inside the heap.
 INTERNAL void page_list_mark_free(struct page *page, uint64_t *free);
 INTERNAL void page_list_assert_valid(struct page *page);
 
@@ -220,7 +232,7 @@ INTERNAL void page_list_assert_valid(struct page *page);
 INTERNAL bool page_bitmap_init(struct page *page);
 INTERNAL void page_bitmap_destroy(struct page *page);
 // Takes one block; NULL if none is free or the page is closed. `is_zero` (may be NULL) tells whether
-// its memory reads as zero. Under the heap's lock.
+// its memory reads as zero. Inside the heap.
 INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero);
 // What a free found.
 enum page_bitmap_freed { FREED_BLOCK, FREED_LAST_BLOCK, FREED_TWICE };
@@ -245,7 +257,7 @@ INTERNAL bool page_is_unused(struct page *page);
 INTERNAL void page_assert_valid(struct page *page);
 
 // Calls the function for each block that is in use, until it returns false; returns what it
-// returned last. List pages: under the heap's lock, and the blocks in heaps' lists count as used.
+// returned last. List pages: inside the heap, and the blocks in heaps' lists count as used.
 typedef bool (*page_visitor)(void *block, size_t usable_size, void *argument);
 INTERNAL bool page_visit(struct page *page, page_visitor visitor, void *argument);
 

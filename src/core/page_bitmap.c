@@ -11,7 +11,7 @@
 #include "core/page.h"
 #include "os/memory.h"
 
-#define BITS_A_WORD 64
+#define BITS_A_WORD 64U
 
 static bool is_one_word(const struct page *page)
 {
@@ -20,7 +20,7 @@ static bool is_one_word(const struct page *page)
 
 static uint32_t word_count(const struct page *page)
 {
-  return (page->capacity + BITS_A_WORD - 1) / BITS_A_WORD;
+  return ((uint32_t)page->capacity + BITS_A_WORD - 1) / BITS_A_WORD;
 }
 
 static _Atomic(uint64_t) *words_of(struct page *page)

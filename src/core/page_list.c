@@ -7,8 +7,8 @@
 // al., ISMM 2019).
 //
 // `remote` is one word, so that other threads splice a chain with one compare-and-swap: the address
-// of the first block in the low 48 bits, the number of blocks above. Only the holder of the heap's
-// lock takes it, always whole, so there is no ABA.
+// of the first block in the low 48 bits, the number of blocks above. Only who is inside the
+// heap takes it, always whole, so there is no ABA.
 #include "base/fatal.h"
 #include "core/page.h"
 #include "core/policy.h"
@@ -18,14 +18,15 @@
 INTERNAL void page_list_expect(struct page *page, uint32_t frees)
 {
   uint32_t used = page_used(page);
-  uint32_t needed = frees < used ? frees : used;
-  page->beyond = used - needed;
+  uint32_t left = used - remote_count(page);  // what others have freed the owner will not
+  uint32_t needed = frees < left ? frees : left;
+  atomic_store_explicit(&page->beyond, used - needed, memory_order_relaxed);
   os_counter_set(&page->needed, needed);
 }
 
 static void set_used(struct page *page, uint32_t used)
 {
-  page->beyond = 0;
+  atomic_store_explicit(&page->beyond, 0, memory_order_relaxed);
   os_counter_set(&page->needed, used);
 }
 
@@ -78,7 +79,7 @@ INTERNAL void page_list_return(struct page *page, struct block *block)
 
 INTERNAL bool page_list_is_unused(struct page *page)
 {
-  // The order matters: used only falls and remote_count only grows while the lock is held, so if
+  // The order matters: nobody takes blocks meanwhile, so used only falls and remote_count only grows, so if
   // the later value of the second equals the earlier value of the first, no block is out.
   uint32_t used = page_used(page);
   return remote_count(page) == used;

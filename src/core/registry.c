@@ -33,7 +33,6 @@ static bool start(void)
   // Without these hooks the heaps of ended threads are never inherited; they fail only for lack of
   // memory, and there is nobody to tell.
   (void)os_thread_on_exit(thread_ends);
-  (void)os_on_fork_in_child(fork_child);
   return true;
 }
 
@@ -43,6 +42,7 @@ INTERNAL bool registry_init(void)
   if (atomic_compare_exchange_strong(&registry.state, &state, 1)) {
     state = start() ? 2 : -1;
     atomic_store(&registry.state, state);
+    if (state == 2) (void)os_on_fork_in_child(fork_child);  // may allocate
   }
   while (state == 1) {
     os_sleep_ms(0);
@@ -58,9 +58,9 @@ static struct heap *reuse_heap(void)
 {
   struct heap *heap = atomic_load_explicit(&registry.first, memory_order_acquire);
   for (; heap != NULL; heap = heap->next) {
-    bool expected = false;
-    if (!atomic_load_explicit(&heap->is_taken, memory_order_relaxed) &&
-        atomic_compare_exchange_strong(&heap->is_taken, &expected, true)) {
+    uint32_t expected = 0;
+    if (atomic_load_explicit(&heap->is_taken, memory_order_relaxed) == 0 &&
+        atomic_compare_exchange_strong(&heap->is_taken, &expected, 1)) {
       return heap;
     }
   }
@@ -71,7 +71,7 @@ static struct heap *make_heap(void)
 {
   struct heap *heap = metadata_allocate(sizeof *heap);
   if (heap == NULL) return NULL;
-  atomic_store_explicit(&heap->is_taken, true, memory_order_relaxed);
+  atomic_store_explicit(&heap->is_taken, 1, memory_order_relaxed);
   heap_init(heap, OWNER_NOBODY, &chunk_source);
   struct heap *first = atomic_load_explicit(&registry.first, memory_order_relaxed);
   do {
@@ -99,8 +99,9 @@ static struct heap *take_heap(uintptr_t owner)
 
 static void leave_heap(struct heap *heap)
 {
-  heap->owner = OWNER_NOBODY;
-  atomic_store_explicit(&heap->is_taken, false, memory_order_release);
+  // release: pairs with owner_may_pass, for a stranger who then enters without a barrier
+  atomic_store_explicit(&heap->owner, OWNER_NOBODY, memory_order_release);
+  atomic_store_explicit(&heap->is_taken, 0, memory_order_release);
 }
 
 INTERNAL struct heap *registry_own(void)
@@ -123,7 +124,10 @@ INTERNAL struct heap *registry_current(void)
       return heap;
     }
   }
-  return heap_is_entered(&registry.common) ? NULL : &registry.common;
+  // Below a signal handler the common heap must not be waited for either, if whoever is inside may
+  // be waiting for a lock of ours.
+  bool is_stuck = heap_is_entered(&registry.common) || chunk_lock_is_mine();
+  return is_stuck ? NULL : &registry.common;
 }
 
 // Leaves a heap's pages to the common heap. Inside the heap.
@@ -167,6 +171,7 @@ INTERNAL struct heap *registry_create(void)
 
 INTERNAL void registry_destroy(struct heap *heap)
 {
+  if (heap_is_entered(heap)) return;
   heap_enter(heap);
   large_free_all(heap);
   heap_free_all(heap);

@@ -20,7 +20,7 @@ static uint32_t word_count_of(uint64_t word)
 
 INTERNAL uint32_t remote_count(struct page *page)
 {
-  return word_count_of(atomic_load(&page->remote));  // seq_cst: see page_await
+  return word_count_of(atomic_load(&page->remote));  // seq_cst: see remote_notify
 }
 
 INTERNAL struct block *remote_peek(struct page *page)
@@ -53,28 +53,19 @@ static void post(struct page *page)
                                                   memory_order_relaxed));
 }
 
-static bool notice_becomes_posted(struct page *page, uint8_t expected)
+static bool notice_becomes_posted(struct page *page)
 {
+  uint32_t expected = NOTICE_AWAITED;
   return atomic_compare_exchange_strong(&page->notice, &expected, NOTICE_POSTED);
 }
 
 // After a free by another thread: posts the page if it is awaited. The free came before this load
-// and both are seq_cst, as are the owner's store and its later look at the free blocks (page_await):
-// one of the two sees the other's.
+// and both are seq_cst, as are, in remote_read_inbox, the store of AWAITED and the later look at the
+// free blocks: one of the two sees the other's.
 static void remote_notify(struct page *page)
 {
   if (atomic_load(&page->notice) != NOTICE_AWAITED) return;
-  if (notice_becomes_posted(page, NOTICE_AWAITED)) post(page);
-}
-
-// Posts the page whether it is awaited or not. Returns false if it is nobody's or posted already.
-static bool post_unused(struct page *page)
-{
-  if (!notice_becomes_posted(page, NOTICE_AWAITED) && !notice_becomes_posted(page, NOTICE_QUIET)) {
-    return false;
-  }
-  post(page);
-  return true;
+  if (notice_becomes_posted(page)) post(page);
 }
 
 // The page looks wholly free. An owner at work finds it in its inbox soon. One that has let several
@@ -82,7 +73,8 @@ static bool post_unused(struct page *page)
 static void reclaim(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  if (heap == NULL || !post_unused(page)) return;
+  if (heap == NULL || !notice_becomes_posted(page)) return;
+  post(page);
   bool has_owner = heap_owner(heap) != OWNER_SHARED;
   uint32_t posts = atomic_fetch_add_explicit(&heap->unused_posts, 1, memory_order_relaxed) + 1;
   if (has_owner && posts < TUNING_POSTS_BEFORE_RECLAIM) return;
@@ -102,7 +94,7 @@ INTERNAL void remote_read_inbox(struct heap *heap)
     if (page_heap(page) != heap) {
       post(page);  // the page has changed hands since: send it on
     } else {
-      atomic_store(&page->notice, NOTICE_QUIET);
+      atomic_store(&page->notice, NOTICE_AWAITED);
       heap_page_posted(heap, page);
     }
     page = next;

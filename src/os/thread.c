@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef PTHREAD_DESTRUCTOR_ITERATIONS
@@ -119,7 +120,12 @@ INTERNAL NOINLINE void os_gate_enter_closed(struct os_gate *gate)
 static void close_gate(struct os_gate *gate)
 {
   atomic_store_explicit(&gate->is_closed, true, memory_order_relaxed);
-  while (!barrier_all_threads()) (void)register_for_barriers();  // anew after a fork
+  if (barrier_all_threads()) return;
+  // In the child of a fork one has to register anew.
+  if (register_for_barriers() && barrier_all_threads()) return;
+  // Somebody has taken the call away (seccomp). No processor keeps a store to itself for so long.
+  struct timespec rest = {0, 20000000};
+  nanosleep(&rest, NULL);
 }
 
 static void open_gate(struct os_gate *gate)
@@ -129,7 +135,7 @@ static void open_gate(struct os_gate *gate)
 
 static bool owner_may_pass(const _Atomic(uintptr_t) *owner)
 {
-  uintptr_t id = atomic_load_explicit(owner, memory_order_relaxed);
+  uintptr_t id = atomic_load_explicit(owner, memory_order_acquire);
   return os_gate_is_biased && id >= 8 && id % 8 == 0;
 }
 

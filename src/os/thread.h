@@ -60,7 +60,8 @@ static inline bool os_lock_is_mine(struct os_lock *lock)
 
 // ---------------------------------------------------------------------------------------------
 // A gate: a lock whose owner, one thread, passes without an atomic instruction, while others pay
-// for that with a system call (membarrier, as in Dice, Huang and Yang's quickly reacquirable locks).
+// for that with a system call (membarrier; the scheme is Dice, Huang and Yang's asymmetric Dekker
+// synchronization, 2001).
 //
 // The owner says that it is inside and then looks whether the gate is closed; somebody else closes
 // the gate, makes every thread of the process execute a barrier, and then looks whether the owner is

@@ -12,7 +12,7 @@
 #include "../support/suite.h"
 #include "core/source.h"
 
-enum { FIXTURE_SLICES = 256 };
+enum { FIXTURE_SLICES = 1024 };
 
 static struct {
   struct page_source source;  // what the core is given
@@ -136,11 +136,26 @@ static inline void fixture_drop(struct page *page)
   page->source->give(page->source, page);
 }
 
-// cmocka setup: every test starts with nothing out.
+// Around each test: it starts with nothing out and must leave nothing out.
+static inline int fixture_set_back(void **state)
+{
+  (void)state;
+  fixture.takes_left = SIZE_MAX;
+  fixture.pages_out = 0;
+  fixture.slices_out = 0;
+  memset(fixture.is_out, 0, sizeof fixture.is_out);
+  memset(fixture.is_dirty, 0, sizeof fixture.is_dirty);
+  memset(fixture.pages, 0, sizeof fixture.pages);
+  return madvise((void *)region.start, FIXTURE_SLICES * SLICE_BYTES, MADV_DONTNEED);
+}
+
 static inline int fixture_is_clean(void **state)
 {
   (void)state;
   return fixture.pages_out == 0 && fixture.slices_out == 0 ? 0 : -1;
 }
+
+#define FIXTURE_TEST(function) \
+  cmocka_unit_test_setup_teardown(function, fixture_set_back, fixture_is_clean)
 
 #endif

@@ -23,7 +23,7 @@ static struct page *take(uint32_t slices, uint32_t alignment, enum page_kind kin
 {
   struct page *page = chunk_source.take(&chunk_source, slices, alignment, any, is_zero);
   if (page == NULL) return NULL;
-  CHECK(page->slices == slices && page_index(page) % alignment == 0);
+  CHECK(page->slices == slices && is_aligned(page_start(page), alignment * SLICE_BYTES));
   CHECK(page_kind(page) == PAGE_NONE && (page->flags & ~PAGE_IS_SPLIT) == 0);
   page->source = &chunk_source;
   page_init(page, kind, slices, kind == PAGE_LARGE ? slices * SLICE_BYTES : 1024, *is_zero);
@@ -524,6 +524,26 @@ static void a_purge_heals_a_run_that_was_split(void **state)
   assert_true(is_zero(page_start(page), bytes_of(16)));
 }
 
+static void what_lies_behind_a_large_block_is_returned_once(void **state)
+{
+  (void)state;
+  size_t held = bytes_of(3) + 20000;
+  size_t os_page = os_page_bytes();
+  give(take_touched(4));
+  struct page *page = take_touched(4);  // dirty memory
+  chunk_set_block_bytes(page, bits_align_up(held, os_page));
+  assert_int_equal(chunk_purge_rests(), bytes_of(4) - page->block_bytes);
+  assert_true(is_zero(page_start(page) + page->block_bytes, bytes_of(4) - page->block_bytes));
+  assert_int_equal(page_start(page)[page->block_bytes - 1], 1);
+  assert_int_equal(chunk_purge_rests(), 0);
+  memset(page_start(page), 1, bytes_of(4));
+  chunk_set_block_bytes(page, bytes_of(3) + os_page);
+  assert_int_equal(chunk_purge_rests(), SLICE_BYTES - os_page);
+  chunk_set_block_bytes(page, bytes_of(4));
+  assert_int_equal(chunk_purge_rests(), 0);
+  give(page);
+}
+
 // ---------------------------------------------------------------------------------------------
 // Threads and forks.
 
@@ -622,6 +642,7 @@ int main(void)
       CHUNK_TEST(a_limit_holds_and_free_memory_makes_room_under_it),
       CHUNK_TEST(mappings_are_spent_from_a_budget),
       CHUNK_TEST(a_purge_heals_a_run_that_was_split),
+      CHUNK_TEST(what_lies_behind_a_large_block_is_returned_once),
       CHUNK_TEST(threads_share_the_region),
       CHUNK_TEST(it_serves_a_child_that_was_forked_amid_others_work),
   };

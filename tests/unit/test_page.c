@@ -233,6 +233,31 @@ static void the_two_kinds_answer_through_one_interface(void **state)
   }
 }
 
+static void what_lies_behind_the_carved_blocks_is_returned_once(void **state)
+{
+  (void)state;
+  size_t os_page = os_page_bytes();
+  struct page *page = fixture_page(PAGE_LIST, 512);
+  assert_int_equal(page_purge_rest(page), 0);  // clean from the start
+  page->flags &= (uint8_t)~PAGE_IS_ZERO;
+  memset(page_start(page), 1, SLICE_BYTES);
+  page_list_take(page);
+  size_t touched = page_touched_bytes(page);
+  char last = page_start(page)[touched - 1];
+  assert_true(touched >= os_page && touched < SLICE_BYTES);
+  assert_int_equal(page_purge_rest(page), SLICE_BYTES - touched);
+  assert_true(is_zero(page_start(page) + touched, SLICE_BYTES - touched));
+  assert_int_equal(page_start(page)[touched - 1], last);
+  assert_int_equal(page_purge_rest(page), 0);
+  fixture_drop(page);
+  struct page *full = fixture_page(PAGE_LIST, 4096);
+  full->flags = 0;
+  while (full->carved < full->capacity) page_list_take(full);
+  size_t carved_bytes = full->capacity * full->block_bytes;
+  assert_int_equal(page_purge_rest(full), SLICE_BYTES - carved_bytes);
+  fixture_drop(full);
+}
+
 static void break_carved(void)
 {
   struct page *page = fixture_page(PAGE_LIST, 64);
@@ -255,22 +280,21 @@ static void a_broken_page_ends_the_process(void **state)
   child_check_abort(break_used, "mend: internal error: ");
 }
 
-#define PAGE_TEST(function) cmocka_unit_test_setup_teardown(function, fixture_is_clean, fixture_is_clean)
-
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
-      PAGE_TEST(every_16th_address_of_the_region_has_its_slices_descriptor),
-      PAGE_TEST(other_addresses_have_none),
-      PAGE_TEST(a_page_of_any_class_holds_as_many_blocks_as_fit),
-      PAGE_TEST(only_the_start_of_a_block_has_an_index),
-      PAGE_TEST(a_large_page_is_one_block_that_counts_as_touched),
-      PAGE_TEST(a_new_page_keeps_the_split_and_the_zero_flag_and_no_other),
-      PAGE_TEST(notices_go_through_their_states),
-      PAGE_TEST(a_walk_over_a_list_page_meets_the_blocks_that_are_out),
-      PAGE_TEST(a_walk_over_a_bitmap_page_meets_the_blocks_that_are_out),
-      PAGE_TEST(the_two_kinds_answer_through_one_interface),
-      PAGE_TEST(a_broken_page_ends_the_process),
+      FIXTURE_TEST(every_16th_address_of_the_region_has_its_slices_descriptor),
+      FIXTURE_TEST(other_addresses_have_none),
+      FIXTURE_TEST(a_page_of_any_class_holds_as_many_blocks_as_fit),
+      FIXTURE_TEST(only_the_start_of_a_block_has_an_index),
+      FIXTURE_TEST(a_large_page_is_one_block_that_counts_as_touched),
+      FIXTURE_TEST(a_new_page_keeps_the_split_and_the_zero_flag_and_no_other),
+      FIXTURE_TEST(notices_go_through_their_states),
+      FIXTURE_TEST(a_walk_over_a_list_page_meets_the_blocks_that_are_out),
+      FIXTURE_TEST(a_walk_over_a_bitmap_page_meets_the_blocks_that_are_out),
+      FIXTURE_TEST(the_two_kinds_answer_through_one_interface),
+      FIXTURE_TEST(what_lies_behind_the_carved_blocks_is_returned_once),
+      FIXTURE_TEST(a_broken_page_ends_the_process),
   };
   fixture_start();
   return SUITE_RUN(tests);

@@ -15,7 +15,7 @@ static struct page *page_with(uint32_t blocks)
 {
   struct page *page = fixture_page(PAGE_BITMAP, 256);
   CHECK(blocks * page->block_bytes <= page->slices * SLICE_BYTES);
-  page->capacity = blocks;
+  page->capacity = (uint16_t)blocks;
   CHECK(page_bitmap_init(page));
   return page;
 }
@@ -146,6 +146,41 @@ static void nothing_is_taken_from_a_closed_page_but_frees_go_on(void **state)
   }
 }
 
+static void a_purge_returns_free_blocks_once_and_spares_the_others(void **state)
+{
+  enum { BLOCKS = 8 };
+  (void)state;
+  static const size_t block_bytes[] = {256, 4608, 8192, 40960, 65536};
+  for (size_t i = 0; i < sizeof block_bytes / sizeof block_bytes[0]; i++) {
+    size_t bytes = block_bytes[i];
+    struct page *page = fixture_page(PAGE_BITMAP, bytes);
+    page->capacity = BLOCKS;
+    assert_true(page_bitmap_init(page));
+    assert_int_equal(page_bitmap_purge(page), 0);
+    take_all(page);
+    assert_int_equal(page_bitmap_purge(page), 0);
+    memset(page_start(page), 1, BLOCKS * bytes);
+    const uint32_t freed[] = {1, 2, 3, 6};
+    for (size_t j = 0; j < 4; j++) page_bitmap_free(page, freed[j]);
+    size_t purged = page_bitmap_purge(page);
+    assert_true(purged <= 4 * bytes && purged + 4 * 4096 >= 4 * bytes);
+    assert_int_equal(page_bitmap_used(page), BLOCKS - 4);
+    for (uint32_t j = 0; j < BLOCKS; j++) {
+      if (!page_bitmap_is_live(page, j)) continue;
+      const char *block = page_start(page) + j * bytes;
+      assert_true(block[0] == 1 && memcmp(block, block + 1, bytes - 1) == 0);
+    }
+    if (bytes == 65536) assert_true(is_zero(page_start(page) + bytes, 3 * bytes));
+    assert_int_equal(page_bitmap_purge(page), 0);
+    for (uint32_t j = 0; j < 3; j++) {
+      assert_ptr_equal(page_bitmap_take(page, NULL), page_start(page) + freed[j] * bytes);
+    }
+    for (uint32_t j = 0; j < 3; j++) page_bitmap_free(page, freed[j]);
+    assert_true(page_bitmap_purge(page) + 2 * 4096 >= 3 * bytes);
+    drop(page);
+  }
+}
+
 static void a_destroyed_bitmap_goes_back_to_the_metadata(void **state)
 {
   (void)state;
@@ -241,20 +276,19 @@ static void blocks_freed_by_another_thread_are_taken_again_whole(void **state)
   drop(shared);
 }
 
-#define PAGE_TEST(function) cmocka_unit_test_setup_teardown(function, fixture_is_clean, fixture_is_clean)
-
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
-      PAGE_TEST(every_block_is_taken_once_the_lowest_first),
-      PAGE_TEST(the_last_block_to_be_freed_is_told),
-      PAGE_TEST(a_second_free_is_told_and_changes_nothing),
-      PAGE_TEST(a_freed_block_is_taken_again),
-      PAGE_TEST(only_memory_that_was_never_taken_is_said_to_be_zero),
-      PAGE_TEST(nothing_is_taken_from_a_closed_page_but_frees_go_on),
-      PAGE_TEST(a_destroyed_bitmap_goes_back_to_the_metadata),
-      PAGE_TEST(of_racing_frees_exactly_one_counts),
-      PAGE_TEST(blocks_freed_by_another_thread_are_taken_again_whole),
+      FIXTURE_TEST(every_block_is_taken_once_the_lowest_first),
+      FIXTURE_TEST(the_last_block_to_be_freed_is_told),
+      FIXTURE_TEST(a_second_free_is_told_and_changes_nothing),
+      FIXTURE_TEST(a_freed_block_is_taken_again),
+      FIXTURE_TEST(only_memory_that_was_never_taken_is_said_to_be_zero),
+      FIXTURE_TEST(nothing_is_taken_from_a_closed_page_but_frees_go_on),
+      FIXTURE_TEST(a_purge_returns_free_blocks_once_and_spares_the_others),
+      FIXTURE_TEST(a_destroyed_bitmap_goes_back_to_the_metadata),
+      FIXTURE_TEST(of_racing_frees_exactly_one_counts),
+      FIXTURE_TEST(blocks_freed_by_another_thread_are_taken_again_whole),
   };
   fixture_start();
   return SUITE_RUN(tests);

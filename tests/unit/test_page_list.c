@@ -259,20 +259,18 @@ static void the_counts_stay_right_in_any_order(void **state)
   }
 }
 
-#define PAGE_TEST(function) cmocka_unit_test_setup_teardown(function, fixture_is_clean, fixture_is_clean)
-
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
-      PAGE_TEST(blocks_are_carved_one_os_page_at_a_time),
-      PAGE_TEST(blocks_that_the_owner_freed_come_back_together),
-      PAGE_TEST(blocks_that_others_freed_come_after_the_owners),
-      PAGE_TEST(blocks_that_were_not_used_can_be_returned),
-      PAGE_TEST(a_page_is_looked_at_after_as_many_frees_as_were_asked_for),
-      PAGE_TEST(a_page_is_unused_when_every_block_was_freed_by_whomever),
-      PAGE_TEST(free_blocks_are_marked_wherever_they_wait),
-      PAGE_TEST(a_link_to_where_no_block_is_ends_the_process),
-      PAGE_TEST(the_counts_stay_right_in_any_order),
+      FIXTURE_TEST(blocks_are_carved_one_os_page_at_a_time),
+      FIXTURE_TEST(blocks_that_the_owner_freed_come_back_together),
+      FIXTURE_TEST(blocks_that_others_freed_come_after_the_owners),
+      FIXTURE_TEST(blocks_that_were_not_used_can_be_returned),
+      FIXTURE_TEST(a_page_is_looked_at_after_as_many_frees_as_were_asked_for),
+      FIXTURE_TEST(a_page_is_unused_when_every_block_was_freed_by_whomever),
+      FIXTURE_TEST(free_blocks_are_marked_wherever_they_wait),
+      FIXTURE_TEST(a_link_to_where_no_block_is_ends_the_process),
+      FIXTURE_TEST(the_counts_stay_right_in_any_order),
   };
   fixture_start();
   return SUITE_RUN(tests);

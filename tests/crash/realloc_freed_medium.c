@@ -1,0 +1,15 @@
+// expect: abort "realloc of memory that is not in use"
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+
+#include "../support/support.h"
+
+int main(void)
+{
+  char *block = malloc(6000);
+  char *neighbour = malloc(6000);  // keeps the page in use
+  CHECK(block != NULL && neighbour != NULL);
+  char *again = opaque(block);
+  free(block);
+  return realloc(again, 100) == NULL;
+}
