@@ -138,7 +138,7 @@ MEND_EXPORT int mend_malloc_info(int options, FILE *stream) MEND_NOTHROW;
 
 // As <malloc.h>'s struct mallinfo2, field for field; mend_mallinfo returns the same with ints,
 // which wrap past 2 GiB. uordblks counts usable sizes of live blocks, fordblks free bytes in
-// resident pages; blocks above the largest size class are under hblks and hblkhd.
+// resident pages; blocks above the largest size class count under hblks and hblkhd instead.
 struct mend_mallinfo2 {
   size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
 };

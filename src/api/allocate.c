@@ -55,7 +55,7 @@ static void *try_allocate(struct heap *heap, size_t size, size_t alignment, bool
   if (padded <= SIZE_CLASS_MAX_BYTES && alignment <= SLICE_BYTES) {
     block = heap_take(from, size_class_of(padded), is_zero);
   } else {
-    block = large_allocate(heap, size, alignment, is_zero);
+    block = large_allocate(heap, bits_larger(size, 1), alignment, is_zero);
   }
   count_slow_call(from);
   return block;

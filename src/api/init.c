@@ -43,8 +43,8 @@ __attribute__((constructor)) static void init_at_start(void)
   init_once();
   if (options.stats || options.verbose) {
     // Programs close descriptor 2 before destructors run.
-    int copy = os_duplicate_descriptor(2);
-    if (copy >= 0) output_set_descriptor(copy);
+    // Where there is none now, whoever opens a file next may get that number: then say nothing.
+    output_set_descriptor(os_duplicate_descriptor(2));
   }
   if (options.verbose) print_verbose();
   if (options.background) (void)os_thread_start(background);

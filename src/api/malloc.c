@@ -127,7 +127,7 @@ void mend_free(void *block)
     return;
   }
   struct page *page = page_of_units(units);
-  if (UNLIKELY(page_owner(page) != os_thread_id())) {
+  if (UNLIKELY(!os_thread_is(page_owner(page)))) {
     allocate_free(block);
   } else if (UNLIKELY(heap_free(page, block))) {
     free_needed(page);

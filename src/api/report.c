@@ -17,7 +17,7 @@ struct mend_mallinfo2 mend_mallinfo2(void)
       .ordblks = stats.page_count,
       .hblks = stats.large_count,
       .hblkhd = stats.large_bytes,
-      .uordblks = stats.live_bytes,
+      .uordblks = small_bytes,
       .fordblks = stats.free_bytes + stats.retained_bytes,
       .keepcost = stats.retained_bytes,
   };

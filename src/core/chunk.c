@@ -33,7 +33,7 @@ static struct {
   struct list by_age;          // dirty runs, the one freed last at the end
   size_t used_bytes;
   size_t dirty_bytes;
-  size_t peak_bytes;           // the most that was in use; fades while less is
+  _Atomic(size_t) peak_bytes;  // the most that was in use; fades while less is
   _Atomic(size_t) purged_bytes;
   _Atomic(size_t) mapping_count;
 } chunk;
@@ -268,11 +268,21 @@ static struct page *extend_frontier(uint32_t slices, uint32_t alignment)
 // ---------------------------------------------------------------------------------------------
 // Returning memory.
 
+INTERNAL size_t chunk_peak_bytes(void)
+{
+  return atomic_load_explicit(&chunk.peak_bytes, memory_order_relaxed);
+}
+
+static void set_peak(size_t bytes)
+{
+  atomic_store_explicit(&chunk.peak_bytes, bytes, memory_order_relaxed);
+}
+
 // How much may be in use and dirty together.
 static size_t footprint_limit(void)
 {
-  size_t share = chunk.peak_bytes / 100 * options.retain_percent;
-  return chunk.peak_bytes + bits_larger(share, options.retain_bytes);
+  size_t peak = chunk_peak_bytes();
+  return peak + bits_larger(peak / 100 * options.retain_percent, options.retain_bytes);
 }
 
 INTERNAL bool chunk_spend_mappings(size_t count)
@@ -316,7 +326,7 @@ static size_t purge_oldest(void)
 static void prepare_growth(size_t bytes)
 {
   size_t used = chunk.used_bytes + bytes;
-  if (used > chunk.peak_bytes) chunk.peak_bytes = used;
+  if (used > chunk_peak_bytes()) set_peak(used);
   while (chunk.dirty_bytes > 0 && used + chunk.dirty_bytes > footprint_limit()) purge_oldest();
 }
 
@@ -340,6 +350,11 @@ static size_t purge_rest(struct page *page)
   page->size_class = 1;
   os_memory_purge(page_start(page) + page->block_bytes, end - page->block_bytes);
   return end - page->block_bytes;
+}
+
+INTERNAL void chunk_purge_rest(struct page *page)
+{
+  (void)purge_rest(page);
 }
 
 INTERNAL size_t chunk_purge_rests(void)
@@ -367,7 +382,8 @@ INTERNAL void chunk_purge_expired(uint32_t now_ms)
 {
   if (chunk_lock_is_mine()) return;
   os_lock_acquire(&chunk.lock);
-  chunk.peak_bytes -= (chunk.peak_bytes - bits_smaller(chunk.peak_bytes, chunk.used_bytes)) / 4;
+  size_t peak = chunk_peak_bytes();
+  set_peak(peak - (peak - bits_smaller(peak, chunk.used_bytes)) / 4);
   while (!list_is_empty(&chunk.by_age)) {
     uint32_t age_ms = now_ms - run_of_chain(chunk.by_age.next)->freed_at_ms;
     if (age_ms < options.purge_delay || age_ms > UINT32_MAX / 2) break;

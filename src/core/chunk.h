@@ -33,7 +33,9 @@ INTERNAL_DATA struct page_source chunk_source;
 INTERNAL bool chunk_init(void);
 // Returns dirty runs to the kernel, the oldest first: all but `keep` bytes. Says how many went.
 INTERNAL size_t chunk_purge(size_t keep);
-// Returns what large blocks hold behind their ends, in slices that were dirty when they got them.
+// Returns what a large block, or all of them, hold behind their ends in slices that were dirty when
+// they got them.
+INTERNAL void chunk_purge_rest(struct page *page);
 INTERNAL size_t chunk_purge_rests(void);
 // Sets how much a large block holds. What is behind it may be returned at any time.
 INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes);
@@ -42,6 +44,8 @@ INTERNAL void chunk_purge_expired(uint32_t now_ms);
 INTERNAL struct chunk_statistics chunk_statistics(void);
 // One past the last slice that was ever handed out.
 INTERNAL size_t chunk_frontier(void);
+// The most that was in use of late.
+INTERNAL size_t chunk_peak_bytes(void);
 INTERNAL void chunk_assert_valid(void);
 
 // Whether mend may cause `count` more kernel mappings; if so they are counted.

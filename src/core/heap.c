@@ -6,6 +6,7 @@
 #include "core/heap.h"
 
 #include "base/fatal.h"
+#include "core/chunk.h"
 #include "core/registry.h"
 #include "os/system.h"
 
@@ -96,6 +97,19 @@ static void remove_page(struct heap *heap, struct page *page)
   atomic_store_explicit(&page->owner, OWNER_NOBODY, memory_order_release);
 }
 
+// The process has grown. When it has done so by a sixteenth, what lies free inside of other pages of
+// this heap goes back to the kernel, so that memory for one size does not stay while another grows.
+static void purge_for_growth(struct heap *heap)
+{
+  size_t peak = chunk_peak_bytes();
+  if (peak < heap->purged_at_bytes + heap->purged_at_bytes / 16 + TUNING_GROWTH_LEAST) return;
+  heap->purged_at_bytes = peak;
+  for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
+    struct page *page = CONTAINER_OF(at, struct page, chain);
+    if (page_kind(page) == PAGE_BITMAP) (void)page_bitmap_purge(page);
+  }
+}
+
 // A fresh page from the source.
 static struct page *new_page(struct heap *heap, unsigned size_class)
 {
@@ -105,6 +119,7 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
   bool is_zero;
   struct page *page = heap->source->take(heap->source, slices, 1, heap->request, &is_zero);
   if (page == NULL) return NULL;
+  if (is_zero) purge_for_growth(heap);
   page->source = heap->source;
   page->size_class = (uint8_t)size_class;
   page_init(page, kind, slices, block_bytes, is_zero);

@@ -173,6 +173,7 @@ static bool move_pages(struct page *from, struct page *to)
 {
   if (!chunk_spend_mappings(4)) return false;
   if (!os_memory_move(page_start(from), page_start(to), from->block_bytes)) return false;
+  chunk_purge_rest(from);
   to->flags |= PAGE_IS_SPLIT;
   from->flags |= PAGE_IS_SPLIT | PAGE_IS_ZERO;
   from->carved = 0;

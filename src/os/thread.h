@@ -20,6 +20,18 @@ static inline uintptr_t os_thread_id(void)
 #endif
 }
 
+// Whether that is the calling thread's: one instruction less than asking for it and comparing.
+static inline bool os_thread_is(uintptr_t id)
+{
+#if defined(__x86_64__)
+  bool is_same;
+  __asm__("cmpq %%fs:0, %1" : "=@cce"(is_same) : "r"(id));
+  return is_same;
+#else
+  return id == os_thread_id();
+#endif
+}
+
 // ---------------------------------------------------------------------------------------------
 // A lock: spins a little, then sleeps in the kernel. Its state *is* its holder, because a signal
 // handler may interrupt the holder anywhere and then must not wait for it.
@@ -61,11 +73,11 @@ static inline bool os_lock_is_mine(struct os_lock *lock)
 // ---------------------------------------------------------------------------------------------
 // A gate: a lock whose owner, one thread, passes without an atomic instruction, while others pay
 // for that with a system call (membarrier; the scheme is Dice, Huang and Yang's asymmetric Dekker
-// synchronization, 2001).
+// synchronization).
 //
 // The owner says that it is inside and then looks whether the gate is closed; somebody else closes
-// the gate, makes every thread of the process execute a barrier, and then looks whether the owner is
-// inside: one of the two sees the other. Without membarrier, and under ThreadSanitizer, which does
+// the gate, makes every thread of the process execute a barrier, and then looks whether the owner
+// is inside: one of the two sees the other. Without membarrier, and under ThreadSanitizer, which does
 // not know it, the owner takes the lock like everybody.
 
 struct os_gate {
@@ -99,8 +111,8 @@ static inline void os_gate_leave_as_owner(struct os_gate *gate)
   }
 }
 
-// For everybody else. `owner`, the id of the thread that may pass as the owner, is read once the lock
-// is held; a value that is no thread's id (odd, or below 8) means that there is none.
+// For everybody else. `owner`, the id of the thread that may pass as the owner, is read once the
+// lock is held; a value that is no thread's id (odd, or below 8) means that there is none.
 INTERNAL void os_gate_enter(struct os_gate *gate, const _Atomic(uintptr_t) *owner);
 INTERNAL bool os_gate_try_enter(struct os_gate *gate, const _Atomic(uintptr_t) *owner);
 INTERNAL void os_gate_leave(struct os_gate *gate);
