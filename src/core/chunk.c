@@ -53,6 +53,15 @@ static bool is_dirty(const struct page *run)
   return (run->flags & PAGE_IS_ZERO) == 0;
 }
 
+// A run that the kernel sees as a mapping of its own makes two more of the one around it. Their
+// number is MAPPINGS_A_SPLIT for each run that is PAGE_IS_SPLIT. Returns what it was.
+#define MAPPINGS_A_SPLIT ((size_t)2)
+
+static size_t count_mappings(size_t change)
+{
+  return atomic_fetch_add_explicit(&chunk.mapping_count, change, memory_order_relaxed);
+}
+
 static void set_kind(struct page *page, enum page_kind kind)
 {
   atomic_store_explicit(&page->kind, (uint32_t)kind, memory_order_release);
@@ -161,12 +170,21 @@ static void cut_run(struct page *run, uint32_t slices)
   rest->block_bytes = run->block_bytes - share;
   run->slices = slices;
   run->block_bytes = share;
+  if ((run->flags & PAGE_IS_SPLIT) != 0) count_mappings(MAPPINGS_A_SPLIT);
   insert_run(rest);
 }
 
+// Runs that are mappings of their own stay so, or nobody would know how many there are.
 static bool can_merge(const struct page *a, const struct page *b)
 {
-  return a->flags == b->flags;
+  return a->flags == b->flags && (a->flags & PAGE_IS_SPLIT) == 0;
+}
+
+// The flags of a run made of two, which are one mapping if both were mappings of their own.
+static uint8_t joined_flags(uint8_t a, uint8_t b)
+{
+  if ((a & b & PAGE_IS_SPLIT) != 0) count_mappings(-MAPPINGS_A_SPLIT);
+  return (uint8_t)(((a | b) & PAGE_IS_SPLIT) | (a & b & PAGE_IS_ZERO));
 }
 
 // Merges two neighbours that are in no bin.
@@ -285,25 +303,31 @@ static size_t footprint_limit(void)
   return peak + bits_larger(peak / 100 * options.retain_percent, options.retain_bytes);
 }
 
-INTERNAL bool chunk_spend_mappings(size_t count)
+INTERNAL bool chunk_split_mapping(struct page *page)
 {
-  size_t before = atomic_fetch_add_explicit(&chunk.mapping_count, count, memory_order_relaxed);
-  if (before + count <= options.map_budget) return true;
-  atomic_fetch_sub_explicit(&chunk.mapping_count, count, memory_order_relaxed);
-  return false;
+  if ((page->flags & PAGE_IS_SPLIT) != 0) return true;
+  size_t before = count_mappings(MAPPINGS_A_SPLIT);
+  if (before + MAPPINGS_A_SPLIT > options.map_budget) {
+    count_mappings(-MAPPINGS_A_SPLIT);
+    return false;
+  }
+  page->flags |= PAGE_IS_SPLIT;
+  return true;
+}
+
+INTERNAL bool chunk_renew(struct page *page)
+{
+  if (!os_memory_renew(page_start(page), slices_to_bytes(page->slices))) return false;
+  if ((page->flags & PAGE_IS_SPLIT) != 0) count_mappings(-MAPPINGS_A_SPLIT);
+  page->flags = (uint8_t)((page->flags & ~PAGE_IS_SPLIT) | PAGE_IS_ZERO);
+  return true;
 }
 
 // Returns a run's memory; the run is in no bin and the lock is not held.
 static void purge_memory(struct page *run)
 {
-  void *start = page_start(run);
-  size_t bytes = slices_to_bytes(run->slices);
-  if ((run->flags & PAGE_IS_SPLIT) != 0 && os_memory_renew(start, bytes)) {
-    run->flags &= (uint8_t)~PAGE_IS_SPLIT;
-    atomic_fetch_sub_explicit(&chunk.mapping_count, 2, memory_order_relaxed);
-  } else {
-    os_memory_purge(start, bytes);
-  }
+  if ((run->flags & PAGE_IS_SPLIT) != 0 && chunk_renew(run)) return;
+  os_memory_purge(page_start(run), slices_to_bytes(run->slices));
 }
 
 // Purges the oldest dirty run. The lock is held before and after, not meanwhile.
@@ -350,11 +374,6 @@ static size_t purge_rest(struct page *page)
   page->size_class = 1;
   os_memory_purge(page_start(page) + page->block_bytes, end - page->block_bytes);
   return end - page->block_bytes;
-}
-
-INTERNAL void chunk_purge_rest(struct page *page)
-{
-  (void)purge_rest(page);
 }
 
 INTERNAL size_t chunk_purge_rests(void)
@@ -473,10 +492,9 @@ static struct page *join_stretch(struct page *run, struct page *first, uint32_t 
     struct page *next = run + run->slices;
     remove_run(next);
     if (run->slices + next->slices > end) cut_run(next, end - run->slices);
-    uint8_t flags = (uint8_t)((run->flags | next->flags) & PAGE_IS_SPLIT);
-    uint8_t zero = run->flags & next->flags & PAGE_IS_ZERO;
+    uint8_t flags = joined_flags(run->flags, next->flags);
     run = join(run, next);
-    run->flags = flags | zero;
+    run->flags = flags;
   }
   return run;
 }
@@ -584,8 +602,8 @@ static bool region_extend(struct page_source *source, struct page *page, uint32_
   } else if (page_kind(after) == PAGE_FREE && after->slices >= more) {
     remove_run(after);
     *is_zero = !is_dirty(after);
-    page->flags |= after->flags & PAGE_IS_SPLIT;
     cut_run(after, more);
+    page->flags |= joined_flags(page->flags, after->flags) & PAGE_IS_SPLIT;
     is_extended = true;
   }
   if (is_extended) {
@@ -604,6 +622,7 @@ static void region_shorten(struct page_source *source, struct page *page, uint32
   if (chunk_lock_is_mine()) return;
   os_lock_acquire(&chunk.lock);
   page->slices = slices;
+  if ((page->flags & PAGE_IS_SPLIT) != 0) count_mappings(MAPPINGS_A_SPLIT);
   give_slices(page + slices, fewer, bytes, page->flags);
   os_lock_release(&chunk.lock);
 }

@@ -33,9 +33,7 @@ INTERNAL_DATA struct page_source chunk_source;
 INTERNAL bool chunk_init(void);
 // Returns dirty runs to the kernel, the oldest first: all but `keep` bytes. Says how many went.
 INTERNAL size_t chunk_purge(size_t keep);
-// Returns what a large block, or all of them, hold behind their ends in slices that were dirty when
-// they got them.
-INTERNAL void chunk_purge_rest(struct page *page);
+// Returns what large blocks hold behind their ends, in slices that were dirty when they got them.
 INTERNAL size_t chunk_purge_rests(void);
 // Sets how much a large block holds. What is behind it may be returned at any time.
 INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes);
@@ -48,8 +46,11 @@ INTERNAL size_t chunk_frontier(void);
 INTERNAL size_t chunk_peak_bytes(void);
 INTERNAL void chunk_assert_valid(void);
 
-// Whether mend may cause `count` more kernel mappings; if so they are counted.
-INTERNAL bool chunk_spend_mappings(size_t count);
+// The kernel is about to see the page's run as a mapping of its own. Returns false if the budget of
+// mappings does not allow that; else the run is PAGE_IS_SPLIT, and counted, until it is renewed.
+INTERNAL bool chunk_split_mapping(struct page *page);
+// Replaces all of the page's memory by a fresh mapping that is part of its surroundings again.
+INTERNAL bool chunk_renew(struct page *page);
 
 // In the child of a fork: if another thread held the lock, makes sense of what it has left.
 INTERNAL void chunk_after_fork(void);

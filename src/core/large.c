@@ -44,9 +44,7 @@ static void advise_huge(struct page *page)
   uintptr_t end =
       bits_align_down((uintptr_t)page_start(page) + page->block_bytes, HUGE_PAGE_BYTES);
   if (!options.huge_pages || start >= end || (page->flags & PAGE_IS_SPLIT) != 0) return;
-  if (!chunk_spend_mappings(2)) return;
-  page->flags |= PAGE_IS_SPLIT;
-  (void)os_memory_advise_huge((void *)start, end - start);
+  if (chunk_split_mapping(page)) (void)os_memory_advise_huge((void *)start, end - start);
 }
 
 // The alignment in slices of a run for a block of this size.
@@ -171,12 +169,9 @@ INTERNAL bool large_resize(struct page *page, size_t size)
 // Moves the pages of a block to a clean run. What is left behind reads as zero and holds nothing.
 static bool move_pages(struct page *from, struct page *to)
 {
-  if (!chunk_spend_mappings(4)) return false;
+  if (!chunk_split_mapping(to)) return false;
   if (!os_memory_move(page_start(from), page_start(to), from->block_bytes)) return false;
-  chunk_purge_rest(from);
-  to->flags |= PAGE_IS_SPLIT;
-  from->flags |= PAGE_IS_SPLIT | PAGE_IS_ZERO;
-  from->carved = 0;
+  if (chunk_renew(from)) from->carved = 0;
   return true;
 }
 

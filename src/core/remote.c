@@ -73,8 +73,8 @@ static void remote_notify(struct page *page)
 static void reclaim(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  if (heap == NULL || !notice_becomes_posted(page)) return;
-  post(page);
+  if (heap == NULL) return;
+  if (notice_becomes_posted(page)) post(page);
   bool has_owner = heap_owner(heap) != OWNER_SHARED;
   uint32_t posts = atomic_fetch_add_explicit(&heap->unused_posts, 1, memory_order_relaxed) + 1;
   if (has_owner && posts < TUNING_POSTS_BEFORE_RECLAIM) return;

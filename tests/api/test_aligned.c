@@ -106,10 +106,10 @@ static void posix_memalign_answers_by_its_result(void **state)
     assert_int_equal(mend_posix_memalign(&block, bad[i], 100), EINVAL);
     assert_ptr_equal(block, untouched);
   }
+  assert_int_equal(errno, 4711);
   assert_int_equal(mend_posix_memalign(&block, 64, SIZE_MAX - 32), ENOMEM);
   assert_int_equal(mend_posix_memalign(&block, 8, (size_t)PTRDIFF_MAX), ENOMEM);
   assert_ptr_equal(block, untouched);
-  assert_int_equal(errno, 4711);
   for (size_t alignment = sizeof(void *); alignment <= 4 * MIB; alignment *= 2) {
     assert_int_equal(mend_posix_memalign(&block, alignment, 1000), 0);
     assert_holds(block, alignment, 1000);

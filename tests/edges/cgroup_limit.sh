@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# A program in a memory cgroup (as in a container) that holds up to 40 MiB of blocks of changing
+# A program in a memory cgroup (as in a container) that holds up to 24 MiB of blocks of changing
 # sizes must get along with 64 MiB: else the kernel kills it.
 #
 # environment: LIBMEND, the path of libmend.so
@@ -43,5 +43,5 @@ fi
 echo $((64 << 20)) >"$group/$limit_file"
 
 # The shell enters the cgroup itself, so that the program starts in it.
-sh -c 'echo $$ >"$1/cgroup.procs" && LD_PRELOAD=$2 exec "$3" 40' sh "$group" "$LIBMEND" \
+sh -c 'echo $$ >"$1/cgroup.procs" && LD_PRELOAD=$2 exec "$3" 24' sh "$group" "$LIBMEND" \
   "$work/churn"

@@ -40,7 +40,7 @@ static void step(struct table *table)
   check_slot(table, slot);
   mend_free(table->blocks[slot]);
   size_t bytes = random_size(random, random_below(random, 50) == 0 ? MIB : 4000);
-  void *block = slot % 8 == 0 ? mend_heap_malloc(shared_heap, bytes) : mend_malloc(bytes);
+  void *block = slot % 2 == 0 ? mend_heap_malloc(shared_heap, bytes) : mend_malloc(bytes);
   CHECK(block != NULL);
   pattern_fill(block, bytes, slot);
   table->blocks[slot] = block;

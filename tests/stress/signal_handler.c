@@ -88,10 +88,10 @@ static _Noreturn void allocate_under_signals(void)
   handled_count = 0;
   alarm(HANG_SECONDS);
   start(&sender, allocate_anyhow);
-  size_t wanted = test_scaled(1000);
+  size_t wanted = test_scaled(8000);
   for (size_t i = 0; (size_t)handled_count < wanted; i++) {
     mend_free(mend_malloc(i % 100000));
-    if (i % 1000 == 0) mend_collect(true);
+    if (i % 2 == 0) mend_collect(true);
   }
   _exit(0);
 }

@@ -127,7 +127,7 @@ static void failures_are_as_documented(void)
   CHECK(reallocarray(NULL, huge, 16) == NULL && errno == ENOMEM);
   errno = 0;
   CHECK(posix_memalign(&block, 3, 16) == EINVAL && errno == 0);
-  CHECK(posix_memalign(&block, 64, huge) == ENOMEM && errno == 0);
+  CHECK(posix_memalign(&block, 64, huge) == ENOMEM);
 }
 
 int main(void)

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: MIT
+//
+// Who has which heap: threads get one and leave it, what they leave is used again, first-class heaps
+// come and go, ticks and collections reach all of them, and a forked child goes on with what it has.
+#define _GNU_SOURCE 1
+#include "child.h"
+
+#include <pthread.h>
+
+#include "base/options.h"
+#include "core/chunk.h"
+#include "core/large.h"
+#include "core/registry.h"
+#include "os/system.h"
+
+enum { THREADS = 8, BLOCKS = 200 };
+
+static void free_block(void *block)
+{
+  struct page *page = page_first(page_at(block));
+  if (page_kind(page) == PAGE_BITMAP) {
+    remote_free_bitmap(page, block, page_block_index(page, block));
+  } else if (page_owner(page) != os_thread_id()) {
+    remote_free(registry_own(), page, block);
+  } else if (heap_free(page, block)) {
+    heap_page_needed(page);
+  }
+}
+
+static void *take(unsigned size_class)
+{
+  struct heap *heap = registry_current();
+  CHECK(heap != NULL);
+  void *block = heap_take(heap, size_class, NULL);
+  CHECK(block != NULL);
+  return block;
+}
+
+static void check_heap(struct heap *heap, void *argument)
+{
+  size_t *pages = argument;
+  CHECK(heap_is_entered(heap));
+  heap_assert_valid(heap);
+  for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) (*pages)++;
+}
+
+// Pages of all heaps, each of which is valid.
+static size_t count_pages(void)
+{
+  size_t pages = 0;
+  registry_each(check_heap, &pages);
+  return pages;
+}
+
+// Nothing is in use that nobody holds.
+static int check_clean(void **state)
+{
+  (void)state;
+  registry_collect(true);
+  chunk_purge(0);
+  chunk_assert_valid();
+  return count_pages() == 0 && chunk_statistics().used_bytes == 0 ? 0 : -1;
+}
+
+static void *start_once(void *unused)
+{
+  CHECK(registry_init());
+  return unused;
+}
+
+static void check_start(void)
+{
+  threads_run(THREADS, start_once, NULL, 0);
+  CHECK(registry_init() && registry_init());
+  free_block(take(5));
+}
+
+static void several_threads_may_start_it_at_once(void **state)
+{
+  (void)state;
+  child_check(check_start);  // in this process it has not been started yet
+  assert_true(registry_init());
+}
+
+static void *use_own_heap(void *argument)
+{
+  struct heap **place = argument;
+  CHECK(registry_own() == NULL);
+  *place = registry_current();
+  CHECK(*place != NULL && registry_own() == *place && registry_current() == *place);
+  CHECK(heap_owner(*place) == os_thread_id());
+  free_block(take(3));
+  CHECK(atomic_load(&(*place)->is_taken));
+  return NULL;
+}
+
+static void a_thread_has_a_heap_of_its_own_from_first_use(void **state)
+{
+  (void)state;
+  struct heap *heaps[THREADS];
+  struct heap *own = registry_current();
+  assert_ptr_equal(own, registry_own());
+  threads_run(THREADS, use_own_heap, heaps, sizeof heaps[0]);
+  for (size_t i = 0; i < THREADS; i++) assert_ptr_not_equal(heaps[i], own);
+}
+
+static void count_heap(struct heap *heap, void *argument)
+{
+  (void)heap;
+  ++*(size_t *)argument;
+}
+
+static size_t count_heaps(void)
+{
+  size_t count = 0;
+  registry_each(count_heap, &count);
+  return count;
+}
+
+static void heaps_of_ended_threads_are_used_again(void **state)
+{
+  (void)state;
+  struct heap *heap;
+  threads_run(1, use_own_heap, &heap, 0);
+  size_t before = count_heaps();
+  for (size_t i = 0; i < 100; i++) threads_run(1, use_own_heap, &heap, 0);
+  assert_int_equal(count_heaps(), before);
+}
+
+static void *leave_blocks(void *argument)
+{
+  char **blocks = argument;
+  for (size_t i = 0; i < BLOCKS; i++) {
+    unsigned size_class = (unsigned)(i % SIZE_CLASS_COUNT);
+    blocks[i] = take(size_class);
+    pattern_fill(blocks[i], size_class_bytes(size_class), i);
+  }
+  return NULL;
+}
+
+static void check_and_free(char **blocks)
+{
+  for (size_t i = 0; i < BLOCKS; i++) {
+    size_t bytes = size_class_bytes((unsigned)(i % SIZE_CLASS_COUNT));
+    CHECK(pattern_difference(blocks[i], bytes, i) == bytes);
+    free_block(blocks[i]);
+  }
+}
+
+static void what_an_ended_thread_leaves_lives_on(void **state)
+{
+  (void)state;
+  static char *blocks[BLOCKS];
+  threads_run(1, leave_blocks, blocks, 0);
+  assert_true(count_pages() >= SIZE_CLASS_COUNT);
+  check_and_free(blocks);
+}
+
+static void pages_of_ended_threads_are_used_before_fresh_ones(void **state)
+{
+  (void)state;
+  static char *blocks[BLOCKS];
+  threads_run(1, leave_blocks, blocks, 0);
+  size_t used = chunk_statistics().used_bytes;
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    void *block = take(i);
+    assert_int_equal(chunk_statistics().used_bytes, used);
+    free_block(block);
+  }
+  check_and_free(blocks);
+}
+
+static void *alternate(void *argument)
+{
+  char **kept = argument;
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    void *block = take(i);
+    free_block(kept[i]);
+    kept[i] = block;
+  }
+  return NULL;
+}
+
+static void threads_that_follow_each_other_do_not_grow_the_heap(void **state)
+{
+  (void)state;
+  static char *kept[SIZE_CLASS_COUNT];
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) kept[i] = take(i);
+  for (size_t i = 0; i < 20; i++) threads_run(1, alternate, kept, 0);
+  size_t used = chunk_statistics().used_bytes;
+  for (size_t i = 0; i < 100; i++) threads_run(1, alternate, kept, 0);
+  assert_true(chunk_statistics().used_bytes <= used + 8 * TUNING_MEDIUM_SLICES * SLICE_BYTES);
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) free_block(kept[i]);
+}
+
+// ---------------------------------------------------------------------------------------------
+// The end of a thread.
+
+static pthread_key_t late_key;
+
+static void allocate_late(void *value)
+{
+  uintptr_t round = (uintptr_t)value;
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i += 7) {
+    char *block = take(i);
+    memset(block, 1, size_class_bytes(i));
+    free_block(block);
+  }
+  if (round < 3) CHECK(pthread_setspecific(late_key, (void *)(round + 1)) == 0);
+}
+
+static void *end_late(void *unused)
+{
+  CHECK(pthread_setspecific(late_key, (void *)1) == 0);
+  free_block(take(3));
+  return unused;
+}
+
+static void destructors_may_still_allocate_and_free(void **state)
+{
+  (void)state;
+  assert_int_equal(pthread_key_create(&late_key, allocate_late), 0);
+  for (size_t i = 0; i < 20; i++) threads_run(4, end_late, NULL, 0);
+  assert_int_equal(pthread_key_delete(late_key), 0);
+}
+
+// As in a signal handler that interrupts a slow path.
+static void a_thread_inside_its_heap_gets_the_common_one(void **state)
+{
+  (void)state;
+  struct heap *own = registry_current();
+  heap_enter(own);
+  struct heap *common = registry_current();
+  assert_non_null(common);
+  assert_ptr_not_equal(common, own);
+  assert_int_equal(heap_owner(common), OWNER_SHARED);
+  void *block = heap_take(common, 9, NULL);
+  heap_enter(common);
+  assert_null(registry_current());
+  heap_leave(common);
+  heap_leave(own);
+  assert_ptr_equal(registry_current(), own);
+  free_block(block);
+}
+
+// ---------------------------------------------------------------------------------------------
+// First-class heaps.
+
+static void a_destroyed_heap_leaves_nothing_and_is_used_again(void **state)
+{
+  (void)state;
+  struct heap *first = registry_create();
+  assert_non_null(first);
+  size_t heaps = count_heaps();
+  for (size_t round = 0; round < 50; round++) {
+    struct heap *heap = round == 0 ? first : registry_create();
+    assert_ptr_equal(heap, first);
+    assert_int_equal(heap_owner(heap), OWNER_SHARED);
+    for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) assert_non_null(heap_take(heap, i, NULL));
+    assert_non_null(large_allocate(heap, 300000, 16, NULL));
+    assert_true(count_pages() >= SIZE_CLASS_COUNT);
+    registry_destroy(heap);
+    assert_int_equal(count_pages(), 0);
+  }
+  assert_int_equal(count_heaps(), heaps);
+}
+
+static void heaps_that_live_at_once_are_different(void **state)
+{
+  (void)state;
+  struct heap *heaps[20];
+  for (size_t i = 0; i < 20; i++) {
+    heaps[i] = registry_create();
+    for (size_t j = 0; j < i; j++) assert_ptr_not_equal(heaps[i], heaps[j]);
+    assert_ptr_not_equal(heaps[i], registry_own());
+  }
+  for (size_t i = 0; i < 20; i++) registry_destroy(heaps[i]);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Looking after all heaps.
+
+struct idle {
+  char *blocks[BLOCKS];
+  pthread_barrier_t *barrier;
+};
+
+static void *leave_and_idle(void *argument)
+{
+  struct idle *idle = argument;
+  leave_blocks(idle->blocks);
+  pthread_barrier_wait(idle->barrier);  // the blocks are there
+  pthread_barrier_wait(idle->barrier);  // others have done what they do
+  return NULL;
+}
+
+// Has a thread allocate and then sit idle while `with_idle` runs.
+static void beside_idle_thread(void (*with_idle)(struct idle *idle))
+{
+  static struct idle idle;
+  pthread_barrier_t barrier;
+  pthread_t thread;
+  CHECK(pthread_barrier_init(&barrier, NULL, 2) == 0);
+  idle.barrier = &barrier;
+  CHECK(pthread_create(&thread, NULL, leave_and_idle, &idle) == 0);
+  pthread_barrier_wait(&barrier);
+  with_idle(&idle);
+  pthread_barrier_wait(&barrier);
+  CHECK(pthread_join(thread, NULL) == 0);
+  pthread_barrier_destroy(&barrier);
+}
+
+// Lists that only their owner may empty can keep a page of each small class.
+enum { OWNERS_PAGES = SIZE_CLASS_SMALL_COUNT };
+
+static void collect_beside(struct idle *idle)
+{
+  check_and_free(idle->blocks);
+  registry_collect(true);
+  CHECK(count_pages() <= OWNERS_PAGES);
+}
+
+static void a_collection_reaches_the_heaps_of_idle_threads(void **state)
+{
+  (void)state;
+  beside_idle_thread(collect_beside);
+}
+
+static void tick_beside(struct idle *idle)
+{
+  options.purge_delay = 4;
+  check_and_free(idle->blocks);
+  remote_flush(registry_own());
+  for (size_t i = 0; i < 50 && count_pages() > OWNERS_PAGES; i++) {
+    os_sleep_ms(10);
+    registry_tick();
+  }
+  CHECK(count_pages() <= OWNERS_PAGES);
+  for (size_t i = 0; i < 50 && chunk_statistics().dirty_bytes > 0; i++) {
+    os_sleep_ms(10);
+    registry_tick();
+  }
+  CHECK(chunk_statistics().dirty_bytes == 0);
+}
+
+static void a_tick_reaches_them_too_and_returns_the_memory(void **state)
+{
+  (void)state;
+  beside_idle_thread(tick_beside);
+}
+
+static void a_tick_that_is_not_due_does_nothing(void **state)
+{
+  (void)state;
+  options.purge_delay = 0;
+  os_sleep_ms(50);
+  registry_tick();
+  free_block(take(SIZE_CLASS_COUNT - 1));
+  registry_collect(true);
+  size_t dirty = chunk_statistics().dirty_bytes;
+  assert_true(dirty > 0);
+  options.purge_delay = 3600000;
+  registry_tick();
+  assert_int_equal(chunk_statistics().dirty_bytes, dirty);
+  options.purge_delay = 0;
+  os_sleep_ms(50);
+  registry_tick();
+  assert_int_equal(chunk_statistics().dirty_bytes, 0);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Fork.
+
+static _Atomic(bool) is_over;
+
+static void *work_until_over(void *unused)
+{
+  void *blocks[64] = {NULL};
+  for (size_t i = 0; !atomic_load(&is_over); i++) {
+    void **place = &blocks[i * 7 % 64];
+    if (*place != NULL) free_block(*place);
+    *place = take((unsigned)(i % SIZE_CLASS_COUNT));
+  }
+  for (size_t i = 0; i < 64; i++) {
+    if (blocks[i] != NULL) free_block(blocks[i]);
+  }
+  return unused;
+}
+
+static char *blocks_of_parent[BLOCKS];
+
+static void check_child(void)
+{
+  static char *blocks[BLOCKS];
+  check_and_free(blocks_of_parent);
+  for (size_t i = 0; i < 2; i++) {
+    leave_blocks(blocks);
+    check_and_free(blocks);
+  }
+  struct heap *heap = registry_create();
+  CHECK(heap != NULL && heap_take(heap, 4, NULL) != NULL);
+  registry_destroy(heap);
+  registry_collect(true);
+  chunk_purge(0);
+}
+
+static void a_child_that_was_forked_amid_others_work_goes_on(void **state)
+{
+  (void)state;
+  pthread_t threads[3];
+  leave_blocks(blocks_of_parent);
+  for (size_t i = 0; i < 3; i++) {
+    assert_int_equal(pthread_create(&threads[i], NULL, work_until_over, NULL), 0);
+  }
+  for (size_t i = 0; i < test_scaled(40); i++) child_check(check_child);
+  atomic_store(&is_over, true);
+  for (size_t i = 0; i < 3; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+  check_and_free(blocks_of_parent);
+}
+
+static void check_quiet_child(void)
+{
+  check_and_free(blocks_of_parent);
+  registry_collect(true);
+  CHECK(count_pages() == 0);
+  chunk_assert_valid();
+}
+
+static void fork_beside_idle(struct idle *idle)
+{
+  memcpy(blocks_of_parent, idle->blocks, sizeof idle->blocks);
+  child_check(check_quiet_child);
+  check_and_free(idle->blocks);
+}
+
+static void a_child_inherits_the_heaps_of_threads_it_does_not_have(void **state)
+{
+  (void)state;
+  beside_idle_thread(fork_beside_idle);
+}
+
+#define REGISTRY_TEST(function) cmocka_unit_test_setup_teardown(function, NULL, check_clean)
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      REGISTRY_TEST(several_threads_may_start_it_at_once),
+      REGISTRY_TEST(a_thread_has_a_heap_of_its_own_from_first_use),
+      REGISTRY_TEST(heaps_of_ended_threads_are_used_again),
+      REGISTRY_TEST(what_an_ended_thread_leaves_lives_on),
+      REGISTRY_TEST(pages_of_ended_threads_are_used_before_fresh_ones),
+      REGISTRY_TEST(threads_that_follow_each_other_do_not_grow_the_heap),
+      REGISTRY_TEST(destructors_may_still_allocate_and_free),
+      REGISTRY_TEST(a_thread_inside_its_heap_gets_the_common_one),
+      REGISTRY_TEST(a_destroyed_heap_leaves_nothing_and_is_used_again),
+      REGISTRY_TEST(heaps_that_live_at_once_are_different),
+      REGISTRY_TEST(a_collection_reaches_the_heaps_of_idle_threads),
+      REGISTRY_TEST(a_child_inherits_the_heaps_of_threads_it_does_not_have),
+      REGISTRY_TEST(a_child_that_was_forked_amid_others_work_goes_on),
+      REGISTRY_TEST(a_tick_that_is_not_due_does_nothing),
+      REGISTRY_TEST(a_tick_reaches_them_too_and_returns_the_memory),
+  };
+  return SUITE_RUN(tests);
+}
