@@ -187,13 +187,13 @@ static uint8_t joined_flags(uint8_t a, uint8_t b)
   return (uint8_t)(((a | b) & PAGE_IS_SPLIT) | (a & b & PAGE_IS_ZERO));
 }
 
-// Merges two neighbours that are in no bin.
+// Merges two neighbours that are in no bin. The longer one's age is the whole's: a little that comes
+// and goes at the edge of an old run must not keep that young for ever.
 static struct page *join(struct page *left, struct page *right)
 {
+  if (right->slices > left->slices) left->freed_at_ms = right->freed_at_ms;
   left->slices += right->slices;
   left->block_bytes += right->block_bytes;
-  left->freed_at_ms = right->freed_at_ms > left->freed_at_ms ? right->freed_at_ms
-                                                             : left->freed_at_ms;
   return left;
 }
 

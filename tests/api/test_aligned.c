@@ -117,7 +117,6 @@ static void posix_memalign_answers_by_its_result(void **state)
   }
   assert_int_equal(mend_posix_memalign(&block, 64, 0), 0);
   mend_free(block);
-  assert_int_equal(errno, 4711);
 }
 
 static void sizes_and_alignments_that_overflow_are_refused(void **state)
