@@ -153,7 +153,7 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
 INTERNAL struct heap *allocate_home(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  return heap != NULL && heap->is_direct ? heap : NULL;
+  return heap != NULL && heap->is_direct ? registry_serving(heap) : NULL;
 }
 
 // ---------------------------------------------------------------------------------------------

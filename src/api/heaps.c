@@ -15,6 +15,15 @@ static struct heap *core_of(mend_heap *heap)
   return (struct heap *)(void *)heap;
 }
 
+// NULL, with errno set, if the heap was lost in a fork and there is no memory for another.
+static void *allocate_in(mend_heap *heap, size_t size, size_t alignment, bool is_zeroed)
+{
+  struct heap *serving = registry_serving(core_of(heap));
+  if (serving != NULL) return allocate(serving, size, alignment, is_zeroed);
+  errno = ENOMEM;
+  return NULL;
+}
+
 // For checkers: the block is no longer the user's.
 static bool close_block(void *block, size_t usable_size, void *unused)
 {
@@ -42,12 +51,12 @@ void mend_heap_destroy(mend_heap *heap)
 
 void *mend_heap_malloc(mend_heap *heap, size_t size)
 {
-  return allocate(core_of(heap), size, 16, false);
+  return allocate_in(heap, size, 16, false);
 }
 
 void *mend_heap_zalloc(mend_heap *heap, size_t size)
 {
-  return allocate(core_of(heap), size, 16, true);
+  return allocate_in(heap, size, 16, true);
 }
 
 void *mend_heap_calloc(mend_heap *heap, size_t count, size_t size)
@@ -66,7 +75,7 @@ void *mend_heap_aligned_alloc(mend_heap *heap, size_t alignment, size_t size)
     errno = EINVAL;
     return NULL;
   }
-  return allocate(core_of(heap), size, bits_larger(alignment, 16), false);
+  return allocate_in(heap, size, bits_larger(alignment, 16), false);
 }
 
 void *mend_heap_realloc(mend_heap *heap, void *block, size_t size)
@@ -80,13 +89,14 @@ bool mend_heap_owns(const mend_heap *heap, const void *pointer)
   if (slice == NULL || !mend_owns(pointer)) return false;
   struct page *large = large_around(slice);
   struct page *page = large != NULL ? large : page_first(slice);
-  return (const void *)page_heap(page) == (const void *)heap;
+  struct heap *core = core_of((mend_heap *)(uintptr_t)heap);
+  return page_heap(page) == core || page_heap(page) == registry_serving(core);
 }
 
 void mend_heap_collect(mend_heap *heap)
 {
-  struct heap *core = core_of(heap);
-  if (heap_is_entered(core)) return;
+  struct heap *core = registry_serving(core_of(heap));
+  if (core == NULL || heap_is_entered(core)) return;
   int saved_errno = errno;
   heap_enter(core);
   (void)heap_collect(core, true, false);
@@ -122,7 +132,7 @@ static bool visit_pages(struct heap *heap, struct visit *visit)
 
 bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argument)
 {
-  struct heap *core = heap != NULL ? core_of(heap) : registry_own();
+  struct heap *core = heap != NULL ? registry_serving(core_of(heap)) : registry_own();
   if (core == NULL || heap_is_entered(core)) return true;
   remote_flush(core);
   heap_enter(core);

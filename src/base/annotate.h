@@ -32,7 +32,7 @@
 #if defined(__clang__)
 #define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("address")))
 #else
-#define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("address"), noinline, noclone))
+#define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("address"), noclone))
 #endif
 #elif defined(ANNOTATE_MEMORY)
 #include <sanitizer/msan_interface.h>

@@ -49,6 +49,7 @@ struct heap {
   struct heap *next;                      // in the registry, for ever
   _Atomic(uint32_t) is_taken;              // has a thread or a user; else it waits for one
   bool is_given_up;                       // since a fork: see registry.c
+  _Atomic(struct heap *) successor;       // first-class and given up: what serves in its place
 };
 
 // The calling thread's heap; heap_empty until the first slow path, and after the thread's end.

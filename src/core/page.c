@@ -44,10 +44,11 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
 
 INTERNAL uint32_t page_block_index(const struct page *page, const void *address)
 {
-  size_t offset = (size_t)((const char *)address - page_start(page));
-  size_t index = offset / page->block_bytes;
-  if (offset % page->block_bytes != 0 || index >= page->capacity) return UINT32_MAX;
-  return (uint32_t)index;
+  // Offsets and block sizes in pages of several blocks fit 32 bits, in which dividing is faster.
+  uint32_t offset = (uint32_t)((const char *)address - page_start(page));
+  uint32_t index = offset / (uint32_t)page->block_bytes;
+  if (index * (uint32_t)page->block_bytes != offset || index >= page->capacity) return UINT32_MAX;
+  return index;
 }
 
 INTERNAL size_t page_touched_bytes(const struct page *page)

@@ -59,7 +59,7 @@ static struct heap *reuse_heap(void)
   struct heap *heap = atomic_load_explicit(&registry.first, memory_order_acquire);
   for (; heap != NULL; heap = heap->next) {
     uint32_t expected = 0;
-    if (atomic_load_explicit(&heap->is_taken, memory_order_relaxed) == 0 &&
+    if (!heap->is_given_up && atomic_load_explicit(&heap->is_taken, memory_order_relaxed) == 0 &&
         atomic_compare_exchange_strong(&heap->is_taken, &expected, 1)) {
       return heap;
     }
@@ -169,8 +169,23 @@ INTERNAL struct heap *registry_create(void)
   return registry_init() ? take_heap(OWNER_SHARED) : NULL;
 }
 
+INTERNAL struct heap *registry_serving(struct heap *heap)
+{
+  if (LIKELY(!heap->is_given_up)) return heap;
+  struct heap *successor = atomic_load(&heap->successor);
+  if (successor != NULL) return registry_serving(successor);
+  struct heap *created = registry_create();
+  if (created == NULL || atomic_compare_exchange_strong(&heap->successor, &successor, created)) {
+    return created;
+  }
+  registry_destroy(created);
+  return successor;
+}
+
 INTERNAL void registry_destroy(struct heap *heap)
 {
+  struct heap *successor = atomic_exchange(&heap->successor, NULL);
+  if (successor != NULL) registry_destroy(successor);
   if (heap_is_entered(heap)) return;
   heap_enter(heap);
   large_free_all(heap);
@@ -257,7 +272,8 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
 // starts with whatever the other threads, which it does not have, were doing. A heap that one of
 // them was inside of is given up: its blocks stay valid and can be freed, its free memory is not
 // used again in this process. Every other heap of theirs is inherited. The region and the metadata
-// mend themselves in the same way if somebody held their lock.
+// mend themselves in the same way if somebody held their lock. In place of a first-class heap that
+// was given up another one serves.
 
 static struct heap *next_heap(struct heap *heap)
 {

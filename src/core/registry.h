@@ -30,6 +30,9 @@ INTERNAL struct page *registry_adopt(struct heap *heap, unsigned size_class);
 // A first-class heap.
 INTERNAL struct heap *registry_create(void);
 INTERNAL void registry_destroy(struct heap *heap);
+// The heap that serves in place of a first-class heap: itself, unless it was given up in a fork; NULL
+// if there is no memory for another.
+INTERNAL struct heap *registry_serving(struct heap *heap);
 
 // Does what is due, if it is.
 INTERNAL void registry_tick(void);

@@ -12,7 +12,6 @@ folder=$(dirname "${LIBMEND:?}")
 here=$(dirname "$0")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset MEND_BUILD # it would be taken for an option
 
 fail() {
   echo "names.sh: $1"

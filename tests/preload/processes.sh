@@ -11,7 +11,6 @@ set -eu
 : "${LIBMEND:?}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset MEND_BUILD # it would be taken for an option
 
 # shellcheck disable=SC2016  # it is for the inner shell
 job='seq 3000 | sort -r | awk "{ s += \$1; a[\$1] = \$0 } END { print s, length(a) }"

@@ -39,7 +39,9 @@ static void *work(void *argument)
 static bool sum_block(void *block, size_t usable_size, void *argument)
 {
   CHECK(is_aligned(block, 16));
-  *(size_t *)argument += usable_size;
+  // A block that is being handed out at this moment may be seen; where exact sizes are kept in the
+  // blocks, its size is not there yet.
+  *(size_t *)argument += TEST_IS_ANNOTATED ? 1 : usable_size;
   return true;
 }
 

@@ -55,10 +55,14 @@ static void what_was_asked_to_be_zero_is_after_any_use(void **state)
 static void what_cannot_be_is_refused_with_enomem(void **state)
 {
   (void)state;
-  static const struct { size_t size, alignment; } requests[] = {
-      {SIZE_MAX, 16}, {SIZE_MAX - 15, 16}, {PTRDIFF_MAX, 16}, {(size_t)PTRDIFF_MAX + 1, 16},
-      {PTRDIFF_MAX - 4096, 16}, {1, (size_t)1 << 63}, {1, (size_t)1 << 62},
-      {PTRDIFF_MAX - 100, 4096}, {(size_t)1 << 46, 16}, {(size_t)1 << 62, (size_t)1 << 62},
+  static const struct {
+    size_t size, alignment;
+  } requests[] = {
+      {SIZE_MAX, 16},           {SIZE_MAX - 15, 16},
+      {PTRDIFF_MAX, 16},        {(size_t)PTRDIFF_MAX + 1, 16},
+      {PTRDIFF_MAX - 4096, 16}, {1, (size_t)1 << 63},
+      {1, (size_t)1 << 62},     {PTRDIFF_MAX - 100, 4096},
+      {(size_t)1 << 46, 16},    {(size_t)1 << 62, (size_t)1 << 62},
   };
   for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
     errno = 0;
@@ -247,7 +251,6 @@ static void a_medium_block_that_is_free_is_told(void **state)
   snprintf(line, sizeof line, "mend: double free: %p\n", (void *)block);
   bad_pointer = block;
   child_check_abort(free_bad, line);
-  snprintf(line, sizeof line, "mend: realloc of a pointer inside a block: %p\n", (void *)block);
   child_check_abort(realloc_bad, "mend: realloc of ");
   allocate_free(kept);
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// The region: runs of slices are taken, given, extended and shortened at random against a model that
-// knows whose each slice is; what is said to be zero is looked at; and the rules about returning
-// memory, limits and budgets are tried one by one. Every test leaves the region with nothing taken.
+// The region: runs of slices are taken, given, extended and shortened at random against a model
+// that knows whose each slice is; what is said to be zero is looked at; and the rules about
+// returning memory, limits and budgets are tried one by one. Every test leaves the region with
+// nothing taken.
 #define _GNU_SOURCE 1
 #include "child.h"
 
 #include <pthread.h>
 
+#include "base/annotate.h"
 #include "base/options.h"
 #include "core/chunk.h"
 #include "os/memory.h"
@@ -17,14 +19,15 @@ enum { REGION_SLICES = 2048, RUNS = 60, THREADS = 3 };
 
 static const struct page_request any = {PAGE_ANY_NODE, 0};
 
-// Takes a run and makes it a page: a large block, all of which counts as touched, or a page of 1 KiB
-// blocks none of which was used.
+// Takes a run and makes it a page: a large block, all of which counts as touched, or a page of 1
+// KiB blocks none of which was used.
 static struct page *take(uint32_t slices, uint32_t alignment, enum page_kind kind, bool *is_zero)
 {
   struct page *page = chunk_source.take(&chunk_source, slices, alignment, any, is_zero);
   if (page == NULL) return NULL;
   CHECK(page->slices == slices && is_aligned(page_start(page), alignment * SLICE_BYTES));
   CHECK(page_kind(page) == PAGE_NONE && (page->flags & ~PAGE_IS_SPLIT) == 0);
+  annotate_open(page_start(page), slices * SLICE_BYTES);
   page->source = &chunk_source;
   page_init(page, kind, slices, kind == PAGE_LARGE ? slices * SLICE_BYTES : 1024, *is_zero);
   return page;
@@ -79,7 +82,7 @@ static int clean_up(void **state)
 struct run {
   struct page *page;  // NULL: none
   uint32_t slices;
-  uint64_t seed;      // of what is written into each slice's two ends
+  uint64_t seed;  // of what is written into each slice's two ends
 };
 
 struct model {
@@ -134,6 +137,7 @@ static void model_take(struct model *model, struct run *run, struct random *rand
   mark(model, page_index(page), slices, true);
   if (is_zero) check_slices(page, 0, slices, NULL);
   if (kind == PAGE_LIST) page->carved = page->capacity;  // it is written to
+  if (random_below(random, 8) == 0) (void)chunk_split_mapping(page);
   fill_slices(run, 0, slices);
 }
 
@@ -161,6 +165,7 @@ static void model_resize(struct model *model, struct run *run, struct random *ra
     bool is_extended = chunk_source.extend(&chunk_source, run->page, slices, &is_zero);
     CHECK(!is_extended || is_free);
     if (!is_extended) return;
+    annotate_open(page_start(run->page), bytes_of(slices));
     if (is_zero) check_slices(run->page, run->slices, slices, NULL);
     mark(model, first + run->slices, slices - run->slices, true);
     uint32_t before = run->slices;
@@ -294,6 +299,7 @@ static void the_last_run_grows_into_fresh_memory(void **state)
   assert_true(is_zero);
   assert_int_equal(page_index(last) + 10, chunk_frontier());
   last->block_bytes = bytes_of(10);
+  annotate_open(page_start(last), bytes_of(10));
   memset(page_start(last), 1, bytes_of(10));
   give(last);
   give(all);
@@ -497,31 +503,64 @@ static void a_limit_holds_and_free_memory_makes_room_under_it(void **state)
   give(all);
 }
 
-static void mappings_are_spent_from_a_budget(void **state)
+static size_t mappings(void)
 {
-  (void)state;
-  size_t before = chunk_statistics().mapping_count;
-  options.map_budget = before + 5;
-  assert_true(chunk_spend_mappings(2));
-  assert_true(chunk_spend_mappings(3));
-  assert_false(chunk_spend_mappings(1));
-  assert_int_equal(chunk_statistics().mapping_count, before + 5);
-  options.map_budget = before + 6;
-  assert_false(chunk_spend_mappings(2));
-  assert_true(chunk_spend_mappings(1));
+  return chunk_statistics().mapping_count;
 }
 
-static void a_purge_heals_a_run_that_was_split(void **state)
+static void splits_are_counted_within_a_budget(void **state)
 {
   (void)state;
-  assert_true(chunk_spend_mappings(2));
-  size_t before = chunk_statistics().mapping_count;
+  assert_int_equal(mappings(), 0);
+  struct page *one = take_touched(16);
+  struct page *two = take_touched(16);
+  options.map_budget = 3;
+  assert_true(chunk_split_mapping(one));
+  size_t cost = mappings();
+  assert_true(cost > 0 && (one->flags & PAGE_IS_SPLIT) != 0);
+  assert_true(chunk_split_mapping(one));  // is split already
+  assert_int_equal(mappings(), cost);
+  assert_false(chunk_split_mapping(two));
+  assert_int_equal(two->flags & PAGE_IS_SPLIT, 0);
+  assert_int_equal(mappings(), cost);
+  assert_true(chunk_renew(one));
+  assert_int_equal(mappings(), 0);
+  assert_int_equal(one->flags, PAGE_IS_ZERO);
+  assert_true(is_zero(page_start(one), bytes_of(16)));
+  assert_true(chunk_split_mapping(two));
+  give(one);
+  give(two);
+}
+
+static void a_purge_heals_what_was_split(void **state)
+{
+  (void)state;
   struct page *page = take_touched(16);
-  page->flags |= PAGE_IS_SPLIT;
+  assert_true(chunk_split_mapping(page));
   give(page);
   chunk_purge(0);
-  assert_int_equal(chunk_statistics().mapping_count, before - 2);
+  assert_int_equal(mappings(), 0);
   assert_true(is_zero(page_start(page), bytes_of(16)));
+}
+
+static void splits_stay_counted_through_cutting_and_merging(void **state)
+{
+  enum { PIECES = 8 };
+  (void)state;
+  struct page *pieces[PIECES];
+  options.retain_bytes = 64 * MIB;
+  for (size_t round = 0; round < 10; round++) {
+    struct page *page = take_touched(2 * PIECES);
+    assert_true(chunk_split_mapping(page));
+    give(page);
+    for (size_t i = 0; i < PIECES; i++) pieces[i] = take_touched(2);
+    for (size_t i = 0; i < PIECES; i += 2) give(pieces[i]);
+    if (round % 2 == 0) chunk_purge(0);
+    for (size_t i = 1; i < PIECES; i += 2) give(pieces[i]);
+    assert_true(mappings() <= 2 * PIECES);
+    chunk_purge(0);
+    assert_int_equal(mappings(), 0);
+  }
 }
 
 static void what_lies_behind_a_large_block_is_returned_once(void **state)
@@ -640,8 +679,9 @@ int main(void)
       CHUNK_TEST(dirty_and_clean_neighbours_make_one_run_together),
       CHUNK_TEST(free_memory_is_returned_when_its_time_is_over),
       CHUNK_TEST(a_limit_holds_and_free_memory_makes_room_under_it),
-      CHUNK_TEST(mappings_are_spent_from_a_budget),
-      CHUNK_TEST(a_purge_heals_a_run_that_was_split),
+      CHUNK_TEST(splits_are_counted_within_a_budget),
+      CHUNK_TEST(a_purge_heals_what_was_split),
+      CHUNK_TEST(splits_stay_counted_through_cutting_and_merging),
       CHUNK_TEST(what_lies_behind_a_large_block_is_returned_once),
       CHUNK_TEST(threads_share_the_region),
       CHUNK_TEST(it_serves_a_child_that_was_forked_amid_others_work),

@@ -83,9 +83,9 @@ static void verbose_prints_the_version_and_every_option(void **state)
   (void)state;
   static struct outcome outcome;
   respawn_with("print", "MEND_VERBOSE", "1", &outcome);
-  assert_int_equal(
-      strncmp(outcome.text, "mend: version " MEND_VERSION_STRING "\n", 14 + sizeof MEND_VERSION_STRING),
-      0);
+  assert_int_equal(strncmp(outcome.text, "mend: version " MEND_VERSION_STRING "\n",
+                           14 + sizeof MEND_VERSION_STRING),
+                   0);
   size_t count = sizeof(struct options) / sizeof(uint64_t);
   assert_int_equal(outcome_count(&outcome, "mend: option "), count);
   assert_int_equal(outcome_count(&outcome, "mend: option verbose = 1 "), 1);

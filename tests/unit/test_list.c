@@ -21,8 +21,7 @@ struct model {
 
 static void model_insert(struct model *model, size_t at, struct item *item)
 {
-  memmove(&model->items[at + 1], &model->items[at],
-          (model->count - at) * sizeof model->items[0]);
+  memmove(&model->items[at + 1], &model->items[at], (model->count - at) * sizeof model->items[0]);
   model->items[at] = item;
   model->count++;
 }
@@ -37,8 +36,7 @@ static size_t model_find(const struct model *model, const struct item *item)
 static void model_remove(struct model *model, size_t at)
 {
   model->count--;
-  memmove(&model->items[at], &model->items[at + 1],
-          (model->count - at) * sizeof model->items[0]);
+  memmove(&model->items[at], &model->items[at + 1], (model->count - at) * sizeof model->items[0]);
 }
 
 static void assert_same(const struct list *head, const struct model *model)

@@ -98,9 +98,12 @@ static void every_row_starts_within_its_limits(void **state)
 static void words_set_what_is_true_or_false(void **state)
 {
   (void)state;
-  static const struct { const char *word; uint64_t value; } words[] = {
-      {"1", 1}, {"true", 1}, {"on", 1}, {"yes", 1}, {"YES", 1}, {"True", 1},
-      {"0", 0}, {"false", 0}, {"off", 0}, {"no", 0}, {"OFF", 0}, {"fAlSe", 0},
+  static const struct {
+    const char *word;
+    uint64_t value;
+  } words[] = {
+      {"1", 1}, {"true", 1},  {"on", 1},  {"yes", 1}, {"YES", 1}, {"True", 1},
+      {"0", 0}, {"false", 0}, {"off", 0}, {"no", 0},  {"OFF", 0}, {"fAlSe", 0},
   };
   static const char *const bad[] = {"", "2", "-1", "y", "tru", "truee", "on ", " on", "10"};
   for (size_t i = 0; i < ROW_COUNT; i++) {
@@ -133,8 +136,21 @@ static void numbers_of_each_row_keep_within_its_limits(void **state)
 {
   (void)state;
   static const char *const bad[] = {
-      "", "-1", "+1", " 1", "1 ", "0x10", "1.5", "1e3", "x", "k", "one", "1kk", "1 k",
-      "18446744073709551616", "99999999999999999999999",
+      "",
+      "-1",
+      "+1",
+      " 1",
+      "1 ",
+      "0x10",
+      "1.5",
+      "1e3",
+      "x",
+      "k",
+      "one",
+      "1kk",
+      "1 k",
+      "18446744073709551616",
+      "99999999999999999999999",
   };
   for (size_t i = 0; i < ROW_COUNT; i++) {
     if (rows[i].kind == BOOL) continue;
@@ -154,11 +170,25 @@ static void sizes_take_suffixes_in_either_case(void **state)
 {
   (void)state;
   const struct row *limit = row_of("limit");
-  static const struct { const char *text; uint64_t value; } sizes[] = {
-      {"7", 7}, {"7b", 7}, {"7k", 7 << 10}, {"7K", 7 << 10}, {"7kb", 7 << 10},
-      {"7KiB", 7 << 10}, {"7m", 7 << 20}, {"7MB", 7 << 20}, {"7mib", 7 << 20},
-      {"7g", UINT64_C(7) << 30}, {"7GiB", UINT64_C(7) << 30}, {"7gb", UINT64_C(7) << 30},
-      {"7t", UINT64_C(7) << 40}, {"0", 0}, {"16383t", UINT64_C(16383) << 40},
+  static const struct {
+    const char *text;
+    uint64_t value;
+  } sizes[] = {
+      {"7", 7},
+      {"7b", 7},
+      {"7k", 7 << 10},
+      {"7K", 7 << 10},
+      {"7kb", 7 << 10},
+      {"7KiB", 7 << 10},
+      {"7m", 7 << 20},
+      {"7MB", 7 << 20},
+      {"7mib", 7 << 20},
+      {"7g", UINT64_C(7) << 30},
+      {"7GiB", UINT64_C(7) << 30},
+      {"7gb", UINT64_C(7) << 30},
+      {"7t", UINT64_C(7) << 40},
+      {"0", 0},
+      {"16383t", UINT64_C(16383) << 40},
   };
   static const char *const bad[] = {"7ms", "7s", "7p", "7kk", "7ki", "16777216t", "17179869184g"};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -195,7 +225,8 @@ static void names_are_whole_and_in_either_case(void **state)
   assert_int_equal(options.retain_percent, 11);
   assert_true(set("RETAIN_PERCENT", "12"));
   assert_int_equal(options.retain_percent, 12);
-  static const char *const unknown[] = {"", "retain", "retain_percen", "retain_percents", "nothing"};
+  static const char *const unknown[] = {"", "retain", "retain_percen", "retain_percents",
+                                        "nothing"};
   for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
     struct options before = options;
     capture_begin();

@@ -78,7 +78,8 @@ static void *read_slowly(void *argument)
   for (;;) {
     int before = interruptions;
     while (bytes < LONG_TEXT / 2 && interruptions == before) usleep(100);
-    ssize_t count = read(descriptor, got + bytes, bytes < LONG_TEXT / 2 ? 50000 : sizeof got - bytes);
+    ssize_t count =
+        read(descriptor, got + bytes, bytes < LONG_TEXT / 2 ? 50000 : sizeof got - bytes);
     if (count <= 0) break;
     bytes += (size_t)count;
   }

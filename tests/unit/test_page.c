@@ -114,24 +114,16 @@ static void a_new_page_keeps_the_split_and_the_zero_flag_and_no_other(void **sta
   fixture_drop(page);
 }
 
-static void notices_go_through_their_states(void **state)
+static void a_page_that_hangs_in_an_inbox_is_not_retired(void **state)
 {
   (void)state;
   struct page *page = fixture_page(PAGE_LIST, 64);
   assert_int_equal(page->notice, NOTICE_NONE);
-  assert_false(page_await(page));  // nobody's
-  assert_int_equal(page->notice, NOTICE_NONE);
-  atomic_store(&page->notice, NOTICE_QUIET);
-  assert_true(page_await(page));
-  assert_int_equal(page->notice, NOTICE_AWAITED);
-  assert_false(page_await(page));
-  assert_int_equal(page->notice, NOTICE_AWAITED);
+  assert_true(page_retire(page));
+  atomic_store(&page->notice, NOTICE_AWAITED);
   assert_true(page_retire(page));
   assert_int_equal(page->notice, NOTICE_NONE);
-  atomic_store(&page->notice, NOTICE_QUIET);
-  assert_true(page_retire(page));
   atomic_store(&page->notice, NOTICE_POSTED);
-  assert_false(page_await(page));
   assert_false(page_retire(page));
   assert_int_equal(page->notice, NOTICE_POSTED);
   fixture_drop(page);
@@ -289,7 +281,7 @@ int main(void)
       FIXTURE_TEST(only_the_start_of_a_block_has_an_index),
       FIXTURE_TEST(a_large_page_is_one_block_that_counts_as_touched),
       FIXTURE_TEST(a_new_page_keeps_the_split_and_the_zero_flag_and_no_other),
-      FIXTURE_TEST(notices_go_through_their_states),
+      FIXTURE_TEST(a_page_that_hangs_in_an_inbox_is_not_retired),
       FIXTURE_TEST(a_walk_over_a_list_page_meets_the_blocks_that_are_out),
       FIXTURE_TEST(a_walk_over_a_bitmap_page_meets_the_blocks_that_are_out),
       FIXTURE_TEST(the_two_kinds_answer_through_one_interface),

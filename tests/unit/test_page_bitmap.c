@@ -209,9 +209,15 @@ static void *free_all(void *argument)
   for (uint32_t i = 0; i < shared->capacity; i++) {
     uint32_t index = (i + offset) % shared->capacity;
     switch (page_bitmap_free(shared, index)) {
-      case FREED_LAST_BLOCK: last_blocks++; frees_of[index]++; break;
-      case FREED_BLOCK: frees_of[index]++; break;
-      case FREED_TWICE: break;
+    case FREED_LAST_BLOCK:
+      last_blocks++;
+      frees_of[index]++;
+      break;
+    case FREED_BLOCK:
+      frees_of[index]++;
+      break;
+    case FREED_TWICE:
+      break;
     }
   }
   return NULL;

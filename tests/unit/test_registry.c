@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Who has which heap: threads get one and leave it, what they leave is used again, first-class heaps
-// come and go, ticks and collections reach all of them, and a forked child goes on with what it has.
+// Who has which heap: threads get one and leave it, what they leave is used again, first-class
+// heaps come and go, ticks and collections reach all of them, and a forked child goes on with what
+// it has.
 #define _GNU_SOURCE 1
 #include "child.h"
 
 #include <pthread.h>
 
+#include "base/annotate.h"
 #include "base/options.h"
 #include "core/chunk.h"
 #include "core/large.h"
@@ -33,6 +35,7 @@ static void *take(unsigned size_class)
   CHECK(heap != NULL);
   void *block = heap_take(heap, size_class, NULL);
   CHECK(block != NULL);
+  annotate_open(block, size_class_bytes(size_class));
   return block;
 }
 

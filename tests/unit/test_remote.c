@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Frees by other threads: gathered, spliced, posted, and given back in an idle owner's place. One
-// thread plays all the parts where it can: a heap whose owner word is another id is somebody else's.
+// thread plays all the parts where it can: a heap whose owner word is another id is somebody
+// else's.
 #define _GNU_SOURCE 1
 #include "child.h"
 #include "fixture.h"
@@ -14,8 +15,8 @@
 
 #define SOMEBODY ((uintptr_t)8)  // a thread's id, but no thread's
 
-static struct heap owner_heap;   // whose blocks they are
-static struct heap mine;         // the freeing thread's
+static struct heap owner_heap;  // whose blocks they are
+static struct heap mine;        // the freeing thread's
 
 static void init_heaps(uintptr_t owner)
 {

@@ -12,7 +12,8 @@
 
 enum { BLOCKS = 500 };
 
-// What a block of this request takes, as the library counts it: a checker's exact sizes are no help.
+// What a block of this request takes, as the library counts it: a checker's exact sizes are no
+// help.
 static size_t held_bytes(void *block, size_t size)
 {
   return TEST_IS_ANNOTATED ? size_class_bytes(size_class_of(size + 16))

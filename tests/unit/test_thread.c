@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Thread ids, the lock, the gate, the counter, and the hooks at the end of a thread and around fork.
-// Whoever is alone inside proves it by changing plain variables in a way that two at once would
-// spoil, and that ThreadSanitizer would report.
+// Thread ids, the lock, the gate, the counter, and the hooks at the end of a thread and around
+// fork. Whoever is alone inside proves it by changing plain variables in a way that two at once
+// would spoil, and that ThreadSanitizer would report.
 #define _GNU_SOURCE 1
 #include "child.h"
 
@@ -211,7 +211,8 @@ static void *pass_as_owner(void *unused)
     CHECK(!os_gate_is_mine(&gate, true));
     atomic_fetch_add_explicit(&passages, 1, memory_order_relaxed);
   }
-  os_gate_enter(&gate, &(_Atomic(uintptr_t)){0});
+  static _Atomic(uintptr_t) nobody;
+  os_gate_enter(&gate, &nobody);
   atomic_store(&gate_owner, 0);
   os_gate_leave(&gate);
   return NULL;
