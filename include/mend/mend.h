@@ -4,8 +4,9 @@
 // the malloc family under its own names, first-class heaps, a block visitor and the hooks.
 //
 // Every function may be called from any thread at any time, unless its comment says otherwise.
-// No function here is safe in a signal handler that interrupted mend itself: a handler should not
-// allocate. (The library never deadlocks there: it falls back, or returns NULL with ENOMEM.)
+// No function here is safe in a signal handler: a handler should not allocate. (mend notices one that
+// has interrupted its own thread inside mend, and falls back or returns NULL with ENOMEM; docs/API.md
+// says where even that does not hold.)
 //
 // Words: a *block* is what an allocation returns. Its *usable size* is what it can hold, at least
 // what was asked for. All sizes are in bytes. Every block is aligned to 16 bytes or more.
@@ -29,14 +30,14 @@
 #define MEND_MALLOC __attribute__((malloc, warn_unused_result))
 #define MEND_SIZE(...) __attribute__((alloc_size(__VA_ARGS__)))
 #define MEND_ALIGN(index) __attribute__((alloc_align(index)))
-#define MEND_UNUSED_RESULT __attribute__((warn_unused_result))
+#define MEND_MUST_USE __attribute__((warn_unused_result))
 #define MEND_NOTHROW __attribute__((nothrow))
 #else
 #define MEND_EXPORT
 #define MEND_MALLOC
 #define MEND_SIZE(...)
 #define MEND_ALIGN(index)
-#define MEND_UNUSED_RESULT
+#define MEND_MUST_USE
 #define MEND_NOTHROW
 #endif
 
@@ -71,10 +72,10 @@ MEND_EXPORT void *mend_zalloc(size_t size) MEND_MALLOC MEND_SIZE(1) MEND_NOTHROW
 // unless it is the one returned; on failure the old block is untouched. A NULL block makes it
 // mend_malloc; size 0 with a block frees the block and returns NULL, as the C library does.
 MEND_EXPORT void *mend_realloc(void *block, size_t size)
-    MEND_UNUSED_RESULT MEND_SIZE(2) MEND_NOTHROW;
+    MEND_MUST_USE MEND_SIZE(2) MEND_NOTHROW;
 // mend_realloc for `count` elements of `size` bytes, with overflow checked.
 MEND_EXPORT void *mend_reallocarray(void *block, size_t count, size_t size)
-    MEND_UNUSED_RESULT MEND_SIZE(2, 3) MEND_NOTHROW;
+    MEND_MUST_USE MEND_SIZE(2, 3) MEND_NOTHROW;
 // Gives the block back. NULL is allowed. errno is preserved. A pointer that is not a live block is
 // a bug: what the library then tells and what it does not is listed in docs/Security.md.
 MEND_EXPORT void mend_free(void *block) MEND_NOTHROW;
@@ -120,7 +121,8 @@ MEND_EXPORT void *mend_expand(void *block, size_t size) MEND_NOTHROW;
 // nothing about the block being live. Any address may be asked; it is never dereferenced.
 MEND_EXPORT bool mend_owns(const void *pointer) MEND_NOTHROW;
 // Takes back what other threads have freed of the calling thread's blocks and gives free pages
-// back; with `force`, everything that is free in every heap is returned to the kernel at once.
+// back; with `force`, every heap's wholly free pages, and the whole os pages inside free blocks of 4
+// to 64 KiB, are returned to the kernel at once (docs/API.md says what that cannot reach).
 MEND_EXPORT void mend_collect(bool force) MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------
@@ -157,7 +159,7 @@ MEND_EXPORT struct mend_mallinfo mend_mallinfo(void) MEND_NOTHROW;
 typedef struct mend_heap mend_heap;
 
 // A new, empty heap, or NULL with ENOMEM. The caller owns it and ends it with mend_heap_destroy.
-MEND_EXPORT mend_heap *mend_heap_create(void) MEND_UNUSED_RESULT MEND_NOTHROW;
+MEND_EXPORT mend_heap *mend_heap_create(void) MEND_MUST_USE MEND_NOTHROW;
 // Frees every block of the heap and the heap itself. No thread may be using either. NULL allowed.
 MEND_EXPORT void mend_heap_destroy(mend_heap *heap) MEND_NOTHROW;
 // As the functions without `heap_`, from this heap.
@@ -171,7 +173,7 @@ MEND_EXPORT void *mend_heap_aligned_alloc(mend_heap *heap, size_t alignment, siz
     MEND_MALLOC MEND_ALIGN(2) MEND_SIZE(3) MEND_NOTHROW;
 // Resizes; a NULL block is allocated from `heap`. A block of another heap stays in that heap.
 MEND_EXPORT void *mend_heap_realloc(mend_heap *heap, void *block, size_t size)
-    MEND_UNUSED_RESULT MEND_SIZE(3) MEND_NOTHROW;
+    MEND_MUST_USE MEND_SIZE(3) MEND_NOTHROW;
 // Whether `pointer` lies in a page or large block of this heap.
 MEND_EXPORT bool mend_heap_owns(const mend_heap *heap, const void *pointer) MEND_NOTHROW;
 // Gives the heap's wholly free pages back.

@@ -7,7 +7,6 @@
 #include "api/extent.h"
 #include "api/init.h"
 #include "base/fatal.h"
-#include "core/chunk.h"
 #include "core/large.h"
 #include "core/registry.h"
 #include "mend/mend.h"
@@ -48,7 +47,7 @@ static void count_slow_call(struct heap *heap)
 static void *try_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
 {
   struct heap *from = heap != NULL ? heap : registry_current();
-  if (from == NULL || (heap != NULL && heap_is_entered(heap))) return NULL;
+  if (from == NULL || (heap != NULL && heap_is_barred(heap))) return NULL;
   // A size that is a multiple of the alignment has a class whose blocks all are (size_class.h).
   size_t padded = alignment <= 16 ? size : bits_align_up(bits_larger(size, 1), alignment);
   void *block;
@@ -112,12 +111,11 @@ static const char *const misuse_messages[][MISUSE_COUNT] = {
 
 static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use)
 {
-  const void *aligned = (const void *)((uintptr_t)pointer & ~(uintptr_t)15);
-  struct page *slice = page_at(aligned);
+  struct page *slice = page_around(pointer);
   enum misuse misuse = MISUSE_UNUSED;
   if (slice == NULL) {
     misuse = MISUSE_FOREIGN;
-  } else if (aligned != pointer) {
+  } else if ((uintptr_t)pointer % 16 != 0) {
     misuse = MISUSE_MISALIGNED;
   } else if (page_kind(page_first(slice)) == PAGE_BITMAP) {
     bool is_start = page_block_index(page_first(slice), pointer) != UINT32_MAX;

@@ -85,7 +85,7 @@ void *mend_heap_realloc(mend_heap *heap, void *block, size_t size)
 
 bool mend_heap_owns(const mend_heap *heap, const void *pointer)
 {
-  struct page *slice = page_at((const void *)((uintptr_t)pointer & ~(uintptr_t)15));
+  struct page *slice = page_around(pointer);
   if (slice == NULL || !mend_owns(pointer)) return false;
   struct page *large = large_around(slice);
   struct page *page = large != NULL ? large : page_first(slice);
@@ -96,7 +96,7 @@ bool mend_heap_owns(const mend_heap *heap, const void *pointer)
 void mend_heap_collect(mend_heap *heap)
 {
   struct heap *core = registry_serving(core_of(heap));
-  if (core == NULL || heap_is_entered(core)) return;
+  if (core == NULL || heap_is_barred(core)) return;
   int saved_errno = errno;
   heap_enter(core);
   (void)heap_collect(core, true, false);
@@ -133,7 +133,7 @@ static bool visit_pages(struct heap *heap, struct visit *visit)
 bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argument)
 {
   struct heap *core = heap != NULL ? registry_serving(core_of(heap)) : registry_own();
-  if (core == NULL || heap_is_entered(core)) return true;
+  if (core == NULL || heap_is_barred(core)) return true;
   remote_flush(core);
   heap_enter(core);
   (void)heap_collect(core, true, false);  // so that every free block is in its page

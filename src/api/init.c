@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "api/init.h"
 
+#include <stdlib.h>
+
 #include "base/options.h"
 #include "base/output.h"
-#include "core/chunk.h"
 #include "core/registry.h"
 #include "mend/mend.h"
 #include "os/system.h"
@@ -29,11 +30,15 @@ static void print_verbose(void)
 
 INTERNAL void init_once(void)
 {
-  static _Atomic(uint32_t) is_done;
-  if (LIKELY(atomic_load_explicit(&is_done, memory_order_relaxed) != 0)) return;
-  if (atomic_exchange(&is_done, 1) != 0) return;
-  char *const *environment = os_environment();
-  if (environment != NULL) options_read(environment);
+  static _Atomic(uint32_t) state;  // 0: not begun, 1: the options are being read, 2: they have been
+  if (LIKELY(atomic_load_explicit(&state, memory_order_acquire) == 2)) return;
+  uint32_t expected = 0;
+  if (atomic_compare_exchange_strong(&state, &expected, 1)) {
+    char *const *environment = os_environment();
+    if (environment != NULL) options_read(environment);
+    atomic_store(&state, 2);
+  }
+  while (atomic_load(&state) != 2) os_sleep_ms(0);
   (void)registry_init();
 }
 
@@ -63,6 +68,11 @@ int mend_version(void)
 const char *mend_version_string(void)
 {
   return MEND_VERSION_STRING;
+}
+
+bool mend_is_redirected(void)
+{
+  return (uintptr_t)&malloc == (uintptr_t)&mend_malloc;
 }
 
 void mend_set_output(mend_output_function function, void *argument)

@@ -170,7 +170,7 @@ size_t mend_good_size(size_t size)
 
 bool mend_owns(const void *pointer)
 {
-  struct page *slice = page_at((const void *)((uintptr_t)pointer & ~(uintptr_t)15));
+  struct page *slice = page_around(pointer);
   if (slice == NULL) return false;
   enum page_kind kind = page_kind(page_first(slice));
   return kind == PAGE_LIST || kind == PAGE_BITMAP || large_around(slice) != NULL;
@@ -257,19 +257,25 @@ void *mend_expand(void *block, size_t size)
 // ---------------------------------------------------------------------------------------------
 // Giving memory back.
 
-void mend_collect(bool force)
+// Returns what can be returned to the kernel but for `keep` bytes of free pages; says how much.
+static size_t return_memory(size_t keep)
 {
   int saved_errno = errno;
-  (void)registry_collect(force);
-  if (force) (void)(chunk_purge_rests() + chunk_purge(0));
+  size_t bytes = registry_collect(true) + chunk_purge_rests() + chunk_purge(keep);
   errno = saved_errno;
+  return bytes;
+}
+
+void mend_collect(bool force)
+{
+  if (force) {
+    (void)return_memory(0);
+  } else {
+    (void)registry_collect(false);
+  }
 }
 
 int mend_malloc_trim(size_t pad)
 {
-  int saved_errno = errno;
-  size_t bytes = registry_collect(true);
-  bytes += chunk_purge_rests() + chunk_purge(pad);
-  errno = saved_errno;
-  return bytes > 0 ? 1 : 0;
+  return return_memory(pad) > 0 ? 1 : 0;
 }

@@ -4,11 +4,8 @@
 // without linking the C++ one. When memory runs out the program's new-handler is called until it
 // gives up; then std::bad_alloc is thrown. Both are found in whatever C++ library the process has:
 // without one nobody can have called these.
-#include <stdlib.h>
-
-#include "api/allocate.h"
-#include "base/fatal.h"
 #include "api/override.h"
+#include "base/fatal.h"
 
 typedef void (*new_handler)(void);
 extern new_handler get_new_handler(void) __asm__("_ZSt15get_new_handlerv") __attribute__((weak));

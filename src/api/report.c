@@ -2,7 +2,6 @@
 //
 // The C library's ways to ask about the heap: mallinfo, malloc_stats, malloc_info, mallopt.
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/size_class.h"
 #include "mend/mend.h"
@@ -66,11 +65,6 @@ int mend_malloc_info(int flags, FILE *stream)
   fprintf(stream, "  <system type=\"current\" size=\"%zu\"/>\n", stats.committed_bytes);
   fprintf(stream, "  <metadata size=\"%zu\"/>\n</malloc>\n", stats.metadata_bytes);
   return 0;
-}
-
-bool mend_is_redirected(void)
-{
-  return (uintptr_t)&malloc == (uintptr_t)&mend_malloc;
 }
 
 // The parameters of <malloc.h>: M_ARENA_MAX -8 up to M_TRIM_THRESHOLD -1, M_MXFAST 1 up to M_KEEP 4.

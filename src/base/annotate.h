@@ -5,22 +5,17 @@
 //
 // Between allocations all of a page is forbidden: annotate_allocate opens exactly the bytes that
 // were asked for, annotate_free closes the whole block before it enters any list. The links of free
-// lists live in closed memory; policy_*.h alone touches them, between annotate_link_begin and _end.
+// lists live in closed memory; policy_*.h and api/extent_exact.h alone touches them, between annotate_link_begin and _end.
 #ifndef BASE_ANNOTATE_H
 #define BASE_ANNOTATE_H
 
 #include "base/internal.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if HAS_ADDRESS_SANITIZER
 #define ANNOTATE_ADDRESS
 #endif
-#if __has_feature(memory_sanitizer)
+#if HAS_MEMORY_SANITIZER
 #define ANNOTATE_MEMORY
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) && !defined(ANNOTATE_ADDRESS)
-#define ANNOTATE_ADDRESS
 #endif
 #if defined(MEND_ANNOTATE_VALGRIND)
 #define ANNOTATE_VALGRIND
@@ -44,8 +39,7 @@
 #include <valgrind/memcheck.h>
 #endif
 
-// Whether a checker is told anything: then freed memory must not be reused without being asked for,
-// and sizes are as asked, not rounded.
+// Whether a checker is told anything: then each block remembers the size that was asked for.
 #if defined(ANNOTATE_ADDRESS) || defined(ANNOTATE_MEMORY) || defined(ANNOTATE_VALGRIND)
 #define ANNOTATE_ACTIVE 1
 #else

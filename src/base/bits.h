@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Arithmetic on bits and sizes. Nothing here can overflow silently: the functions that could say so.
+// Arithmetic on bits and sizes. Where a result might not fit, the function says whose duty that is.
 #ifndef BASE_BITS_H
 #define BASE_BITS_H
 
@@ -37,6 +37,7 @@ static inline unsigned bits_lowest(uint64_t value)
   return (unsigned)__builtin_ctzll(value);
 }
 
+// By 1 to 63.
 static inline uint64_t bits_rotate_right(uint64_t value, unsigned by)
 {
   return value >> by | value << (64U - by);

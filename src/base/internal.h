@@ -14,6 +14,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Checkers that the library is compiled under: gcc and clang say it in different ways.
+#if defined(__has_feature)
+#define INTERNAL_HAS_FEATURE(name) __has_feature(name)
+#else
+#define INTERNAL_HAS_FEATURE(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || INTERNAL_HAS_FEATURE(address_sanitizer)
+#define HAS_ADDRESS_SANITIZER 1
+#else
+#define HAS_ADDRESS_SANITIZER 0
+#endif
+#if defined(__SANITIZE_THREAD__) || INTERNAL_HAS_FEATURE(thread_sanitizer)
+#define HAS_THREAD_SANITIZER 1
+#else
+#define HAS_THREAD_SANITIZER 0
+#endif
+#define HAS_MEMORY_SANITIZER INTERNAL_HAS_FEATURE(memory_sanitizer)
+
 #ifdef MEND_ONE_FILE
 // A function or variable that other files use: its definition.
 #define INTERNAL __attribute__((unused)) static
@@ -27,7 +45,6 @@
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define NOINLINE __attribute__((noinline))
-#define MUST_USE __attribute__((warn_unused_result))
 
 // The structure that holds `member` at `pointer`.
 #define CONTAINER_OF(pointer, type, member) \

@@ -34,7 +34,6 @@ static struct {
   size_t used_bytes;
   size_t dirty_bytes;
   _Atomic(size_t) peak_bytes;  // the most that was in use; fades while less is
-  _Atomic(size_t) purged_bytes;
   _Atomic(size_t) mapping_count;
 } chunk;
 
@@ -180,8 +179,8 @@ static bool can_merge(const struct page *a, const struct page *b)
   return a->flags == b->flags && (a->flags & PAGE_IS_SPLIT) == 0;
 }
 
-// The flags of a run made of two, which are one mapping if both were mappings of their own.
-static uint8_t joined_flags(uint8_t a, uint8_t b)
+// The flags of a run made of two. Two that were mappings of their own are one from now on: counts it.
+static uint8_t join_flags(uint8_t a, uint8_t b)
 {
   if ((a & b & PAGE_IS_SPLIT) != 0) count_mappings(-MAPPINGS_A_SPLIT);
   return (uint8_t)(((a | b) & PAGE_IS_SPLIT) | (a & b & PAGE_IS_ZERO));
@@ -342,7 +341,6 @@ static size_t purge_oldest(void)
   run->flags |= PAGE_IS_ZERO;
   run->block_bytes = 0;
   free_run(run);
-  atomic_fetch_add_explicit(&chunk.purged_bytes, bytes, memory_order_relaxed);
   return bytes;
 }
 
@@ -357,7 +355,7 @@ static void prepare_growth(size_t bytes)
 INTERNAL size_t chunk_purge(size_t keep)
 {
   size_t bytes = 0;
-  if (chunk_lock_is_mine()) return 0;
+  if (chunk_lock_is_mine() || region.pages == NULL) return 0;
   os_lock_acquire(&chunk.lock);
   while (!list_is_empty(&chunk.by_age) && (keep == 0 || chunk.dirty_bytes > keep)) {
     bytes += purge_oldest();
@@ -370,8 +368,8 @@ INTERNAL size_t chunk_purge(size_t keep)
 static size_t purge_rest(struct page *page)
 {
   size_t end = slices_to_bytes(page->slices);
-  if (page->size_class == 1 || page->block_bytes >= end) return 0;
-  page->size_class = 1;
+  if (page->is_rest_purged || page->block_bytes >= end) return 0;
+  page->is_rest_purged = true;
   os_memory_purge(page_start(page) + page->block_bytes, end - page->block_bytes);
   return end - page->block_bytes;
 }
@@ -393,13 +391,13 @@ INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes)
   bool was_mine = chunk_lock_is_mine();
   if (!was_mine) os_lock_acquire(&chunk.lock);
   page->block_bytes = bytes;
-  page->size_class = 0;
+  page->is_rest_purged = false;
   if (!was_mine) os_lock_release(&chunk.lock);
 }
 
 INTERNAL void chunk_purge_expired(uint32_t now_ms)
 {
-  if (chunk_lock_is_mine()) return;
+  if (chunk_lock_is_mine() || region.pages == NULL) return;
   os_lock_acquire(&chunk.lock);
   size_t peak = chunk_peak_bytes();
   set_peak(peak - (peak - bits_smaller(peak, chunk.used_bytes)) / 4);
@@ -492,7 +490,7 @@ static struct page *join_stretch(struct page *run, struct page *first, uint32_t 
     struct page *next = run + run->slices;
     remove_run(next);
     if (run->slices + next->slices > end) cut_run(next, end - run->slices);
-    uint8_t flags = joined_flags(run->flags, next->flags);
+    uint8_t flags = join_flags(run->flags, next->flags);
     run = join(run, next);
     run->flags = flags;
   }
@@ -603,7 +601,7 @@ static bool region_extend(struct page_source *source, struct page *page, uint32_
     remove_run(after);
     *is_zero = !is_dirty(after);
     cut_run(after, more);
-    page->flags |= joined_flags(page->flags, after->flags) & PAGE_IS_SPLIT;
+    page->flags |= join_flags(page->flags, after->flags) & PAGE_IS_SPLIT;
     is_extended = true;
   }
   if (is_extended) {
@@ -653,7 +651,7 @@ INTERNAL struct chunk_statistics chunk_statistics(void)
       .used_bytes = chunk.used_bytes,
       .dirty_bytes = chunk.dirty_bytes,
       .committed_bytes = chunk.committed_bytes,
-      .purged_bytes = atomic_load_explicit(&chunk.purged_bytes, memory_order_relaxed),
+      .table_bytes = chunk.table_bytes,
       .mapping_count = atomic_load_explicit(&chunk.mapping_count, memory_order_relaxed),
   };
   os_lock_release(&chunk.lock);

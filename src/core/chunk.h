@@ -12,7 +12,7 @@
 //
 // Neighbouring free runs of the same kind are merged. Runs of a length are found through bins:
 // exact up to 32 slices, four to a doubling above. One lock guards it all; system calls that return
-// memory are made outside it.
+// memory are made outside it, but for the rests of large blocks, whose length must not change meanwhile.
 #ifndef CORE_CHUNK_H
 #define CORE_CHUNK_H
 
@@ -22,7 +22,7 @@ struct chunk_statistics {
   size_t used_bytes;       // in runs that are handed out
   size_t dirty_bytes;      // in free runs that may hold memory
   size_t committed_bytes;  // accessible
-  size_t purged_bytes;     // returned to the kernel since the start
+  size_t table_bytes;      // accessible of the page table
   size_t mapping_count;    // mappings caused by huge pages and moves
 };
 
@@ -37,7 +37,7 @@ INTERNAL size_t chunk_purge(size_t keep);
 INTERNAL size_t chunk_purge_rests(void);
 // Sets how much a large block holds. What is behind it may be returned at any time.
 INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes);
-// Returns those that have been free for longer than the purge delay.
+// Returns the dirty runs that have been free for longer than the purge delay.
 INTERNAL void chunk_purge_expired(uint32_t now_ms);
 INTERNAL struct chunk_statistics chunk_statistics(void);
 // One past the last slice that was ever handed out.

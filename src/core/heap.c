@@ -84,7 +84,7 @@ static uintptr_t owner_word(const struct heap *heap, enum page_kind kind)
 
 static void add_page(struct heap *heap, struct page *page)
 {
-  if (heap->is_direct) page->flags |= PAGE_IS_DIRECT;
+  page->is_direct = heap->is_direct;
   atomic_store_explicit(&page->heap, heap, memory_order_release);
   atomic_store_explicit(&page->owner, owner_word(heap, page_kind(page)), memory_order_release);
   list_push_back(&heap->pages, &page->chain);
@@ -178,7 +178,7 @@ INTERNAL void heap_page_needed(struct page *page)
   struct heap *heap = page_heap(page);
   if (heap == NULL) return;
   // A signal handler that frees while the thread is inside a slow path: leave it to a later one.
-  if (heap_is_entered(heap)) return;
+  if (heap_is_barred(heap)) return;
   heap_enter(heap);
   // While we waited, another thread may have found the page unused and given it back.
   if (page_heap(page) == heap && page_owner(page) == os_thread_id()) {

@@ -28,7 +28,7 @@ struct heap {
   _Atomic(uintptr_t) owner;                    // thread id, OWNER_SHARED or OWNER_NOBODY
   bool adopts;                                 // takes pages that ended threads left
   bool keeps_unused;                           // one unused page of a class rather than none
-  bool is_direct;                              // its pages are PAGE_IS_DIRECT
+  bool is_direct;                              // frees into its pages are not gathered
   uint32_t slow_calls;                         // since the last look at the clock (owner)
   struct outgoing outgoing;                    // (owner)
 
@@ -38,7 +38,7 @@ struct heap {
   struct os_gate gate;                    // protects the rest, and all pages in `pages`
   _Atomic(uint32_t) unused_pages;         // kept though no block of theirs is out
   _Atomic(uint64_t) queued[2];            // bit a class: its queue may hold a page (any thread reads)
-  struct list queue[SIZE_CLASS_COUNT];    // pages that have free blocks; the best first
+  struct list queue[SIZE_CLASS_COUNT];    // pages that have free blocks; the longest queued first
   struct list pages;                      // all of its pages, by `chain`
   struct list large;                      // PAGE_LARGE of a first-class heap, by `chain`
   size_t purged_at_bytes;                 // the peak at which free memory was last purged for growth
@@ -110,9 +110,9 @@ static inline bool heap_try_enter(struct heap *heap)
   return os_gate_try_enter(&heap->gate, &heap->owner);
 }
 
-// Whether the heap must not be entered: because a signal handler has interrupted the calling thread
-// inside, or because the heap has been given up.
-static inline bool heap_is_entered(struct heap *heap)
+// Whether the calling thread must not enter: because it is below a signal handler that has interrupted
+// it inside, or because the heap has been given up.
+static inline bool heap_is_barred(struct heap *heap)
 {
   return heap->is_given_up || os_gate_is_mine(&heap->gate, heap_owner(heap) == os_thread_id());
 }

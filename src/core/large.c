@@ -84,7 +84,7 @@ static struct page *take_page(struct page_source *source, struct page_request re
   struct page *page = source->take(source, slices, (uint32_t)run, request, is_zero);
   if (page == NULL) return NULL;
   page->source = source;
-  page->size_class = *is_zero ? 1 : 0;
+  page->is_rest_purged = *is_zero;
   page_init(page, PAGE_LARGE, slices, usable_for(size), *is_zero);
   count_large(page->block_bytes, 1);
   if (size >= TUNING_HUGE_BYTES) advise_huge(page);
@@ -122,7 +122,7 @@ INTERNAL bool large_free(struct page *page)
   if (!claim(page)) return false;
   struct heap *heap = page_heap(page);
   // A signal handler frees a block of a heap that its thread is inside of: it is lost.
-  if (heap != NULL && !heap->is_given_up && heap_is_entered(heap)) return true;
+  if (heap != NULL && !heap->is_given_up && heap_is_barred(heap)) return true;
   detach_from_heap(page);
   give_back(page);
   return true;

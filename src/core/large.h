@@ -23,7 +23,7 @@ INTERNAL bool large_resize(struct page *page, size_t size);
 INTERNAL void *large_move(struct page *page, size_t size);
 // The large block in whose middle an address lies, or NULL. For misuse only: it searches.
 INTERNAL struct page *large_around(struct page *slice);
-// Frees every large block of a first-class heap. Under its lock.
+// Frees every large block of a first-class heap. Inside it.
 INTERNAL void large_free_all(struct heap *heap);
 
 #endif

@@ -34,6 +34,7 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
   page->link = (struct list){NULL, NULL};
   page->chain = (struct list){NULL, NULL};
   page->slices = slices;
+  page->is_direct = 0;
   page->flags = (uint8_t)((page->flags & PAGE_IS_SPLIT) | (is_zero ? PAGE_IS_ZERO : 0));
   atomic_store_explicit(&page->remote, 0, memory_order_relaxed);
   atomic_store_explicit(&page->notice, NOTICE_NONE, memory_order_relaxed);
@@ -61,7 +62,7 @@ INTERNAL size_t page_purge_rest(struct page *page)
   if ((page->flags & (PAGE_IS_ZERO | PAGE_REST_PURGED)) != 0) return 0;
   page->flags |= PAGE_REST_PURGED;
   size_t from = page_touched_bytes(page);
-  size_t end = (size_t)page->slices << SLICE_SHIFT;
+  size_t end = page_run_bytes(page);
   if (from >= end) return 0;
   os_memory_purge(page_start(page) + from, end - from);
   return end - from;
@@ -89,7 +90,7 @@ INTERNAL bool page_is_unused(struct page *page)
 INTERNAL void page_assert_valid(struct page *page)
 {
   ASSERT(page->carved <= page->capacity);
-  ASSERT(page->capacity * page->block_bytes <= (size_t)page->slices << SLICE_SHIFT);
+  ASSERT(page->capacity * page->block_bytes <= page_run_bytes(page));
   ASSERT(page->source != NULL);
   if (page_kind(page) == PAGE_LIST) page_list_assert_valid(page);
 }

@@ -15,9 +15,9 @@
 //                thread may set. Can be closed to allocation and walked while others free.
 //   PAGE_LARGE   one block.
 //
-// Who may touch what: the first cache line belongs to the page's owner, which is the thread whose
-// id is in `owner` for its fast path, and whoever is inside `heap` (heap.h) for everything else. The
-// second line is for anyone, by the rules at each field.
+// Who may touch what: the first cache line is written by the page's owner, which is the thread whose
+// id is in `owner`, on its fast path, and by whoever is inside `heap` (heap.h) for everything else;
+// others only read its atomic fields. The second line is for anyone, by the rules at each field.
 #ifndef CORE_PAGE_H
 #define CORE_PAGE_H
 
@@ -35,7 +35,7 @@ struct block {
 };
 
 enum page_kind {
-  PAGE_NONE = 0,  // never handed out
+  PAGE_NONE = 0,  // not in use: fresh, inside a free run, or a later slice of a large block
   PAGE_FREE,      // the first or last slice of a free run (chunk.c)
   PAGE_INSIDE,    // a slice of a page other than its first
   PAGE_LIST,
@@ -73,7 +73,10 @@ struct page {
   _Atomic(uint32_t) beyond;    // LIST: blocks in use apart from those
   uint32_t carved;             // blocks handed out so far at least once; the rest is untouched
   uint16_t capacity;           // blocks that fit
-  uint8_t size_class;          // of LIST and BITMAP pages; LARGE: 1 if the rest was purged
+  union {
+    uint8_t size_class;        // LIST, BITMAP
+    bool is_rest_purged;       // LARGE: what lies behind the block holds no memory
+  };
   uint8_t flags;               // PAGE_ flags below
   size_t block_bytes;          // usable size of each; PAGE_FREE: bytes that may hold memory
   struct list link;            // in the heap's queue of its class; PAGE_FREE: in a bin
@@ -90,7 +93,10 @@ struct page {
   };
   struct page_source *source;  // where the slices go back to
   uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
-  uint32_t freed_at_ms;        // PAGE_FREE: when
+  union {
+    uint32_t is_direct;        // frees by others must not be gathered: the page may go at any time
+    uint32_t freed_at_ms;      // PAGE_FREE: when
+  };
   _Atomic(uint32_t) kind;      // enum page_kind
   _Atomic(uint32_t) notice;    // enum page_notice
 };
@@ -102,11 +108,11 @@ enum {
   PAGE_IS_ZERO = 1,      // the run's memory reads as zero
   PAGE_IS_CLOSED = 2,    // BITMAP: no block is handed out any more
   PAGE_IS_SPLIT = 4,     // the kernel sees the run as a mapping of its own (moved or huge)
-  PAGE_IS_DIRECT = 8,    // frees by others must not be gathered: the page can go away at any time
-  PAGE_REST_PURGED = 16,  // what lies behind the carved blocks holds no memory
+  PAGE_REST_PURGED = 8,  // LIST, BITMAP: what lies behind the carved blocks holds no memory
 };
 
-// The blocks' region. Written under the chunk lock, read by every free.
+// The blocks' region, read by every free. `start` and `pages` are written once, before there is a
+// block; `units` only grows, under the chunk lock.
 struct region {
   uintptr_t start;
   // Addresses below start + 16 * units have descriptors. In units of 16 bytes, rotated: see page_at.
@@ -133,11 +139,17 @@ static inline struct page *page_of_units(uint64_t units)
   return &region.pages[units >> (SLICE_SHIFT - 4)];
 }
 
-// The descriptor of the slice that holds an address; NULL if there is none.
+// The descriptor of the slice that an aligned address lies in; NULL if there is none.
 static inline struct page *page_at(const void *address)
 {
   uint64_t units = page_units(address);
   return LIKELY(page_has_units(units)) ? page_of_units(units) : NULL;
+}
+
+// The same for any address.
+static inline struct page *page_around(const void *address)
+{
+  return page_at((const void *)((uintptr_t)address & ~(uintptr_t)15));
 }
 
 static inline enum page_kind page_kind(struct page *page)
@@ -162,6 +174,12 @@ static inline char *page_start(const struct page *page)
   return (char *)(region.start + (page_index(page) << SLICE_SHIFT));
 }
 
+// The length of the page's run.
+static inline size_t page_run_bytes(const struct page *page)
+{
+  return (size_t)page->slices << SLICE_SHIFT;
+}
+
 static inline uintptr_t page_owner(struct page *page)
 {
   return atomic_load_explicit(&page->owner, memory_order_relaxed);
@@ -182,11 +200,11 @@ static inline uint32_t page_used(struct page *page)
 
 // How many slices a page of this block size has.
 INTERNAL uint32_t page_slices_for(size_t block_bytes);
-// Makes a page out of a run of slices that a source gave: all fields that the kinds share. `zero`
+// Makes a page out of a run of slices that a source gave: all fields that the kinds share. `is_zero`
 // tells whether its memory reads as zero.
 INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
                         size_t block_bytes, bool is_zero);
-// The index of the block that starts at `address`, or UINT32_MAX if none does.
+// The index of the block that starts at `address`, or UINT32_MAX if none does. Not for large pages.
 INTERNAL uint32_t page_block_index(const struct page *page, const void *address);
 // The whole os pages' worth of memory that the page's blocks can have touched.
 INTERNAL size_t page_touched_bytes(const struct page *page);

@@ -4,9 +4,11 @@
 // from whichever thread, so a second free of the same block is told by the bit itself, and whoever
 // walks the page sees a truth about each block that is at most an instant old.
 //
+// Pages can be closed, and can hold more than 64 blocks, for the sake of what will stand on them
+// (relocatable objects); no page of the malloc family is or does.
+//
 // Up to 64 blocks the bitmap is a word of the descriptor, which says by itself whether any block is
 // in use. Above, it lies among the metadata and `remote` counts the blocks in use.
-#include "base/fatal.h"
 #include "core/metadata.h"
 #include "core/page.h"
 #include "os/memory.h"
@@ -58,7 +60,7 @@ INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero)
   for (uint32_t i = 0; i < word_count(page); i++) {
     uint64_t word = atomic_load_explicit(&words_of(page)[i], memory_order_relaxed);
     if (word == 0) continue;
-    // Only the lock's holder clears bits, so the lowest stays ours. Acquire: what the thread that
+    // Only who is inside the heap clears bits, so the lowest stays ours. Acquire: what the thread that
     // freed the block did to it comes before what its next user does (page_bitmap_free).
     uint32_t index = i * BITS_A_WORD + bits_lowest(word);
     if (!is_one_word(page)) atomic_fetch_add_explicit(&page->remote, 1, memory_order_relaxed);
@@ -90,7 +92,7 @@ INTERNAL bool page_bitmap_has_free(struct page *page)
 {
   if ((page->flags & PAGE_IS_CLOSED) != 0) return false;
   for (uint32_t i = 0; i < word_count(page); i++) {
-    if (atomic_load(&words_of(page)[i]) != 0) return true;  // seq_cst: see page_await
+    if (atomic_load(&words_of(page)[i]) != 0) return true;  // seq_cst: see remote_notify
   }
   return false;
 }

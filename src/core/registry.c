@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/registry.h"
 
-#include "base/fatal.h"
 #include "base/options.h"
 #include "core/chunk.h"
 #include "core/large.h"
@@ -22,18 +21,28 @@ static _Thread_local bool thread_has_ended __attribute__((tls_model("initial-exe
 static void thread_ends(void);
 static void fork_child(void);
 
+static void init_common_heap(void)
+{
+  heap_init(&registry.common, OWNER_SHARED, &chunk_source);
+  registry.common.keeps_unused = false;
+}
+
 static bool start(void)
 {
   os_memory_init(options.page_size, options.reserve);
   os_gate_init();
   if (!chunk_init()) return false;
-  heap_init(&registry.common, OWNER_SHARED, &chunk_source);
-  registry.common.keeps_unused = false;
+  init_common_heap();
   heap_init(&heap_empty, OWNER_NOBODY, &chunk_source);
   // Without these hooks the heaps of ended threads are never inherited; they fail only for lack of
   // memory, and there is nobody to tell.
   (void)os_thread_on_exit(thread_ends);
   return true;
+}
+
+static bool has_started(void)
+{
+  return atomic_load_explicit(&registry.state, memory_order_acquire) == 2;
 }
 
 INTERNAL bool registry_init(void)
@@ -53,6 +62,13 @@ INTERNAL bool registry_init(void)
 
 // ---------------------------------------------------------------------------------------------
 // Heaps come and go; their structures stay.
+
+// The heaps one after the other, the common heap first.
+static struct heap *next_heap(struct heap *heap)
+{
+  if (heap == &registry.common) return atomic_load_explicit(&registry.first, memory_order_acquire);
+  return heap->next;
+}
 
 static struct heap *reuse_heap(void)
 {
@@ -90,7 +106,7 @@ static struct heap *take_heap(uintptr_t owner)
   if (heap == NULL) return NULL;
   heap_enter(heap);
   remote_read_inbox(heap);  // sends late posts on to where their pages are now
-  heap->owner = owner;
+  atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
   heap->adopts = owner != OWNER_SHARED;
   heap->is_direct = owner == OWNER_SHARED;
   heap_leave(heap);
@@ -113,7 +129,7 @@ INTERNAL struct heap *registry_current(void)
 {
   struct heap *heap = heap_current;
   if (LIKELY(heap != &heap_empty)) {
-    if (LIKELY(!heap_is_entered(heap))) return heap;
+    if (LIKELY(!heap_is_barred(heap))) return heap;
   } else if (!registry_init()) {
     return NULL;
   } else if (!thread_has_ended) {
@@ -126,7 +142,7 @@ INTERNAL struct heap *registry_current(void)
   }
   // Below a signal handler the common heap must not be waited for either, if whoever is inside may
   // be waiting for a lock of ours.
-  bool is_stuck = heap_is_entered(&registry.common) || chunk_lock_is_mine();
+  bool is_stuck = heap_is_barred(&registry.common) || chunk_lock_is_mine();
   return is_stuck ? NULL : &registry.common;
 }
 
@@ -186,7 +202,7 @@ INTERNAL void registry_destroy(struct heap *heap)
 {
   struct heap *successor = atomic_exchange(&heap->successor, NULL);
   if (successor != NULL) registry_destroy(successor);
-  if (heap_is_entered(heap)) return;
+  if (heap_is_barred(heap)) return;
   heap_enter(heap);
   large_free_all(heap);
   heap_free_all(heap);
@@ -202,7 +218,7 @@ static void tend(struct heap *heap)
 {
   bool has_mail = atomic_load_explicit(&heap->inbox, memory_order_relaxed) != NULL;
   bool has_unused = atomic_load_explicit(&heap->unused_pages, memory_order_relaxed) != 0;
-  if ((!has_mail && !has_unused) || heap_is_entered(heap)) return;
+  if ((!has_mail && !has_unused) || heap_is_barred(heap)) return;
   if (heap == heap_current) {
     heap_enter(heap);
   } else if (!heap_try_enter(heap)) {
@@ -223,9 +239,7 @@ INTERNAL void registry_tick(void)
   uint32_t last = atomic_load_explicit(&registry.ticked_ms, memory_order_relaxed);
   if (now - last < tick_interval_ms()) return;
   if (!atomic_compare_exchange_strong(&registry.ticked_ms, &last, now)) return;
-  tend(&registry.common);
-  struct heap *heap = atomic_load_explicit(&registry.first, memory_order_acquire);
-  for (; heap != NULL; heap = heap->next) tend(heap);
+  for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) tend(heap);
   chunk_purge_expired(now);
 }
 
@@ -239,8 +253,9 @@ static void collect_one(struct heap *heap, void *argument)
 INTERNAL size_t registry_collect(bool all)
 {
   size_t bytes = 0;
+  if (!has_started()) return 0;
   struct heap *own = registry_own();
-  if (own != NULL && heap_is_entered(own)) return 0;
+  if (own != NULL && heap_is_barred(own)) return 0;
   if (own != NULL) {
     remote_flush(own);
     heap_enter(own);
@@ -253,16 +268,12 @@ INTERNAL size_t registry_collect(bool all)
 
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument)
 {
-  struct heap *heap = &registry.common;
-  struct heap *next = atomic_load_explicit(&registry.first, memory_order_acquire);
-  while (heap != NULL) {
-    if (!heap_is_entered(heap)) {
-      heap_enter(heap);
-      function(heap, argument);
-      heap_leave(heap);
-    }
-    heap = next;
-    if (next != NULL) next = next->next;
+  if (!has_started()) return;
+  for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) {
+    if (heap_is_barred(heap)) continue;
+    heap_enter(heap);
+    function(heap, argument);
+    heap_leave(heap);
   }
 }
 
@@ -275,22 +286,9 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
 // mend themselves in the same way if somebody held their lock. In place of a first-class heap that
 // was given up another one serves.
 
-static struct heap *next_heap(struct heap *heap)
-{
-  if (heap == &registry.common) return atomic_load_explicit(&registry.first, memory_order_acquire);
-  return heap->next;
-}
-
-// Starts the common heap anew; pages that it had are lost to this process.
-static void renew_common_heap(void)
-{
-  heap_init(&registry.common, OWNER_SHARED, &chunk_source);
-  registry.common.keeps_unused = false;
-  os_gate_reset(&registry.common.gate);
-}
-
 // The heap's thread does not exist in this process: its pages are for whoever needs them. What it
 // was gathering of others' blocks may be half written and is left.
+// (Nobody has to be kept out: there is one thread.)
 static void inherit(struct heap *heap)
 {
   heap->outgoing = (struct outgoing){0};
@@ -302,9 +300,12 @@ static void fork_child(void)
 {
   metadata_after_fork();
   chunk_after_fork();
-  if (os_gate_is_strangers(&registry.common.gate)) renew_common_heap();
+  if (os_gate_is_strangers(&registry.common.gate)) {
+    init_common_heap();  // the pages that it had are lost to this process
+    os_gate_reset(&registry.common.gate);
+  }
   for (struct heap *heap = next_heap(&registry.common); heap != NULL; heap = heap->next) {
-    if (heap->is_given_up || (heap == heap_current && heap_is_entered(heap))) continue;
+    if (heap->is_given_up || (heap == heap_current && heap_is_barred(heap))) continue;
     if (os_gate_is_busy(&heap->gate)) {
       heap->is_given_up = true;
       if (heap == heap_current) heap_current = &heap_empty;

@@ -69,7 +69,7 @@ static void remote_notify(struct page *page)
 }
 
 // The page looks wholly free. An owner at work finds it in its inbox soon. One that has let several
-// such pages gather may be idle for ever: then whoever posts the next reads the inbox in its place.
+// such pages gather may be idle for ever: then whoever finds the next reads the inbox in its place.
 static void reclaim(struct page *page)
 {
   struct heap *heap = page_heap(page);
@@ -136,7 +136,7 @@ INTERNAL void remote_flush(struct heap *heap)
 
 INTERNAL void remote_free(struct heap *heap, struct page *page, struct block *block)
 {
-  if (heap == NULL || (page->flags & PAGE_IS_DIRECT) != 0) {
+  if (heap == NULL || page->is_direct != 0) {
     splice_chain(page, block, block, 1);
     return;
   }
@@ -159,7 +159,7 @@ INTERNAL void remote_free(struct heap *heap, struct page *page, struct block *bl
 static void bitmap_page_emptied(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  if (heap == NULL || heap_owner(heap) != os_thread_id() || heap_is_entered(heap)) {
+  if (heap == NULL || heap_owner(heap) != os_thread_id() || heap_is_barred(heap)) {
     reclaim(page);
     return;
   }

@@ -4,10 +4,9 @@
 //
 // A thread gathers the blocks it frees into somebody else's list pages, a chain a page, and splices
 // each chain onto its page with one compare-and-swap (the idea is snmalloc's BatchIt, Parkinson et
-// al., ISMM 2024). A page that is full is awaited: the first splice posts it to the inbox of its
-// heap. So does the free that makes a page wholly free; but the owner may be idle for ever, so when
-// several such pages have gathered, the thread that posted the last goes inside the owner's heap and
-// gives them back itself.
+// al., ISMM 2024). A page is awaited as long as it is a heap's: the first free by another thread
+// posts it to the inbox of its heap. The owner may be idle for ever: so when several wholly free pages
+// have gathered, the thread that found the last goes inside the owner's heap and gives them back.
 #ifndef CORE_REMOTE_H
 #define CORE_REMOTE_H
 

@@ -18,18 +18,21 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 #define PRIVATE_ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 static size_t page_bytes = 4096;
 static _Atomic(size_t) call_count;
+static _Atomic(size_t) purged_bytes;
 
 static void count_call(void)
 {
   atomic_fetch_add_explicit(&call_count, 1, memory_order_relaxed);
+}
+
+INTERNAL size_t os_memory_purged_bytes(void)
+{
+  return atomic_load_explicit(&purged_bytes, memory_order_relaxed);
 }
 
 INTERNAL size_t os_memory_call_count(void)
@@ -43,16 +46,10 @@ INTERNAL size_t os_page_bytes(void)
 }
 
 // Checkers lay their own tables where our holes are.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+#if HAS_ADDRESS_SANITIZER || HAS_THREAD_SANITIZER || HAS_MEMORY_SANITIZER || \
     defined(MEND_ANNOTATE_VALGRIND)
 #define MUST_RESERVE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define MUST_RESERVE 1
-#endif
-#endif
-#ifndef MUST_RESERVE
+#else
 #define MUST_RESERVE 0
 #endif
 
@@ -158,12 +155,14 @@ INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
 INTERNAL void os_memory_purge(void *start, size_t bytes)
 {
   count_call();
+  atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed);
   // DONTNEED fails only for memory that is locked: a fresh mapping replaces that too.
   if (madvise(start, bytes, MADV_DONTNEED) != 0) (void)os_memory_renew(start, bytes);
 }
 
 INTERNAL bool os_memory_renew(void *start, size_t bytes)
 {
+  atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed);
   return map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) != NULL;
 }
 
@@ -178,10 +177,4 @@ INTERNAL bool os_memory_advise_huge(void *start, size_t bytes)
 {
   count_call();
   return madvise(start, bytes, MADV_HUGEPAGE) == 0;
-}
-
-INTERNAL void os_memory_populate(void *start, size_t bytes)
-{
-  count_call();
-  (void)madvise(start, bytes, MADV_POPULATE_WRITE);  // before Linux 5.14: faults do it
 }

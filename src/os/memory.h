@@ -25,6 +25,8 @@ struct os_range {
 
 // The size of the kernel's page, read once at the start.
 INTERNAL size_t os_page_bytes(void);
+// Reads that, or pretends pretended_page_bytes (0: does not); wants_reserve: ranges are reserved.
+// Once, before the others, which may be called by several threads for different ranges.
 INTERNAL void os_memory_init(size_t pretended_page_bytes, bool wants_reserve);
 
 // Finds a range of `bytes`, or of less, halving down to `least`. Its start is aligned to
@@ -42,10 +44,8 @@ INTERNAL bool os_memory_renew(void *start, size_t bytes);
 INTERNAL bool os_memory_move(void *from, void *to, size_t bytes);
 // Lets the kernel back this memory with huge pages.
 INTERNAL bool os_memory_advise_huge(void *start, size_t bytes);
-// Brings pages in that are about to be written, in one call instead of one fault each.
-INTERNAL void os_memory_populate(void *start, size_t bytes);
-
-// How many system calls the functions above have made.
+// How many system calls the functions above have made, and how many bytes have been purged.
 INTERNAL size_t os_memory_call_count(void);
+INTERNAL size_t os_memory_purged_bytes(void);
 
 #endif

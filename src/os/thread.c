@@ -81,14 +81,6 @@ INTERNAL bool os_lock_take_from_strangers(struct os_lock *lock)
 // ---------------------------------------------------------------------------------------------
 // Gates.
 
-#if defined(__SANITIZE_THREAD__)
-#define HAS_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HAS_THREAD_SANITIZER 1
-#endif
-#endif
-
 INTERNAL bool os_gate_is_biased;
 
 static bool barrier_all_threads(void)
@@ -103,11 +95,9 @@ static bool register_for_barriers(void)
 
 INTERNAL void os_gate_init(void)
 {
-#ifndef HAS_THREAD_SANITIZER
   int saved_errno = errno;
-  os_gate_is_biased = register_for_barriers() && barrier_all_threads();
+  os_gate_is_biased = !HAS_THREAD_SANITIZER && register_for_barriers() && barrier_all_threads();
   errno = saved_errno;
-#endif
 }
 
 INTERNAL NOINLINE void os_gate_enter_closed(struct os_gate *gate)

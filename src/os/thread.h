@@ -150,7 +150,7 @@ static inline uint32_t os_counter_get(struct os_counter *counter)
 // Counts down by one; returns whether it reached 0.
 static inline bool os_counter_decrement(struct os_counter *counter)
 {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(MEND_PORTABLE)
+#if defined(__x86_64__) && !HAS_THREAD_SANITIZER
   // One instruction. Stores become visible in order on this machine, which is the release.
   bool is_zero;
   __asm__("subl $1, %0" : "+m"(counter->value), "=@ccz"(is_zero) : : "memory");

@@ -38,7 +38,7 @@ static void tally_page(struct tally *tally, struct page *page)
 {
   uint32_t live = live_blocks(page);
   tally->page_count++;
-  tally->page_bytes += (size_t)page->slices << SLICE_SHIFT;
+  tally->page_bytes += page_run_bytes(page);
   tally->live_bytes += live * page->block_bytes;
   tally->carved_bytes += page->carved * page->block_bytes;
   if (page->size_class != tally->size_class) return;
@@ -97,12 +97,12 @@ INTERNAL struct mend_stats stats_collect(void)
       .retained_bytes = region_stats.dirty_bytes,
       .uncarved_bytes = tally.page_bytes - tally.carved_bytes,
       .committed_bytes = region_stats.committed_bytes,
-      .metadata_bytes = metadata_bytes(),
+      .metadata_bytes = metadata_bytes() + region_stats.table_bytes,
       .large_bytes = tally.large_bytes,
       .large_count = tally.large_blocks,
       .page_count = tally.page_count,
       .heap_count = tally.heap_count,
-      .purged_bytes = region_stats.purged_bytes,
+      .purged_bytes = os_memory_purged_bytes(),
       .os_call_count = os_memory_call_count(),
       .mapping_count = region_stats.mapping_count,
   };

@@ -9,11 +9,11 @@
 
 #include <pthread.h>
 
-#include "base/annotate.h"
 #include "base/options.h"
 #include "core/chunk.h"
 #include "os/memory.h"
 #include "os/system.h"
+#include "touch.h"
 
 enum { REGION_SLICES = 2048, RUNS = 60, THREADS = 3 };
 
@@ -27,7 +27,7 @@ static struct page *take(uint32_t slices, uint32_t alignment, enum page_kind kin
   if (page == NULL) return NULL;
   CHECK(page->slices == slices && is_aligned(page_start(page), alignment * SLICE_BYTES));
   CHECK(page_kind(page) == PAGE_NONE && (page->flags & ~PAGE_IS_SPLIT) == 0);
-  annotate_open(page_start(page), slices * SLICE_BYTES);
+  allow_touch(page_start(page), slices * SLICE_BYTES);
   page->source = &chunk_source;
   page_init(page, kind, slices, kind == PAGE_LARGE ? slices * SLICE_BYTES : 1024, *is_zero);
   return page;
@@ -165,7 +165,7 @@ static void model_resize(struct model *model, struct run *run, struct random *ra
     bool is_extended = chunk_source.extend(&chunk_source, run->page, slices, &is_zero);
     CHECK(!is_extended || is_free);
     if (!is_extended) return;
-    annotate_open(page_start(run->page), bytes_of(slices));
+    allow_touch(page_start(run->page), bytes_of(slices));
     if (is_zero) check_slices(run->page, run->slices, slices, NULL);
     mark(model, first + run->slices, slices - run->slices, true);
     uint32_t before = run->slices;
@@ -299,7 +299,7 @@ static void the_last_run_grows_into_fresh_memory(void **state)
   assert_true(is_zero);
   assert_int_equal(page_index(last) + 10, chunk_frontier());
   last->block_bytes = bytes_of(10);
-  annotate_open(page_start(last), bytes_of(10));
+  allow_touch(page_start(last), bytes_of(10));
   memset(page_start(last), 1, bytes_of(10));
   give(last);
   give(all);
@@ -339,11 +339,11 @@ static void purging_returns_the_oldest_first_and_keeps_what_it_is_told(void **st
     walls[i] = take_touched(1);
   }
   for (size_t i = 0; i < 4; i++) give(pages[(i + 2) % 4]);  // 2 3 0 1
-  size_t purged = chunk_statistics().purged_bytes;
+  size_t purged = os_memory_purged_bytes();
   assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(64));
   assert_int_equal(chunk_purge(bytes_of(32)), bytes_of(32));
   assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(32));
-  assert_int_equal(chunk_statistics().purged_bytes, purged + bytes_of(32));
+  assert_int_equal(os_memory_purged_bytes(), purged + bytes_of(32));
   for (size_t i = 0; i < 4; i++) {
     // Those that were kept hold what they held.
     assert_int_equal(page_start(pages[i])[100], i < 2 ? 1 : 0);
@@ -387,9 +387,9 @@ static void what_was_in_use_is_kept_for_the_next_time(void **state)
   assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(40));
   give_rest(pages, 20);
   assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(80));
-  size_t purged = chunk_statistics().purged_bytes;
+  size_t purged = os_memory_purged_bytes();
   for (size_t i = 0; i < 40; i++) pages[i] = take_touched(2);
-  assert_int_equal(chunk_statistics().purged_bytes, purged);
+  assert_int_equal(os_memory_purged_bytes(), purged);
   assert_int_equal(chunk_statistics().dirty_bytes, 0);
   for (size_t i = 0; i < 40; i++) give(pages[i]);
 }
@@ -453,11 +453,11 @@ static void dirty_and_clean_neighbours_make_one_run_together(void **state)
   chunk_purge(0);
   give(pages[2]);
   give(pages[0]);
-  size_t purged = chunk_statistics().purged_bytes;
+  size_t purged = os_memory_purged_bytes();
   struct page *whole = take(11, 1, PAGE_LARGE, &is_zero);
   assert_ptr_equal(whole, pages[0]);
   assert_false(is_zero);
-  assert_int_equal(chunk_statistics().purged_bytes, purged);
+  assert_int_equal(os_memory_purged_bytes(), purged);
   chunk_assert_valid();
   give(whole);
   give(pages[3]);

@@ -343,14 +343,14 @@ static void a_heap_that_is_entered_is_known_as_such(void **state)
   init_heap(&shared, OWNER_SHARED);
   struct heap *heaps[] = {&own, &shared};
   for (size_t i = 0; i < 2; i++) {
-    assert_false(heap_is_entered(heaps[i]));
+    assert_false(heap_is_barred(heaps[i]));
     heap_enter(heaps[i]);
-    assert_true(heap_is_entered(heaps[i]));
+    assert_true(heap_is_barred(heaps[i]));
     heap_leave(heaps[i]);
-    assert_false(heap_is_entered(heaps[i]));
+    assert_false(heap_is_barred(heaps[i]));
   }
   assert_true(heap_try_enter(&shared));
-  assert_true(heap_is_entered(&shared));
+  assert_true(heap_is_barred(&shared));
   heap_leave(&shared);
 }
 

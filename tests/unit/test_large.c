@@ -7,11 +7,11 @@
 
 #include <pthread.h>
 
-#include "base/annotate.h"
 #include "base/options.h"
 #include "core/chunk.h"
 #include "core/large.h"
 #include "os/memory.h"
+#include "touch.h"
 
 static size_t os_page;
 static struct options initial_options;
@@ -59,7 +59,7 @@ static int check_clean(void **state)
 static char *allocate_aligned(size_t size, size_t alignment, bool *is_clean)
 {
   char *block = large_allocate(NULL, size, alignment, is_clean);
-  if (block != NULL) annotate_open(block, page_at(block)->slices * SLICE_BYTES);
+  if (block != NULL) allow_touch(block, page_at(block)->slices * SLICE_BYTES);
   return block;
 }
 
@@ -85,7 +85,7 @@ static void free_block(void *block)
 static bool resize(char *block, size_t size)
 {
   bool is_resized = large_resize(page_of(block), size);
-  annotate_open(block, page_of(block)->slices * SLICE_BYTES);
+  allow_touch(block, page_of(block)->slices * SLICE_BYTES);
   return is_resized;
 }
 

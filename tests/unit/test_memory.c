@@ -312,32 +312,6 @@ static void huge_pages_are_granted_as_the_kernel_grants_them(void **state)
   assert_int_equal(start[0] + start[4 * MIB] + start[8 * MIB - 1], 9);
 }
 
-static size_t resident_pages(char *start, size_t bytes)
-{
-  static unsigned char pages[MIB / 4096];
-  size_t count = 0;
-  size_t page = os_page_bytes();
-  CHECK(bytes <= MIB && mincore(start, bytes, pages) == 0);
-  for (size_t i = 0; i < bytes / page; i++) count += pages[i] & 1;
-  return count;
-}
-
-static void populating_brings_pages_in_and_changes_nothing(void **state)
-{
-  (void)state;
-  size_t page = os_page_bytes();
-  char *start = committed(4 * MIB);
-  bool can_populate = madvise(start + MIB, page, MADV_POPULATE_WRITE) == 0;
-  start[3 * page] = 7;
-  os_memory_populate(start, MIB);
-  if (can_populate && !test_is_instrumented()) {
-    assert_int_equal(resident_pages(start, MIB), MIB / page);
-  }
-  assert_int_equal(start[3 * page], 7);
-  start[3 * page] = 0;
-  assert_true(is_zero(start, MIB));
-}
-
 static void every_system_call_is_counted(void **state)
 {
   (void)state;
@@ -350,8 +324,7 @@ static void every_system_call_is_counted(void **state)
   assert_true(os_memory_renew(start, MIB));
   (void)os_memory_move(start, start + MIB, MIB);
   (void)os_memory_advise_huge(start, 2 * MIB);
-  os_memory_populate(start, MIB);
-  assert_int_equal(os_memory_call_count(), after_commit + 5);
+  assert_int_equal(os_memory_call_count(), after_commit + 4);
 }
 
 int main(void)
@@ -371,7 +344,6 @@ int main(void)
       cmocka_unit_test(renewed_memory_is_zero_and_one_mapping_again),
       cmocka_unit_test(moved_pages_leave_zeros_behind_or_are_not_moved_at_all),
       cmocka_unit_test(huge_pages_are_granted_as_the_kernel_grants_them),
-      cmocka_unit_test(populating_brings_pages_in_and_changes_nothing),
       cmocka_unit_test(every_system_call_is_counted),
   };
   return SUITE_RUN(tests);

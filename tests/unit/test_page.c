@@ -104,7 +104,7 @@ static void a_new_page_keeps_the_split_and_the_zero_flag_and_no_other(void **sta
   (void)state;
   struct page *page = fixture_page(PAGE_LIST, 64);
   for (unsigned is_zero = 0; is_zero < 2; is_zero++) {
-    page->flags = PAGE_IS_SPLIT | PAGE_IS_CLOSED | PAGE_IS_DIRECT | PAGE_IS_ZERO;
+    page->flags = PAGE_IS_SPLIT | PAGE_IS_CLOSED | PAGE_REST_PURGED | PAGE_IS_ZERO;
     page_init(page, PAGE_LIST, 1, 64, is_zero != 0);
     assert_int_equal(page->flags, PAGE_IS_SPLIT | (is_zero != 0 ? PAGE_IS_ZERO : 0));
     page->flags = 0;

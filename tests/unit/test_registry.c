@@ -8,12 +8,12 @@
 
 #include <pthread.h>
 
-#include "base/annotate.h"
 #include "base/options.h"
 #include "core/chunk.h"
 #include "core/large.h"
 #include "core/registry.h"
 #include "os/system.h"
+#include "touch.h"
 
 enum { THREADS = 8, BLOCKS = 200 };
 
@@ -35,14 +35,14 @@ static void *take(unsigned size_class)
   CHECK(heap != NULL);
   void *block = heap_take(heap, size_class, NULL);
   CHECK(block != NULL);
-  annotate_open(block, size_class_bytes(size_class));
+  allow_touch(block, size_class_bytes(size_class));
   return block;
 }
 
 static void check_heap(struct heap *heap, void *argument)
 {
   size_t *pages = argument;
-  CHECK(heap_is_entered(heap));
+  CHECK(heap_is_barred(heap));
   heap_assert_valid(heap);
   for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) (*pages)++;
 }
