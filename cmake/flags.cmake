@@ -33,6 +33,11 @@ function(mend_compile_as_library target)
   set_target_properties(${target} PROPERTIES
     POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+  # In a program that names no build type mend is nevertheless built to be used.
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    target_compile_options(${target} PRIVATE -O2)
+    target_compile_definitions(${target} PRIVATE NDEBUG)
+  endif()
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src
     ${PROJECT_SOURCE_DIR}/include)
   target_compile_options(${target} PRIVATE -ftls-model=initial-exec -fno-semantic-interposition

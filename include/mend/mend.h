@@ -154,13 +154,15 @@ MEND_EXPORT struct mend_mallinfo mend_mallinfo(void) MEND_NOTHROW;
 // First-class heaps: blocks that live together and can all be freed at once. Any thread may use
 // any heap; a heap is guarded by a lock of its own, so threads that allocate a lot are better off
 // with mend_malloc. Its blocks are freed by mend_free, resized by mend_realloc (the block stays in
-// its heap), and are answered for by every function above. Since 0.1.
+// its heap), and are answered for by every function above. NULL stands for the memory that
+// mend_malloc uses. Since 0.1.
 
 typedef struct mend_heap mend_heap;
 
 // A new, empty heap, or NULL with ENOMEM. The caller owns it and ends it with mend_heap_destroy.
 MEND_EXPORT mend_heap *mend_heap_create(void) MEND_MUST_USE MEND_NOTHROW;
-// Frees every block of the heap and the heap itself. No thread may be using either. NULL allowed.
+// Frees every block of the heap and the heap itself. No thread may be using either. NULL does
+// nothing; a heap that does not exist ends the process.
 MEND_EXPORT void mend_heap_destroy(mend_heap *heap) MEND_NOTHROW;
 // As the functions without `heap_`, from this heap.
 MEND_EXPORT void *mend_heap_malloc(mend_heap *heap, size_t size)

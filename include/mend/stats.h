@@ -30,7 +30,8 @@ struct mend_stats {
   size_t mapping_count;     // kernel mappings that mend has caused beyond its first ones
 };
 
-// Fills *stats. Returns false (and writes nothing) if stats->bytes is smaller than one size_t.
+// Fills *stats. Returns false (and writes nothing) if stats is NULL or stats->bytes is
+// smaller than one size_t.
 MEND_EXPORT bool mend_stats_get(struct mend_stats *stats) MEND_NOTHROW;
 
 #ifdef __cplusplus

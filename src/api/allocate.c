@@ -34,8 +34,7 @@ static bool hook_wants_retry(size_t size)
   return is_retry;
 }
 
-// Lets time pass: now and then a slow path looks whether other heaps need tending.
-static void count_slow_call(struct heap *heap)
+INTERNAL void allocate_count_slow_call(struct heap *heap)
 {
   if (heap_owner(heap) == OWNER_SHARED) return;
   if (++heap->slow_calls < TUNING_SLOW_CALLS_PER_TICK) return;
@@ -56,7 +55,7 @@ static void *try_allocate(struct heap *heap, size_t size, size_t alignment, bool
   } else {
     block = large_allocate(heap, bits_larger(size, 1), alignment, is_zero);
   }
-  count_slow_call(from);
+  allocate_count_slow_call(from);
   return block;
 }
 
@@ -117,6 +116,8 @@ static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use
     misuse = MISUSE_FOREIGN;
   } else if ((uintptr_t)pointer % 16 != 0) {
     misuse = MISUSE_MISALIGNED;
+  } else if (page_kind(page_first(slice)) == PAGE_LIST) {
+    misuse = MISUSE_INSIDE;  // looked for under a checker only
   } else if (page_kind(page_first(slice)) == PAGE_BITMAP) {
     bool is_start = page_block_index(page_first(slice), pointer) != UINT32_MAX;
     misuse = is_start ? MISUSE_UNUSED : MISUSE_INSIDE;
@@ -133,7 +134,9 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
   struct page *page = page_first(slice);
   bool is_block = false;
   switch (page_kind(page)) {
-    case PAGE_LIST: is_block = true; break;
+    case PAGE_LIST:
+      is_block = EXTENT_IS_PLAIN || page_block_index(page, block) != UINT32_MAX;
+      break;
     case PAGE_LARGE: is_block = block == page_start(page); break;
     case PAGE_BITMAP: {
       uint32_t index = page_block_index(page, block);
@@ -170,7 +173,7 @@ static void free_to_page(struct page *page, void *block)
     case PAGE_BITMAP: remote_free_bitmap(page, block, page_block_index(page, block)); break;
     default:
       if (!large_free(page)) refuse(block, USE_FREE);
-      if (own != NULL) count_slow_call(own);
+      if (own != NULL) allocate_count_slow_call(own);
   }
 }
 
@@ -179,7 +182,7 @@ INTERNAL NOINLINE void allocate_free(void *block)
   if (block == NULL) return;
   int saved_errno = errno;
   struct page *page = allocate_page_of(block, USE_FREE);
-  extent_close(block, page->block_bytes);
+  if (!extent_close(block, page->block_bytes)) fatal("double free", block);
   free_to_page(page, block);
   errno = saved_errno;
 }

@@ -9,6 +9,7 @@
 
 #define EXTENT_IS_PLAIN 0
 #define EXTENT_EXTRA ((size_t)16)
+#define EXTENT_FREED SIZE_MAX  // what a block that is free remembers
 
 static inline size_t *extent_word(const void *block, size_t block_bytes)
 {
@@ -40,9 +41,13 @@ static inline void extent_open(void *block, size_t size, size_t block_bytes, boo
   extent_write(block, size, block_bytes);
 }
 
-static inline void extent_close(void *block, size_t block_bytes)
+// Returns false if it was not the user's: it has been freed before.
+static inline bool extent_close(void *block, size_t block_bytes)
 {
+  if (extent_usable(block, block_bytes) == EXTENT_FREED) return false;
   annotate_free(block, block_bytes);
+  extent_write(block, EXTENT_FREED, block_bytes);
+  return true;
 }
 
 static inline void extent_resize(void *block, size_t old_size, size_t size, size_t block_bytes)

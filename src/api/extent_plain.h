@@ -15,10 +15,11 @@ static inline void extent_open(void *block, size_t size, size_t block_bytes, boo
   (void)block, (void)size, (void)block_bytes, (void)is_zero;
 }
 
-// It no longer is.
-static inline void extent_close(void *block, size_t block_bytes)
+// It no longer is. Returns false if it was not before.
+static inline bool extent_close(void *block, size_t block_bytes)
 {
   (void)block, (void)block_bytes;
+  return true;
 }
 
 // The user has a new size at the same place.

@@ -6,6 +6,7 @@
 #include "api/allocate.h"
 #include "api/extent.h"
 #include "api/init.h"
+#include "base/fatal.h"
 #include "core/large.h"
 #include "core/registry.h"
 #include "mend/mend.h"
@@ -18,6 +19,7 @@ static struct heap *core_of(mend_heap *heap)
 // NULL, with errno set, if the heap was lost in a fork and there is no memory for another.
 static void *allocate_in(mend_heap *heap, size_t size, size_t alignment, bool is_zeroed)
 {
+  if (heap == NULL) return allocate(NULL, size, alignment, is_zeroed);
   struct heap *serving = registry_serving(core_of(heap));
   if (serving != NULL) return allocate(serving, size, alignment, is_zeroed);
   errno = ENOMEM;
@@ -28,7 +30,7 @@ static void *allocate_in(mend_heap *heap, size_t size, size_t alignment, bool is
 static bool close_block(void *block, size_t usable_size, void *unused)
 {
   (void)usable_size, (void)unused;
-  extent_close(block, page_first(page_at(block))->block_bytes);
+  (void)extent_close(block, page_first(page_at(block))->block_bytes);
   return true;
 }
 
@@ -43,6 +45,7 @@ mend_heap *mend_heap_create(void)
 void mend_heap_destroy(mend_heap *heap)
 {
   if (heap == NULL) return;
+  if (!registry_is_shared(core_of(heap))) fatal("destroy of a heap that does not exist", heap);
   int saved_errno = errno;
   if (!EXTENT_IS_PLAIN) (void)mend_heap_visit(heap, close_block, NULL);
   registry_destroy(core_of(heap));
@@ -86,7 +89,7 @@ void *mend_heap_realloc(mend_heap *heap, void *block, size_t size)
 bool mend_heap_owns(const mend_heap *heap, const void *pointer)
 {
   struct page *slice = page_around(pointer);
-  if (slice == NULL || !mend_owns(pointer)) return false;
+  if (heap == NULL || slice == NULL || !mend_owns(pointer)) return false;
   struct page *large = large_around(slice);
   struct page *page = large != NULL ? large : page_first(slice);
   struct heap *core = core_of((mend_heap *)(uintptr_t)heap);
@@ -95,6 +98,10 @@ bool mend_heap_owns(const mend_heap *heap, const void *pointer)
 
 void mend_heap_collect(mend_heap *heap)
 {
+  if (heap == NULL) {
+    mend_collect(false);
+    return;
+  }
   struct heap *core = registry_serving(core_of(heap));
   if (core == NULL || heap_is_barred(core)) return;
   int saved_errno = errno;

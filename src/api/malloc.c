@@ -116,6 +116,7 @@ static NOINLINE void free_needed(struct page *page)
 {
   int saved_errno = errno;
   heap_page_needed(page);
+  allocate_count_slow_call(heap_current);
   errno = saved_errno;
 }
 

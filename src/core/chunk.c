@@ -632,12 +632,12 @@ INTERNAL struct page_source chunk_source = {region_take, region_give, region_ext
 
 INTERNAL bool chunk_init(void)
 {
+  init_sets();
   size_t least = (size_t)16 << 20;
   if (!os_range_reserve(&chunk.region, options.region, least, HUGE_PAGE_BYTES)) return false;
   size_t slices = chunk.region.bytes >> SLICE_SHIFT;
   size_t table_bytes = bits_align_up(slices * sizeof(struct page), SLICE_BYTES);
   if (!os_range_reserve(&chunk.table, table_bytes, table_bytes, SLICE_BYTES)) return false;
-  init_sets();
   region.start = (uintptr_t)chunk.region.start;
   region.pages = (struct page *)(void *)chunk.table.start;
   return true;

@@ -185,6 +185,13 @@ INTERNAL struct heap *registry_create(void)
   return registry_init() ? take_heap(OWNER_SHARED) : NULL;
 }
 
+INTERNAL bool registry_is_shared(const struct heap *heap)
+{
+  struct heap *at = atomic_load_explicit(&registry.first, memory_order_acquire);
+  while (at != NULL && at != heap) at = at->next;
+  return at != NULL && heap_owner(at) == OWNER_SHARED;
+}
+
 INTERNAL struct heap *registry_serving(struct heap *heap)
 {
   if (LIKELY(!heap->is_given_up)) return heap;

@@ -110,7 +110,7 @@ INTERNAL struct mend_stats stats_collect(void)
 
 bool mend_stats_get(struct mend_stats *stats)
 {
-  if (stats->bytes < sizeof stats->bytes) return false;
+  if (stats == NULL || stats->bytes < sizeof stats->bytes) return false;
   struct mend_stats all = stats_collect();
   size_t bytes = stats->bytes < sizeof all ? stats->bytes : sizeof all;
   all.bytes = stats->bytes;

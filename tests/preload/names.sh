@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # All names of the malloc family lead to mend: preloaded, linked as a shared and as a static
-# library, and in a wholly static program. And what libmend.so must not have: a version on malloc (the
-# preloaded name would silently not be found) or a need of libstdc++.
+# library, and in a wholly static program. And what libmend.so must not have: a version on malloc
+# (the preloaded name would silently not be found) or a need of libstdc++.
 #
 # environment: LIBMEND, the path of libmend.so; libmend.a lies beside it
 set -eu

@@ -57,12 +57,12 @@ static void without_a_function_the_descriptor_gets_it(void **state)
   close(pipes[0]);
 }
 
-static volatile sig_atomic_t interruptions;
+static _Atomic(int) interruptions;
 
 static void count_interruption(int signal_number)
 {
   (void)signal_number;
-  interruptions++;
+  atomic_fetch_add(&interruptions, 1);
 }
 
 // Reads to the end, slowly, so that the writer blocks and is interrupted while it does.
@@ -76,8 +76,8 @@ static void *read_slowly(void *argument)
   sigaddset(&alarms, SIGALRM);
   pthread_sigmask(SIG_BLOCK, &alarms, NULL);
   for (;;) {
-    int before = interruptions;
-    while (bytes < LONG_TEXT / 2 && interruptions == before) usleep(100);
+    int before = atomic_load(&interruptions);
+    while (bytes < LONG_TEXT / 2 && atomic_load(&interruptions) == before) usleep(100);
     ssize_t count =
         read(descriptor, got + bytes, bytes < LONG_TEXT / 2 ? 50000 : sizeof got - bytes);
     if (count <= 0) break;
