@@ -10,6 +10,7 @@
 #include "core/large.h"
 #include "core/registry.h"
 #include "mend/mend.h"
+#include "os/memory.h"
 
 static struct {
   mend_out_of_memory_function function;
@@ -59,6 +60,16 @@ static void *try_allocate(struct heap *heap, size_t size, size_t alignment, bool
   return block;
 }
 
+// Zeroes a new block. A very large one loses its memory instead: most of it may never be used.
+static void clear(void *block, size_t size)
+{
+  if (EXTENT_IS_PLAIN && size >= TUNING_HUGE_BYTES) {
+    os_memory_purge(block, bits_align_up(size, os_page_bytes()));
+  } else {
+    memset(block, 0, size);
+  }
+}
+
 INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignment, bool is_zeroed)
 {
   if (UNLIKELY(size > BITS_MAX_SIZE - EXTENT_EXTRA || alignment > BITS_MAX_SIZE / 2 ||
@@ -86,7 +97,7 @@ INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignmen
     size_t block_bytes = page_first(page_at(block))->block_bytes;
     extent_open(block, size, block_bytes, is_zeroed);
   }
-  if (is_zeroed && !is_zero) memset(block, 0, size);
+  if (is_zeroed && !is_zero) clear(block, size);
   return block;
 }
 

@@ -173,10 +173,9 @@ static void cut_run(struct page *run, uint32_t slices)
   insert_run(rest);
 }
 
-// Runs that are mappings of their own stay so, or nobody would know how many there are.
 static bool can_merge(const struct page *a, const struct page *b)
 {
-  return a->flags == b->flags && (a->flags & PAGE_IS_SPLIT) == 0;
+  return is_dirty(a) == is_dirty(b);
 }
 
 // The flags of a run made of two. Two that were mappings of their own are one from now on: counts it.
@@ -191,6 +190,7 @@ static uint8_t join_flags(uint8_t a, uint8_t b)
 static struct page *join(struct page *left, struct page *right)
 {
   if (right->slices > left->slices) left->freed_at_ms = right->freed_at_ms;
+  left->flags = join_flags(left->flags, right->flags);
   left->slices += right->slices;
   left->block_bytes += right->block_bytes;
   return left;
@@ -344,12 +344,13 @@ static size_t purge_oldest(void)
   return bytes;
 }
 
-// Clean memory is about to be taken: makes room for it below the limit, if need be by purging.
-static void prepare_growth(size_t bytes)
+// Clean memory is about to be taken, and counts as used already: keeps the footprint below the limit.
+static void prepare_growth(void)
 {
-  size_t used = chunk.used_bytes + bytes;
-  if (used > chunk_peak_bytes()) set_peak(used);
-  while (chunk.dirty_bytes > 0 && used + chunk.dirty_bytes > footprint_limit()) purge_oldest();
+  if (chunk.used_bytes > chunk_peak_bytes()) set_peak(chunk.used_bytes);
+  while (chunk.dirty_bytes > 0 && chunk.used_bytes + chunk.dirty_bytes > footprint_limit()) {
+    purge_oldest();
+  }
 }
 
 INTERNAL size_t chunk_purge(size_t keep)
@@ -418,11 +419,14 @@ static bool is_within_limit(size_t bytes)
                                 chunk.used_bytes + chunk.dirty_bytes <= options.limit - bytes);
 }
 
-// Room for `bytes` more under the limit: dirty runs go first.
-static bool make_room(size_t bytes)
+// Counts `bytes` more as used if there is room for them under the limit; dirty runs go first. (Before
+// they are taken, because the lock is let go meanwhile.)
+static bool claim_room(size_t bytes)
 {
   while (!is_within_limit(bytes) && !list_is_empty(&chunk.by_age)) purge_oldest();
-  return is_within_limit(bytes);
+  if (!is_within_limit(bytes)) return false;
+  chunk.used_bytes += bytes;
+  return true;
 }
 
 // A run in which `slices` fit at a multiple of the alignment. Blocks of the same kind come and go:
@@ -490,9 +494,7 @@ static struct page *join_stretch(struct page *run, struct page *first, uint32_t 
     struct page *next = run + run->slices;
     remove_run(next);
     if (run->slices + next->slices > end) cut_run(next, end - run->slices);
-    uint8_t flags = join_flags(run->flags, next->flags);
     run = join(run, next);
-    run->flags = flags;
   }
   return run;
 }
@@ -528,7 +530,7 @@ static struct page *take_run(uint32_t slices, uint32_t alignment)
   struct page *run = take_from(&chunk.dirty, slices, alignment);
   if (run != NULL) return run;
   run = take_mixed(slices, alignment);
-  prepare_growth(slices_to_bytes(slices));
+  prepare_growth();
   if (run == NULL) run = take_from(&chunk.clean, slices, alignment);
   return run != NULL ? run : extend_frontier(slices, alignment);
 }
@@ -540,14 +542,17 @@ static struct page *region_take(struct page_source *source, uint32_t slices, uin
   size_t bytes = slices_to_bytes(slices);
   if (chunk_lock_is_mine()) return NULL;  // a signal handler has interrupted us right here
   os_lock_acquire(&chunk.lock);
-  struct page *run = make_room(bytes) ? take_run(slices, alignment) : NULL;
-  if (run == NULL) {
-    // Merged after purging, the free runs may do.
-    while (!list_is_empty(&chunk.by_age)) purge_oldest();
-    if (is_within_limit(bytes)) run = take_run(slices, alignment);
+  struct page *run = NULL;
+  if (claim_room(bytes)) {
+    run = take_run(slices, alignment);
+    if (run == NULL) {
+      // Merged after purging, the free runs may do.
+      while (!list_is_empty(&chunk.by_age)) purge_oldest();
+      run = take_run(slices, alignment);
+    }
+    if (run == NULL) chunk.used_bytes -= bytes;
   }
   if (run != NULL) {
-    chunk.used_bytes += bytes;
     *is_zero = !is_dirty(run);
     run->flags &= PAGE_IS_SPLIT;
   }
@@ -566,21 +571,44 @@ static void give_slices(struct page *run, uint32_t slices, size_t touched_bytes,
   free_run(run);
 }
 
+// How much of its run a page can have left memory in: all of it, if the run was dirty when the page
+// got it and its rest has not been purged.
+static size_t held_bytes(struct page *page, bool is_large)
+{
+  bool is_rest_clean = is_large ? page->is_rest_purged
+                                : (page->flags & (PAGE_IS_ZERO | PAGE_REST_PURGED)) != 0;
+  return is_rest_clean ? page_touched_bytes(page) : page_run_bytes(page);
+}
+
 static void region_give(struct page_source *source, struct page *page)
 {
   (void)source;
   if (chunk_lock_is_mine()) return;  // a signal handler has interrupted us right here: it is lost
-  bool was_untouched = page->carved == 0 && (page->flags & PAGE_IS_ZERO) != 0;
-  // Not clean at the start and never used: it still holds what it held.
-  size_t touched = was_untouched ? 0 : bits_larger(page_touched_bytes(page), 1);
-  if (page_kind(page) != PAGE_LARGE) {
-    for (uint32_t i = 1; i < page->slices; i++) set_kind(&page[i], PAGE_NONE);
-  }
+  // A large page's kind is gone already: whoever frees it has claimed it so.
+  enum page_kind kind = page_kind(page);
+  bool is_large = kind != PAGE_LIST && kind != PAGE_BITMAP;
+  size_t held = held_bytes(page, is_large);
+  for (uint32_t i = 1; i < page->slices && !is_large; i++) set_kind(&page[i], PAGE_NONE);
   os_lock_acquire(&chunk.lock);
   atomic_store_explicit(&page->owner, OWNER_NOBODY, memory_order_relaxed);
   set_kind(page, PAGE_NONE);
-  give_slices(page, page->slices, touched, page->flags);
+  give_slices(page, page->slices, held, page->flags);
   os_lock_release(&chunk.lock);
+}
+
+// Takes `more` slices right behind a page, clean or dirty; NULL if they are not free.
+static struct page *take_behind(struct page *page, uint32_t more)
+{
+  struct page *after = page + page->slices;
+  if (page_index(after) == chunk.frontier) {
+    prepare_growth();
+    return extend_frontier(more, 1);
+  }
+  if (page_kind(after) != PAGE_FREE || after->slices < more) return NULL;
+  remove_run(after);
+  cut_run(after, more);
+  if (!is_dirty(after)) prepare_growth();
+  return after;
 }
 
 static bool region_extend(struct page_source *source, struct page *page, uint32_t slices,
@@ -588,28 +616,20 @@ static bool region_extend(struct page_source *source, struct page *page, uint32_
 {
   (void)source;
   uint32_t more = slices - page->slices;
-  struct page *after = page + page->slices;
-  bool is_extended = false;
   if (chunk_lock_is_mine()) return false;
   os_lock_acquire(&chunk.lock);
-  if (!make_room(slices_to_bytes(more))) {
-    // no room under the limit
-  } else if (page_index(after) == chunk.frontier) {
-    is_extended = extend_frontier(more, 1) != NULL;
-    *is_zero = true;
-  } else if (page_kind(after) == PAGE_FREE && after->slices >= more) {
-    remove_run(after);
-    *is_zero = !is_dirty(after);
-    cut_run(after, more);
-    page->flags |= join_flags(page->flags, after->flags) & PAGE_IS_SPLIT;
-    is_extended = true;
+  struct page *run = NULL;
+  if (claim_room(slices_to_bytes(more))) {
+    run = take_behind(page, more);
+    if (run == NULL) chunk.used_bytes -= slices_to_bytes(more);
   }
-  if (is_extended) {
+  if (run != NULL) {
+    *is_zero = !is_dirty(run);
+    page->flags |= join_flags(page->flags, run->flags) & PAGE_IS_SPLIT;
     page->slices = slices;
-    chunk.used_bytes += slices_to_bytes(more);
   }
   os_lock_release(&chunk.lock);
-  return is_extended;
+  return run != NULL;
 }
 
 static void region_shorten(struct page_source *source, struct page *page, uint32_t slices)
@@ -634,7 +654,10 @@ INTERNAL bool chunk_init(void)
 {
   init_sets();
   size_t least = (size_t)16 << 20;
-  if (!os_range_reserve(&chunk.region, options.region, least, HUGE_PAGE_BYTES)) return false;
+  if (chunk.region.start == NULL &&
+      !os_range_reserve(&chunk.region, options.region, least, HUGE_PAGE_BYTES)) {
+    return false;
+  }
   size_t slices = chunk.region.bytes >> SLICE_SHIFT;
   size_t table_bytes = bits_align_up(slices * sizeof(struct page), SLICE_BYTES);
   if (!os_range_reserve(&chunk.table, table_bytes, table_bytes, SLICE_BYTES)) return false;

@@ -219,10 +219,14 @@ static struct page *find_page(struct heap *heap, unsigned size_class)
 // Fills the class's list from a page and takes the first block.
 static void *refill(struct heap *heap, unsigned size_class)
 {
-  struct page *page = find_page(heap, size_class);
-  if (page == NULL) return NULL;
-  struct block_chain chain = page_list_take(page);
-  settle(heap, page);
+  struct block_chain chain;
+  do {
+    struct page *page = find_page(heap, size_class);
+    if (page == NULL) return NULL;
+    chain = page_list_take(page);
+    settle(heap, page);
+    // Nothing was in it only if a signal handler has emptied a page that was about to be queued.
+  } while (chain.first == NULL);
   heap->free[size_class] = policy_next(chain.first);
   return chain.first;
 }
@@ -260,7 +264,7 @@ static void return_lists(struct heap *heap)
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
     struct block *block;
     while ((block = heap_take_small(heap, i)) != NULL) {
-      struct page *page = page_at(block);
+      struct page *page = page_of_units(page_units(block));
       page_list_return(page, block);
       queue(heap, page);
     }

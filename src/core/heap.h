@@ -75,8 +75,8 @@ static inline struct block *heap_take_small(struct heap *heap, unsigned size_cla
 static inline bool heap_free(struct page *page, void *address)
 {
   struct block *block = address;
-  policy_set_next(block, page->local_free);
-  page->local_free = block;
+  policy_set_next(block, page_local_free(page));
+  page_set_local_free(page, block);
   return os_counter_decrement(&page->needed);
 }
 

@@ -37,14 +37,13 @@ static uint32_t slices_for(size_t size)
   return slices > UINT32_MAX / 2 ? 0 : (uint32_t)slices;
 }
 
-// Asks for huge pages for the whole ones of those inside the block.
+// Asks for huge pages for the block's run, all of it, so that it is one mapping. (Only the whole huge
+// pages inside the run can become such.)
 static void advise_huge(struct page *page)
 {
-  uintptr_t start = bits_align_up((uintptr_t)page_start(page), HUGE_PAGE_BYTES);
-  uintptr_t end =
-      bits_align_down((uintptr_t)page_start(page) + page->block_bytes, HUGE_PAGE_BYTES);
-  if (!options.huge_pages || start >= end || (page->flags & PAGE_IS_SPLIT) != 0) return;
-  if (chunk_split_mapping(page)) (void)os_memory_advise_huge((void *)start, end - start);
+  if (!options.huge_pages || (page->flags & PAGE_IS_SPLIT) != 0) return;
+  if (!chunk_split_mapping(page)) return;
+  (void)os_memory_advise_huge(page_start(page), page_run_bytes(page));
 }
 
 // The alignment in slices of a run for a block of this size.
@@ -170,8 +169,13 @@ INTERNAL bool large_resize(struct page *page, size_t size)
 static bool move_pages(struct page *from, struct page *to)
 {
   if (!chunk_split_mapping(to)) return false;
-  if (!os_memory_move(page_start(from), page_start(to), from->block_bytes)) return false;
-  if (chunk_renew(from)) from->carved = 0;
+  switch (os_memory_move(page_start(from), page_start(to), from->block_bytes)) {
+    case OS_MOVED:
+      if (chunk_renew(from)) from->carved = 0;
+      break;
+    case OS_COPIED: break;
+    case OS_LOST: fatal("the kernel lost a block while moving it", page_start(from));
+  }
   return true;
 }
 

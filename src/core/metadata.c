@@ -59,10 +59,15 @@ static void *extend(size_t bytes)
   return metadata.range.start + start;
 }
 
+INTERNAL bool metadata_lock_is_mine(void)
+{
+  return os_lock_is_mine(&metadata.lock);
+}
+
 INTERNAL void *metadata_allocate(size_t bytes)
 {
   unsigned index = size_index(bytes);
-  if (index >= SIZE_COUNT || os_lock_is_mine(&metadata.lock)) return NULL;  // see os_lock
+  if (index >= SIZE_COUNT || metadata_lock_is_mine()) return NULL;
   os_lock_acquire(&metadata.lock);
   struct piece *piece = metadata.free[index];
   if (piece != NULL) {
@@ -78,6 +83,7 @@ INTERNAL void *metadata_allocate(size_t bytes)
 INTERNAL void metadata_free(void *memory, size_t bytes)
 {
   struct piece *piece = memory;
+  if (metadata_lock_is_mine()) return;  // it is lost
   unsigned index = size_index(bytes);
   os_lock_acquire(&metadata.lock);
   piece->next = metadata.free[index];

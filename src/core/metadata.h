@@ -21,6 +21,8 @@ struct metadata_extent {
 };
 INTERNAL_DATA struct metadata_extent metadata_extent;
 
+// Whether the calling thread holds the lock, below a signal handler that has interrupted it.
+INTERNAL bool metadata_lock_is_mine(void);
 // In the child of a fork: if another thread held the lock, starts anew behind what there is.
 INTERNAL void metadata_after_fork(void);
 

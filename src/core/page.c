@@ -25,7 +25,7 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
                         size_t block_bytes, bool is_zero)
 {
   size_t fitting = ((size_t)slices << SLICE_SHIFT) / block_bytes;
-  page->local_free = NULL;
+  page_set_local_free(page, NULL);
   os_counter_set(&page->needed, 0);
   atomic_store_explicit(&page->beyond, 0, memory_order_relaxed);
   page->carved = kind == PAGE_LARGE ? 1 : 0;

@@ -66,8 +66,8 @@ struct page {
   // First line: the owner's.
   _Atomic(uintptr_t) owner;    // thread id | OWNER_ flags; changed inside the heap
   union {
-    struct block *local_free;  // LIST: freed by the owner, not yet handed out again
-    uint64_t purged;           // BITMAP of up to 64: free blocks whose memory has been returned
+    _Atomic(struct block *) local_free;  // LIST: freed by the owner, not yet handed out again
+    uint64_t purged;                     // BITMAP of up to 64: free blocks without memory
   };
   struct os_counter needed;    // LIST: local frees until heap_page_needed is called for it
   _Atomic(uint32_t) beyond;    // LIST: blocks in use apart from those
@@ -188,6 +188,16 @@ static inline uintptr_t page_owner(struct page *page)
 static inline struct heap *page_heap(struct page *page)
 {
   return atomic_load_explicit(&page->heap, memory_order_acquire);
+}
+
+static inline struct block *page_local_free(struct page *page)
+{
+  return atomic_load_explicit(&page->local_free, memory_order_relaxed);
+}
+
+static inline void page_set_local_free(struct page *page, struct block *block)
+{
+  atomic_store_explicit(&page->local_free, block, memory_order_relaxed);
 }
 
 // Blocks of a list page that are out: with the user, in a heap's lists, or freed by others and not

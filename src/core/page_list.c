@@ -52,9 +52,9 @@ static struct block_chain carve(struct page *page)
 INTERNAL struct block_chain page_list_take(struct page *page)
 {
   uint32_t used = page_used(page);
-  if (page->local_free != NULL) {
-    struct block_chain chain = {page->local_free, page->carved - used};
-    page->local_free = NULL;
+  if (page_local_free(page) != NULL) {
+    struct block_chain chain = {page_local_free(page), page->carved - used};
+    page_set_local_free(page, NULL);
     set_used(page, page->carved);
     return chain;
   }
@@ -67,13 +67,13 @@ INTERNAL struct block_chain page_list_take(struct page *page)
 
 INTERNAL bool page_list_has_free(struct page *page)
 {
-  return page->local_free != NULL || page->carved < page->capacity || remote_count(page) > 0;
+  return page_local_free(page) != NULL || page->carved < page->capacity || remote_count(page) > 0;
 }
 
 INTERNAL void page_list_return(struct page *page, struct block *block)
 {
-  policy_set_next(block, page->local_free);
-  page->local_free = block;
+  policy_set_next(block, page_local_free(page));
+  page_set_local_free(page, block);
   set_used(page, page_used(page) - 1);
 }
 
@@ -96,7 +96,7 @@ static void mark_chain(struct page *page, struct block *block, uint64_t *free)
 
 INTERNAL void page_list_mark_free(struct page *page, uint64_t *free)
 {
-  mark_chain(page, page->local_free, free);
+  mark_chain(page, page_local_free(page), free);
   mark_chain(page, remote_peek(page), free);
 }
 
@@ -105,6 +105,6 @@ INTERNAL void page_list_assert_valid(struct page *page)
   ASSERT(page_kind(page) == PAGE_LIST);
   ASSERT(page_used(page) <= page->carved);
   ASSERT(remote_count(page) <= page_used(page));
-  ASSERT((page->local_free == NULL) == (page_used(page) == page->carved));
+  ASSERT((page_local_free(page) == NULL) == (page_used(page) == page->carved));
   (void)page;
 }

@@ -9,9 +9,10 @@
 #include "os/system.h"
 
 static struct {
-  _Atomic(int) state;             // 0 not started, 1 being started, 2 started, -1 impossible
+  _Atomic(int) state;             // 0 not started, 1 being started, 2 started
   _Atomic(struct heap *) first;   // every heap but the common one, linked by `next`
-  struct heap common;
+  struct heap *common;            // inherits what threads leave
+  struct heap first_common;
   _Atomic(uint32_t) ticked_ms;    // when the last tick began
 } registry;
 
@@ -21,10 +22,11 @@ static _Thread_local bool thread_has_ended __attribute__((tls_model("initial-exe
 static void thread_ends(void);
 static void fork_child(void);
 
-static void init_common_heap(void)
+static void init_common_heap(struct heap *heap)
 {
-  heap_init(&registry.common, OWNER_SHARED, &chunk_source);
-  registry.common.keeps_unused = false;
+  registry.common = heap;
+  heap_init(registry.common, OWNER_SHARED, &chunk_source);
+  registry.common->keeps_unused = false;
 }
 
 static bool start(void)
@@ -32,7 +34,7 @@ static bool start(void)
   os_memory_init(options.page_size, options.reserve);
   os_gate_init();
   if (!chunk_init()) return false;
-  init_common_heap();
+  init_common_heap(&registry.first_common);
   heap_init(&heap_empty, OWNER_NOBODY, &chunk_source);
   // Without these hooks the heaps of ended threads are never inherited; they fail only for lack of
   // memory, and there is nobody to tell.
@@ -49,7 +51,7 @@ INTERNAL bool registry_init(void)
 {
   int state = 0;
   if (atomic_compare_exchange_strong(&registry.state, &state, 1)) {
-    state = start() ? 2 : -1;
+    state = start() ? 2 : 0;  // the next allocation tries again
     atomic_store(&registry.state, state);
     if (state == 2) (void)os_on_fork_in_child(fork_child);  // may allocate
   }
@@ -66,7 +68,7 @@ INTERNAL bool registry_init(void)
 // The heaps one after the other, the common heap first.
 static struct heap *next_heap(struct heap *heap)
 {
-  if (heap == &registry.common) return atomic_load_explicit(&registry.first, memory_order_acquire);
+  if (heap == registry.common) return atomic_load_explicit(&registry.first, memory_order_acquire);
   return heap->next;
 }
 
@@ -142,18 +144,19 @@ INTERNAL struct heap *registry_current(void)
   }
   // Below a signal handler the common heap must not be waited for either, if whoever is inside may
   // be waiting for a lock of ours.
-  bool is_stuck = heap_is_barred(&registry.common) || chunk_lock_is_mine();
-  return is_stuck ? NULL : &registry.common;
+  bool is_stuck = heap_is_barred(registry.common) || chunk_lock_is_mine() || metadata_lock_is_mine();
+  return is_stuck ? NULL : registry.common;
 }
 
 // Leaves a heap's pages to the common heap. Inside the heap.
 static void bequeath(struct heap *heap)
 {
   (void)heap_collect(heap, true, false);
-  heap_enter(&registry.common);
-  heap_give_pages(heap, &registry.common);
-  remote_read_inbox(&registry.common);
-  heap_leave(&registry.common);
+  if (heap_is_barred(registry.common)) return;
+  heap_enter(registry.common);
+  heap_give_pages(heap, registry.common);
+  remote_read_inbox(registry.common);
+  heap_leave(registry.common);
 }
 
 static void thread_ends(void)
@@ -171,9 +174,9 @@ static void thread_ends(void)
 
 INTERNAL struct page *registry_adopt(struct heap *heap, unsigned size_class)
 {
-  struct heap *common = &registry.common;
+  struct heap *common = registry.common;
   bool has_mail = atomic_load_explicit(&common->inbox, memory_order_relaxed) != NULL;
-  if (!has_mail && !heap_may_have(common, size_class)) return NULL;
+  if ((!has_mail && !heap_may_have(common, size_class)) || heap_is_barred(common)) return NULL;
   heap_enter(common);
   struct page *page = heap_adopt_from(heap, common, size_class);
   heap_leave(common);
@@ -246,7 +249,7 @@ INTERNAL void registry_tick(void)
   uint32_t last = atomic_load_explicit(&registry.ticked_ms, memory_order_relaxed);
   if (now - last < tick_interval_ms()) return;
   if (!atomic_compare_exchange_strong(&registry.ticked_ms, &last, now)) return;
-  for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) tend(heap);
+  for (struct heap *heap = registry.common; heap != NULL; heap = next_heap(heap)) tend(heap);
   chunk_purge_expired(now);
 }
 
@@ -276,7 +279,7 @@ INTERNAL size_t registry_collect(bool all)
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument)
 {
   if (!has_started()) return;
-  for (struct heap *heap = &registry.common; heap != NULL; heap = next_heap(heap)) {
+  for (struct heap *heap = registry.common; heap != NULL; heap = next_heap(heap)) {
     if (heap_is_barred(heap)) continue;
     heap_enter(heap);
     function(heap, argument);
@@ -303,18 +306,32 @@ static void inherit(struct heap *heap)
   leave_heap(heap);
 }
 
+// The counts of large blocks that a heap has made stay in the sum.
+static void give_up(struct heap *heap)
+{
+  heap->is_given_up = true;
+  atomic_fetch_add(&heap_empty.large_bytes, atomic_exchange(&heap->large_bytes, 0));
+  atomic_fetch_add(&heap_empty.large_blocks, atomic_exchange(&heap->large_blocks, 0));
+}
+
+// If another thread was inside the common heap, another one takes its place.
+static void renew_common_heap(void)
+{
+  if (!os_gate_is_strangers(&registry.common->gate)) return;
+  give_up(registry.common);
+  struct heap *heap = metadata_allocate(sizeof *heap);
+  if (heap != NULL) init_common_heap(heap);
+}
+
 static void fork_child(void)
 {
   metadata_after_fork();
   chunk_after_fork();
-  if (os_gate_is_strangers(&registry.common.gate)) {
-    init_common_heap();  // the pages that it had are lost to this process
-    os_gate_reset(&registry.common.gate);
-  }
-  for (struct heap *heap = next_heap(&registry.common); heap != NULL; heap = heap->next) {
+  renew_common_heap();
+  for (struct heap *heap = next_heap(registry.common); heap != NULL; heap = heap->next) {
     if (heap->is_given_up || (heap == heap_current && heap_is_barred(heap))) continue;
     if (os_gate_is_busy(&heap->gate)) {
-      heap->is_given_up = true;
+      give_up(heap);
       if (heap == heap_current) heap_current = &heap_empty;
       continue;
     }

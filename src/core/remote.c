@@ -45,6 +45,7 @@ INTERNAL struct block_chain remote_take(struct page *page)
 static void post(struct page *page)
 {
   struct heap *heap = page_heap(page);
+  if (heap == NULL) return;  // its heap has ended and left it behind (discard_page)
   struct page *first = atomic_load_explicit(&heap->inbox, memory_order_relaxed);
   do {
     atomic_store_explicit(&page->inbox_next, first, memory_order_relaxed);
@@ -73,7 +74,7 @@ static void remote_notify(struct page *page)
 static void reclaim(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  if (heap == NULL) return;
+  if (heap == NULL || heap->is_given_up) return;
   if (notice_becomes_posted(page)) post(page);
   bool has_owner = heap_owner(heap) != OWNER_SHARED;
   uint32_t posts = atomic_fetch_add_explicit(&heap->unused_posts, 1, memory_order_relaxed) + 1;

@@ -6,6 +6,7 @@
 #include "os/memory.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@
 // Constants of the kernel's interface that older headers lack.
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
 #endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -156,8 +160,10 @@ INTERNAL void os_memory_purge(void *start, size_t bytes)
 {
   count_call();
   atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed);
-  // DONTNEED fails only for memory that is locked: a fresh mapping replaces that too.
-  if (madvise(start, bytes, MADV_DONTNEED) != 0) (void)os_memory_renew(start, bytes);
+  // DONTNEED fails only for memory that is locked.
+  if (madvise(start, bytes, MADV_DONTNEED) == 0) return;
+  if (madvise(start, bytes, MADV_DONTNEED_LOCKED) == 0) return;  // since Linux 5.18
+  if (!os_memory_renew(start, bytes)) memset(start, 0, bytes);
 }
 
 INTERNAL bool os_memory_renew(void *start, size_t bytes)
@@ -166,11 +172,33 @@ INTERNAL bool os_memory_renew(void *start, size_t bytes)
   return map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) != NULL;
 }
 
-INTERNAL bool os_memory_move(void *from, void *to, size_t bytes)
+// Whether an os page has arrived: it is mapped, and holds anything.
+static bool has_arrived(const char *page)
+{
+  unsigned char unused;
+  if (mincore((void *)(uintptr_t)page, 1, &unused) != 0) return false;
+  return page[0] != 0 || memcmp(page, page + 1, page_bytes - 1) != 0;
+}
+
+// A move has failed half way: the kernel moves the mappings that the source consists of one by one,
+// each over what is mapped at its target. A page that has not arrived is where it was, and its target,
+// which was clean, is unmapped or zero.
+static bool copy_what_stayed(char *from, char *to, size_t bytes)
+{
+  for (size_t at = 0; at < bytes; at += page_bytes) {
+    if (has_arrived(to + at)) continue;
+    if (!os_memory_renew(to + at, page_bytes)) return false;
+    memcpy(to + at, from + at, page_bytes);
+  }
+  return true;
+}
+
+INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes)
 {
   count_call();
   int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-  return mremap(from, bytes, bytes, flags, to) != MAP_FAILED;
+  if (mremap(from, bytes, bytes, flags, to) != MAP_FAILED) return OS_MOVED;
+  return copy_what_stayed(from, to, bytes) ? OS_COPIED : OS_LOST;
 }
 
 INTERNAL bool os_memory_advise_huge(void *start, size_t bytes)

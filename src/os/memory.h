@@ -36,12 +36,17 @@ INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t leas
 // Makes a part of the range readable and writable; it reads as zero. Part by part, upwards.
 INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes);
 
-// Gives the memory back; the addresses stay usable and read as zero.
+// Gives the memory back if that can be done; in any case the addresses stay usable and read as zero.
 INTERNAL void os_memory_purge(void *start, size_t bytes);
 // The same, by a fresh mapping: heals what os_memory_move and os_memory_advise_huge have split.
 INTERNAL bool os_memory_renew(void *start, size_t bytes);
-// Moves the pages at `from` over those at `to` (both ours and committed); `from` then reads as zero.
-INTERNAL bool os_memory_move(void *from, void *to, size_t bytes);
+// Moves the pages at `from` over those at `to` (both ours and committed; `to` reads as zero).
+enum os_moved {
+  OS_MOVED,   // `from` reads as zero
+  OS_COPIED,  // the kernel could not do it all: the contents are at `to`, those at `from` undefined
+  OS_LOST,    // nor could they be copied: neither place is whole any more
+};
+INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes);
 // Lets the kernel back this memory with huge pages.
 INTERNAL bool os_memory_advise_huge(void *start, size_t bytes);
 // How many system calls the functions above have made, and how many bytes have been purged.

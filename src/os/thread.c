@@ -13,6 +13,8 @@
 #ifndef PTHREAD_DESTRUCTOR_ITERATIONS
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
 #endif
+// ThreadSanitizer ends its view of the thread in the last round, after which nothing may run.
+#define EXIT_ROUNDS (PTHREAD_DESTRUCTOR_ITERATIONS - HAS_THREAD_SANITIZER)
 
 // The kernel's interface, whose headers not every C library comes with.
 #define FUTEX_WAIT_PRIVATE 128
@@ -188,7 +190,7 @@ static void (*exit_function)(void);
 static void exit_round(void *value)
 {
   uintptr_t round = (uintptr_t)value;
-  if (round < PTHREAD_DESTRUCTOR_ITERATIONS &&
+  if (round < EXIT_ROUNDS &&
       pthread_setspecific(exit_key, (void *)(round + 1)) == 0) {
     return;
   }

@@ -427,7 +427,9 @@ static void other_destructor(void *value)
 {
   uintptr_t round = (uintptr_t)value;
   CHECK(!has_ended);
-  if (round < 3) CHECK(pthread_setspecific(other_key, (void *)(round + 1)) == 0);
+  // ThreadSanitizer forgets the thread in the last round: there the end is told one earlier.
+  uintptr_t rounds = HAS_THREAD_SANITIZER ? 2 : 3;
+  if (round < rounds) CHECK(pthread_setspecific(other_key, (void *)(round + 1)) == 0);
 }
 
 static void *live_watched(void *unused)
