@@ -319,6 +319,7 @@ INTERNAL bool chunk_renew(struct page *page)
   if (!os_memory_renew(page_start(page), slices_to_bytes(page->slices))) return false;
   if ((page->flags & PAGE_IS_SPLIT) != 0) count_mappings(-MAPPINGS_A_SPLIT);
   page->flags = (uint8_t)((page->flags & ~PAGE_IS_SPLIT) | PAGE_IS_ZERO);
+  page->is_rest_purged = true;
   return true;
 }
 

@@ -172,12 +172,15 @@ INTERNAL bool os_memory_renew(void *start, size_t bytes)
   return map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) != NULL;
 }
 
-// Whether an os page has arrived: it is mapped, and holds anything.
-static bool has_arrived(const char *page)
+static bool is_mapped(const char *page)
 {
   unsigned char unused;
-  if (mincore((void *)(uintptr_t)page, 1, &unused) != 0) return false;
-  return page[0] != 0 || memcmp(page, page + 1, page_bytes - 1) != 0;
+  return mincore((void *)(uintptr_t)page, 1, &unused) == 0;
+}
+
+static bool holds_nothing(const char *page)
+{
+  return page[0] == 0 && memcmp(page, page + 1, page_bytes - 1) == 0;
 }
 
 // A move has failed half way: the kernel moves the mappings that the source consists of one by one,
@@ -186,8 +189,11 @@ static bool has_arrived(const char *page)
 static bool copy_what_stayed(char *from, char *to, size_t bytes)
 {
   for (size_t at = 0; at < bytes; at += page_bytes) {
-    if (has_arrived(to + at)) continue;
-    if (!os_memory_renew(to + at, page_bytes)) return false;
+    if (!is_mapped(to + at)) {
+      if (!os_memory_renew(to + at, page_bytes)) return false;
+    } else if (!holds_nothing(to + at)) {
+      continue;
+    }
     memcpy(to + at, from + at, page_bytes);
   }
   return true;
