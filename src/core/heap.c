@@ -84,7 +84,7 @@ static uintptr_t owner_word(const struct heap *heap, enum page_kind kind)
 
 static void add_page(struct heap *heap, struct page *page)
 {
-  page->is_direct = heap->is_direct;
+  if (heap->is_direct) page->is_direct = 1;  // never of a page that is adopted
   atomic_store_explicit(&page->heap, heap, memory_order_release);
   atomic_store_explicit(&page->owner, owner_word(heap, page_kind(page)), memory_order_release);
   list_push_back(&heap->pages, &page->chain);

@@ -48,8 +48,25 @@ static void work_together(void)
   CHECK(pthread_join(thread, NULL) == 0);
 }
 
+// A part of a range that somebody else has taken must not be ours.
+static void meet_somebody(void)
+{
+  struct os_range range = {.start = NULL};
+  CHECK(os_range_reserve(&range, 8 * MIB, 8 * MIB, MIB));
+  if (range.is_reserved) return;
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+  char *theirs = mmap(range.start, MIB, PROT_READ | PROT_WRITE, flags, -1, 0);
+  CHECK(theirs == range.start);
+  memset(theirs, 0x77, MIB);
+  CHECK(!os_range_commit(&range, range.start, 2 * MIB));
+  CHECK(!os_range_commit(&range, range.start, MIB));
+  CHECK(theirs[0] == 0x77 && theirs[MIB - 1] == 0x77);
+  CHECK(os_range_commit(&range, range.start + MIB, MIB) && is_zero(range.start + MIB, MIB));
+}
+
 static int run_without(const char *what)
 {
+  meet_somebody();
   CHECK(workload_run() == 0);
   work_together();
   CHECK(workload_run() == 0);

@@ -3,10 +3,13 @@
 // The bitmap page, in both of its forms: with the bitmap in the descriptor and, above 64 blocks,
 // among the metadata. Small pages of the stress build have few blocks, so the number is set here.
 #define _GNU_SOURCE 1
+#include "child.h"
 #include "fixture.h"
 
 #include <pthread.h>
 #include <sched.h>
+
+#include "core/metadata.h"
 
 enum { THREADS = 4 };
 
@@ -181,6 +184,24 @@ static void a_purge_returns_free_blocks_once_and_spares_the_others(void **state)
   }
 }
 
+static void check_page_without_bitmap(void)
+{
+  struct page *page = fixture_page(PAGE_BITMAP, 256);
+  page->capacity = 200;
+  for (size_t bytes = 8 * MIB; bytes >= 16; bytes /= 2) {
+    while (metadata_allocate(bytes) != NULL) continue;  // all that there is
+  }
+  CHECK(!page_bitmap_init(page));
+  page->capacity = 64;
+  CHECK(page_bitmap_init(page));  // needs none
+}
+
+static void without_memory_for_its_bitmap_there_is_no_page(void **state)
+{
+  (void)state;
+  child_check(check_page_without_bitmap);
+}
+
 static void a_destroyed_bitmap_goes_back_to_the_metadata(void **state)
 {
   (void)state;
@@ -239,6 +260,32 @@ static void of_racing_frees_exactly_one_counts(void **state)
   }
 }
 
+static void *free_one_by_one(void *unused)
+{
+  for (uint32_t i = 0; i < shared->capacity; i++) {
+    CHECK(page_bitmap_free(shared, i) != FREED_TWICE);
+    sched_yield();
+  }
+  return unused;
+}
+
+static void frees_during_a_purge_are_not_lost(void **state)
+{
+  (void)state;
+  for (size_t round = 0; round < test_scaled(200); round++) {
+    pthread_t thread;
+    shared = page_with(64);
+    take_all(shared);
+    assert_int_equal(pthread_create(&thread, NULL, free_one_by_one, NULL), 0);
+    do {
+      page_bitmap_purge(shared);
+    } while (page_bitmap_used(shared) > 32);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(page_bitmap_is_unused(shared));
+    drop(shared);
+  }
+}
+
 static _Atomic(void *) handed_over;
 static _Atomic(bool) is_over;
 
@@ -292,8 +339,10 @@ int main(void)
       FIXTURE_TEST(only_memory_that_was_never_taken_is_said_to_be_zero),
       FIXTURE_TEST(nothing_is_taken_from_a_closed_page_but_frees_go_on),
       FIXTURE_TEST(a_purge_returns_free_blocks_once_and_spares_the_others),
+      FIXTURE_TEST(without_memory_for_its_bitmap_there_is_no_page),
       FIXTURE_TEST(a_destroyed_bitmap_goes_back_to_the_metadata),
       FIXTURE_TEST(of_racing_frees_exactly_one_counts),
+      FIXTURE_TEST(frees_during_a_purge_are_not_lost),
       FIXTURE_TEST(blocks_freed_by_another_thread_are_taken_again_whole),
   };
   fixture_start();

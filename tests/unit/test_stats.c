@@ -110,7 +110,8 @@ static void a_class_counts_its_own_blocks(void **state)
     struct stats_class freed = stats_of_class(i);
     assert_int_equal(freed.live_count, before.live_count + 30);
     // Of large blocks whole pages may have come free and gone.
-    assert_true(freed.free_count == after.free_count + 20 || size > 1024 || TUNING_PAGE_BLOCKS < 64);
+    assert_true(freed.free_count == after.free_count + 20 || size > 1024 ||
+                TUNING_PAGE_BLOCKS < 64);
     for (size_t j = 20; j < 50; j++) mend_free(blocks[j]);
     assert_int_equal(stats_of_class(i).live_count, before.live_count);
   }
