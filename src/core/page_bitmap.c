@@ -77,12 +77,13 @@ INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero)
 INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t index)
 {
   uint64_t bit = UINT64_C(1) << index % BITS_A_WORD;
+  // Once the bit is set the page may be gone, and be another: what it says of itself is read before.
+  bool has_one_word = is_one_word(page);
+  uint64_t all = valid_bits(page, 0);
   // Release: pairs with page_bitmap_take. seq_cst for the sake of the notice: see remote_notify.
   uint64_t before = atomic_fetch_or(&words_of(page)[index / BITS_A_WORD], bit);
   if ((before & bit) != 0) return FREED_TWICE;
-  if (is_one_word(page)) {
-    return (before | bit) == valid_bits(page, 0) ? FREED_LAST_BLOCK : FREED_BLOCK;
-  }
+  if (has_one_word) return (before | bit) == all ? FREED_LAST_BLOCK : FREED_BLOCK;
   // acq_rel: the thread that counts to 0 may give the page away, after all others' frees.
   uint64_t used = atomic_fetch_sub_explicit(&page->remote, 1, memory_order_acq_rel);
   return used == 1 ? FREED_LAST_BLOCK : FREED_BLOCK;
