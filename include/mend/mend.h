@@ -4,9 +4,9 @@
 // the malloc family under its own names, first-class heaps, a block visitor and the hooks.
 //
 // Every function may be called from any thread at any time, unless its comment says otherwise.
-// No function here is safe in a signal handler: a handler should not allocate. (mend notices one that
-// has interrupted its own thread inside mend, and falls back or returns NULL with ENOMEM; docs/API.md
-// says where even that does not hold.)
+// No function here is safe in a signal handler: a handler should not allocate. (mend notices one
+// that has interrupted its own thread inside mend, and falls back or returns NULL with ENOMEM;
+// docs/API.md says where even that does not hold.)
 //
 // Words: a *block* is what an allocation returns. Its *usable size* is what it can hold, at least
 // what was asked for. All sizes are in bytes. Every block is aligned to 16 bytes or more.
@@ -71,8 +71,7 @@ MEND_EXPORT void *mend_zalloc(size_t size) MEND_MALLOC MEND_SIZE(1) MEND_NOTHROW
 // Resizes `block` to `size` bytes, in place where possible. On success the old pointer is invalid
 // unless it is the one returned; on failure the old block is untouched. A NULL block makes it
 // mend_malloc; size 0 with a block frees the block and returns NULL, as the C library does.
-MEND_EXPORT void *mend_realloc(void *block, size_t size)
-    MEND_MUST_USE MEND_SIZE(2) MEND_NOTHROW;
+MEND_EXPORT void *mend_realloc(void *block, size_t size) MEND_MUST_USE MEND_SIZE(2) MEND_NOTHROW;
 // mend_realloc for `count` elements of `size` bytes, with overflow checked.
 MEND_EXPORT void *mend_reallocarray(void *block, size_t count, size_t size)
     MEND_MUST_USE MEND_SIZE(2, 3) MEND_NOTHROW;
@@ -89,10 +88,10 @@ MEND_EXPORT void mend_cfree(void *block) MEND_NOTHROW;
 // A block aligned to `alignment`, any power of two up to the size of the address range, also
 // beyond 2 MiB. mend_aligned_alloc refuses an alignment that is no power of two with EINVAL;
 // mend_memalign rounds it up to one, as the C library does.
-MEND_EXPORT void *mend_aligned_alloc(size_t alignment, size_t size)
-    MEND_MALLOC MEND_ALIGN(1) MEND_SIZE(2) MEND_NOTHROW;
-MEND_EXPORT void *mend_memalign(size_t alignment, size_t size)
-    MEND_MALLOC MEND_SIZE(2) MEND_NOTHROW;
+MEND_EXPORT void *mend_aligned_alloc(size_t alignment, size_t size) MEND_MALLOC MEND_ALIGN(1)
+    MEND_SIZE(2) MEND_NOTHROW;
+MEND_EXPORT void *mend_memalign(size_t alignment, size_t size) MEND_MALLOC MEND_SIZE(2)
+    MEND_NOTHROW;
 // Returns 0, EINVAL (alignment no power-of-two multiple of sizeof(void *)) or ENOMEM; stores the
 // block in *block only on success. errno is left alone but for ENOMEM, which it then is as well.
 MEND_EXPORT int mend_posix_memalign(void **block, size_t alignment, size_t size) MEND_NOTHROW;
@@ -109,8 +108,8 @@ MEND_EXPORT size_t mend_malloc_usable_size(const void *block) MEND_NOTHROW;
 // As mend_malloc, but 0 bytes give NULL (without touching errno). The C++ headers stand on it.
 MEND_EXPORT void *mend_allocate(size_t size) MEND_MALLOC MEND_SIZE(1) MEND_NOTHROW;
 // As mend_malloc; on success stores the block's usable size in *got (which may be NULL).
-MEND_EXPORT void *mend_malloc_at_least(size_t size, size_t *got)
-    MEND_MALLOC MEND_SIZE(1) MEND_NOTHROW;
+MEND_EXPORT void *mend_malloc_at_least(size_t size, size_t *got) MEND_MALLOC MEND_SIZE(1)
+    MEND_NOTHROW;
 // The usable size that a mend_malloc(size) would have: the next size that wastes nothing.
 // Returns `size` itself where no such block can exist.
 MEND_EXPORT size_t mend_good_size(size_t size) MEND_NOTHROW;
@@ -121,8 +120,8 @@ MEND_EXPORT void *mend_expand(void *block, size_t size) MEND_NOTHROW;
 // nothing about the block being live. Any address may be asked; it is never dereferenced.
 MEND_EXPORT bool mend_owns(const void *pointer) MEND_NOTHROW;
 // Takes back what other threads have freed of the calling thread's blocks and gives free pages
-// back; with `force`, every heap's wholly free pages, and the whole os pages inside free blocks of 4
-// to 64 KiB, are returned to the kernel at once (docs/API.md says what that cannot reach).
+// back; with `force`, every heap's wholly free pages, and the whole os pages inside free blocks of
+// 4 to 64 KiB, are returned to the kernel at once (docs/API.md says what that cannot reach).
 MEND_EXPORT void mend_collect(bool force) MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------
@@ -165,10 +164,10 @@ MEND_EXPORT mend_heap *mend_heap_create(void) MEND_MUST_USE MEND_NOTHROW;
 // nothing; a heap that does not exist ends the process.
 MEND_EXPORT void mend_heap_destroy(mend_heap *heap) MEND_NOTHROW;
 // As the functions without `heap_`, from this heap.
-MEND_EXPORT void *mend_heap_malloc(mend_heap *heap, size_t size)
-    MEND_MALLOC MEND_SIZE(2) MEND_NOTHROW;
-MEND_EXPORT void *mend_heap_zalloc(mend_heap *heap, size_t size)
-    MEND_MALLOC MEND_SIZE(2) MEND_NOTHROW;
+MEND_EXPORT void *mend_heap_malloc(mend_heap *heap, size_t size) MEND_MALLOC MEND_SIZE(2)
+    MEND_NOTHROW;
+MEND_EXPORT void *mend_heap_zalloc(mend_heap *heap, size_t size) MEND_MALLOC MEND_SIZE(2)
+    MEND_NOTHROW;
 MEND_EXPORT void *mend_heap_calloc(mend_heap *heap, size_t count, size_t size)
     MEND_MALLOC MEND_SIZE(2, 3) MEND_NOTHROW;
 MEND_EXPORT void *mend_heap_aligned_alloc(mend_heap *heap, size_t alignment, size_t size)

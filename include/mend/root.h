@@ -4,7 +4,8 @@
 // the heap without stopping it: where things are, and how they are laid out. It is the exported
 // symbol mend_root; find it in the target's symbol table, read it, then read what it points to.
 //
-// Everything is read while the target runs, so any value may be torn or stale: check and read again.
+// Everything is read while the target runs, so any value may be torn or stale: check and read
+// again.
 #ifndef MEND_ROOT_H
 #define MEND_ROOT_H
 
@@ -26,30 +27,30 @@ struct mend_root_field {
 
 // Since 0.1. Fields are only ever added at the end.
 struct mend_root {
-  char magic[8];         // "mendroot"
-  uint32_t version;      // MEND_ROOT_VERSION
-  uint32_t bytes;        // sizeof(struct mend_root)
+  char magic[8];     // "mendroot"
+  uint32_t version;  // MEND_ROOT_VERSION
+  uint32_t bytes;    // sizeof(struct mend_root)
 
   // Addresses of variables in the target.
-  const void *region_start;     // uintptr_t: first address of the blocks' region
-  const void *region_units;     // size_t: 16-byte units of it that have descriptors
-  const void *page_table;       // void *: the first descriptor
-  const void *metadata_start;   // char *: first address of the metadata
-  const void *metadata_bytes;   // size_t: how much of it is accessible
+  const void *region_start;    // uintptr_t: first address of the blocks' region
+  const void *region_units;    // size_t: 16-byte units of it that have descriptors
+  const void *page_table;      // void *: the first descriptor
+  const void *metadata_start;  // char *: first address of the metadata
+  const void *metadata_bytes;  // size_t: how much of it is accessible
 
   // The page table: one descriptor for each slice of the region.
   uint32_t slice_bytes;
   uint32_t descriptor_bytes;
-  struct mend_root_field kind;         // a MEND_ROOT_PAGE_ value below
+  struct mend_root_field kind;  // a MEND_ROOT_PAGE_ value below
   struct mend_root_field size_class;
   struct mend_root_field slices;
   struct mend_root_field block_bytes;
-  struct mend_root_field carved;       // blocks handed out at least once
-  struct mend_root_field capacity;     // blocks that fit
-  struct mend_root_field needed;       // LIST: used blocks are needed + beyond - remote's count
+  struct mend_root_field carved;    // blocks handed out at least once
+  struct mend_root_field capacity;  // blocks that fit
+  struct mend_root_field needed;    // LIST: used blocks are needed + beyond - remote's count
   struct mend_root_field beyond;
-  struct mend_root_field remote;       // LIST: count in the top 16 bits; BITMAP: used, if over 64 fit
-  struct mend_root_field bits;         // BITMAP of up to 64: bit a block, set while it is free
+  struct mend_root_field remote;  // LIST: count in the top 16 bits; BITMAP: used, if over 64 fit
+  struct mend_root_field bits;    // BITMAP of up to 64: bit a block, set while it is free
 };
 
 // Values of `kind`.

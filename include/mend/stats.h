@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What the heap holds, in numbers. Reading them stops nobody for longer than it takes to walk that
-// thread's pages; figures of threads that are running may be a moment old. All values are bytes unless the name says count.
+// thread's pages; figures of threads that are running may be a moment old. All values are bytes
+// unless the name says count.
 #ifndef MEND_STATS_H
 #define MEND_STATS_H
 
@@ -14,20 +15,20 @@ extern "C" {
 // Set `bytes` to sizeof(struct mend_stats) before the call: fields beyond what the library knows
 // are left alone, fields beyond what the caller knows are not written. Since 0.1.
 struct mend_stats {
-  size_t bytes;             // sizeof of the caller's struct
-  size_t live_bytes;        // usable sizes of the blocks that are handed out
-  size_t free_bytes;        // free blocks in pages in use (those other threads hold ready are live)
-  size_t retained_bytes;    // free pages that still hold memory, kept for reuse
-  size_t uncarved_bytes;    // parts of pages in use that have never been touched
-  size_t committed_bytes;   // address space that is readable and writable
-  size_t metadata_bytes;    // accessible for descriptors, heaps and bitmaps
-  size_t large_bytes;       // of live_bytes: blocks above the largest size class
-  size_t large_count;       // how many of those there are
-  size_t page_count;        // pages in use
-  size_t heap_count;        // threads' heaps and first-class heaps
-  size_t purged_bytes;      // given to the kernel to take back, since the start
-  size_t os_call_count;     // system calls made for memory since the start
-  size_t mapping_count;     // kernel mappings that mend has caused beyond its first ones
+  size_t bytes;            // sizeof of the caller's struct
+  size_t live_bytes;       // usable sizes of the blocks that are handed out
+  size_t free_bytes;       // free blocks in pages in use (those other threads hold ready are live)
+  size_t retained_bytes;   // free pages that still hold memory, kept for reuse
+  size_t uncarved_bytes;   // parts of pages in use that have never been touched
+  size_t committed_bytes;  // address space that is readable and writable
+  size_t metadata_bytes;   // accessible for descriptors, heaps and bitmaps
+  size_t large_bytes;      // of live_bytes: blocks above the largest size class
+  size_t large_count;      // how many of those there are
+  size_t page_count;       // pages in use
+  size_t heap_count;       // threads' heaps and first-class heaps
+  size_t purged_bytes;     // given to the kernel to take back, since the start
+  size_t os_call_count;    // system calls made for memory since the start
+  size_t mapping_count;    // kernel mappings that mend has caused beyond its first ones
 };
 
 // Fills *stats. Returns false (and writes nothing) if stats is NULL or stats->bytes is

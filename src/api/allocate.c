@@ -145,18 +145,21 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
   struct page *page = page_first(slice);
   bool is_block = false;
   switch (page_kind(page)) {
-    case PAGE_LIST:
-      is_block = EXTENT_IS_PLAIN || page_block_index(page, block) != UINT32_MAX;
-      break;
-    case PAGE_LARGE: is_block = block == page_start(page); break;
-    case PAGE_BITMAP: {
-      uint32_t index = page_block_index(page, block);
-      is_block = index != UINT32_MAX && (use == USE_FREE || page_bitmap_is_live(page, index));
-      break;
-    }
-    case PAGE_NONE:
-    case PAGE_FREE:
-    case PAGE_INSIDE: break;
+  case PAGE_LIST:
+    is_block = EXTENT_IS_PLAIN || page_block_index(page, block) != UINT32_MAX;
+    break;
+  case PAGE_LARGE:
+    is_block = block == page_start(page);
+    break;
+  case PAGE_BITMAP: {
+    uint32_t index = page_block_index(page, block);
+    is_block = index != UINT32_MAX && (use == USE_FREE || page_bitmap_is_live(page, index));
+    break;
+  }
+  case PAGE_NONE:
+  case PAGE_FREE:
+  case PAGE_INSIDE:
+    break;
   }
   if (UNLIKELY(!is_block)) refuse(block, use);
   return page;
@@ -174,17 +177,19 @@ static void free_to_page(struct page *page, void *block)
 {
   struct heap *own = registry_own();
   switch (page_kind(page)) {
-    case PAGE_LIST:
-      if (page_owner(page) != os_thread_id()) {
-        remote_free(own, page, block);
-      } else if (heap_free(page, block)) {
-        heap_page_needed(page);
-      }
-      break;
-    case PAGE_BITMAP: remote_free_bitmap(page, block, page_block_index(page, block)); break;
-    default:
-      if (!large_free(page)) refuse(block, USE_FREE);
-      if (own != NULL) allocate_count_slow_call(own);
+  case PAGE_LIST:
+    if (page_owner(page) != os_thread_id()) {
+      remote_free(own, page, block);
+    } else if (heap_free(page, block)) {
+      heap_page_needed(page);
+    }
+    break;
+  case PAGE_BITMAP:
+    remote_free_bitmap(page, block, page_block_index(page, block));
+    break;
+  default:
+    if (!large_free(page)) refuse(block, USE_FREE);
+    if (own != NULL) allocate_count_slow_call(own);
   }
 }
 

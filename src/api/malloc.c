@@ -194,8 +194,7 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
   size_t old = extent_usable(block, page->block_bytes);
   bool is_large = page_kind(page) == PAGE_LARGE;
   bool is_resized = is_large && total > SIZE_CLASS_MAX_BYTES && large_resize(page, total);
-  if (!is_resized &&
-      (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total))) {
+  if (!is_resized && (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total))) {
     return false;
   }
   extent_resize(block, old, size, page->block_bytes);

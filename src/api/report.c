@@ -67,7 +67,8 @@ int mend_malloc_info(int flags, FILE *stream)
   return 0;
 }
 
-// The parameters of <malloc.h>: M_ARENA_MAX -8 up to M_TRIM_THRESHOLD -1, M_MXFAST 1 up to M_KEEP 4.
+// The parameters of <malloc.h>: M_ARENA_MAX -8 up to M_TRIM_THRESHOLD -1, M_MXFAST 1 up to
+// M_KEEP 4.
 int mend_mallopt(int parameter, int value)
 {
   (void)value;

@@ -5,7 +5,8 @@
 //
 // Between allocations all of a page is forbidden: annotate_allocate opens exactly the bytes that
 // were asked for, annotate_free closes the whole block before it enters any list. The links of free
-// lists live in closed memory; policy_*.h and api/extent_exact.h alone touches them, between annotate_link_begin and _end.
+// lists live in closed memory; policy_*.h and api/extent_exact.h alone touches them, between
+// annotate_link_begin and _end.
 #ifndef BASE_ANNOTATE_H
 #define BASE_ANNOTATE_H
 
@@ -55,8 +56,10 @@ static inline void annotate_allocate(void *block, size_t size, size_t usable, bo
   __asan_unpoison_memory_region(block, size);
 #elif defined(ANNOTATE_MEMORY)
   (void)usable;
-  if (is_zero) __msan_unpoison(block, size);
-  else __msan_allocated_memory(block, size);
+  if (is_zero)
+    __msan_unpoison(block, size);
+  else
+    __msan_allocated_memory(block, size);
 #elif defined(ANNOTATE_VALGRIND)
   (void)usable;
   VALGRIND_MALLOCLIKE_BLOCK(block, size, 0, is_zero);

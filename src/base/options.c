@@ -65,12 +65,24 @@ static bool parse_bool(const char *text, size_t length, uint64_t *value)
 // What a number of this kind is multiplied by for its suffix; 0 if it has no such suffix.
 static uint64_t suffix_factor(enum option_kind kind, const char *suffix, size_t length)
 {
-  static const struct { const char *suffix; enum option_kind kind; uint64_t factor; } rows[] = {
-      {"b", SIZE, 1},     {"k", SIZE, UINT64_C(1) << 10}, {"m", SIZE, UINT64_C(1) << 20},
-      {"ms", TIME, 1},    {"g", SIZE, UINT64_C(1) << 30}, {"t", SIZE, UINT64_C(1) << 40},
-      {"s", TIME, 1000},  {"kib", SIZE, UINT64_C(1) << 10}, {"mib", SIZE, UINT64_C(1) << 20},
-      {"kb", SIZE, UINT64_C(1) << 10}, {"mb", SIZE, UINT64_C(1) << 20},
-      {"gb", SIZE, UINT64_C(1) << 30}, {"gib", SIZE, UINT64_C(1) << 30},
+  static const struct {
+    const char *suffix;
+    enum option_kind kind;
+    uint64_t factor;
+  } rows[] = {
+      {"b", SIZE, 1},
+      {"k", SIZE, UINT64_C(1) << 10},
+      {"m", SIZE, UINT64_C(1) << 20},
+      {"ms", TIME, 1},
+      {"g", SIZE, UINT64_C(1) << 30},
+      {"t", SIZE, UINT64_C(1) << 40},
+      {"s", TIME, 1000},
+      {"kib", SIZE, UINT64_C(1) << 10},
+      {"mib", SIZE, UINT64_C(1) << 20},
+      {"kb", SIZE, UINT64_C(1) << 10},
+      {"mb", SIZE, UINT64_C(1) << 20},
+      {"gb", SIZE, UINT64_C(1) << 30},
+      {"gib", SIZE, UINT64_C(1) << 30},
   };
   if (length == 0) return 1;
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -169,7 +181,8 @@ INTERNAL void options_read(char *const *environment)
     if (has_prefix(*entry, "MEND_TEST_")) continue;
     const char *name = *entry + strlen(prefix);
     size_t length = strcspn(name, "=");
-    if (name[length] == '=') options_set(name, length, name + length + 1, strlen(name) - length - 1);
+    if (name[length] == '=')
+      options_set(name, length, name + length + 1, strlen(name) - length - 1);
   }
 }
 

@@ -11,8 +11,8 @@
 
 #include "base/bits.h"
 
-#define SIZE_CLASS_COUNT 80         // classes 0 .. 79
-#define SIZE_CLASS_SMALL_COUNT 48   // of which 0 .. 47 are small
+#define SIZE_CLASS_COUNT 80        // classes 0 .. 79
+#define SIZE_CLASS_SMALL_COUNT 48  // of which 0 .. 47 are small
 #define SIZE_CLASS_SMALL_BYTES ((size_t)4096)
 #define SIZE_CLASS_MAX_BYTES ((size_t)65536)
 

@@ -22,15 +22,15 @@ struct run_set {
 };
 
 static struct {
-  struct os_lock lock;         // protects all of this and the descriptors of free runs
-  struct os_range region;      // blocks
-  struct os_range table;       // descriptors
-  size_t frontier;             // slices below it have been handed out at least once
-  size_t committed_bytes;      // of the region
-  size_t table_bytes;          // committed of the table
+  struct os_lock lock;     // protects all of this and the descriptors of free runs
+  struct os_range region;  // blocks
+  struct os_range table;   // descriptors
+  size_t frontier;         // slices below it have been handed out at least once
+  size_t committed_bytes;  // of the region
+  size_t table_bytes;      // committed of the table
   struct run_set dirty;
   struct run_set clean;
-  struct list by_age;          // dirty runs, the one freed last at the end
+  struct list by_age;  // dirty runs, the one freed last at the end
   size_t used_bytes;
   size_t dirty_bytes;
   _Atomic(size_t) peak_bytes;  // the most that was in use; fades while less is
@@ -178,15 +178,16 @@ static bool can_merge(const struct page *a, const struct page *b)
   return is_dirty(a) == is_dirty(b);
 }
 
-// The flags of a run made of two. Two that were mappings of their own are one from now on: counts it.
+// The flags of a run made of two. Two that were mappings of their own are one from now on: counts
+// it.
 static uint8_t join_flags(uint8_t a, uint8_t b)
 {
   if ((a & b & PAGE_IS_SPLIT) != 0) count_mappings(-MAPPINGS_A_SPLIT);
   return (uint8_t)(((a | b) & PAGE_IS_SPLIT) | (a & b & PAGE_IS_ZERO));
 }
 
-// Merges two neighbours that are in no bin. The longer one's age is the whole's: a little that comes
-// and goes at the edge of an old run must not keep that young for ever.
+// Merges two neighbours that are in no bin. The longer one's age is the whole's: a little that
+// comes and goes at the edge of an old run must not keep that young for ever.
 static struct page *join(struct page *left, struct page *right)
 {
   if (right->slices > left->slices) left->freed_at_ms = right->freed_at_ms;
@@ -234,8 +235,8 @@ static bool commit_table(size_t slices)
   step = bits_smaller(step, chunk.table.bytes - chunk.table_bytes);
   if (!os_range_commit(&chunk.table, chunk.table.start + chunk.table_bytes, step)) return false;
   chunk.table_bytes += step;
-  size_t described = bits_smaller(chunk.table_bytes / sizeof(struct page),
-                                  chunk.region.bytes >> SLICE_SHIFT);
+  size_t described =
+      bits_smaller(chunk.table_bytes / sizeof(struct page), chunk.region.bytes >> SLICE_SHIFT);
   atomic_store_explicit(&region.units, described << (SLICE_SHIFT - 4), memory_order_release);
   return true;
 }
@@ -247,8 +248,8 @@ static bool commit_up_to(size_t slice)
   if (wanted > chunk.region.bytes || !commit_table(slice)) return false;
   if (wanted <= chunk.committed_bytes) return true;
   size_t needed = wanted - chunk.committed_bytes;
-  size_t step = bits_smaller(bits_larger(chunk.committed_bytes / 4, TUNING_COMMIT_LEAST),
-                             TUNING_COMMIT_MOST);
+  size_t step =
+      bits_smaller(bits_larger(chunk.committed_bytes / 4, TUNING_COMMIT_LEAST), TUNING_COMMIT_MOST);
   step = bits_larger(bits_align_up(step, SLICE_BYTES), needed);
   step = bits_smaller(step, chunk.region.bytes - chunk.committed_bytes);
   char *start = chunk.region.start + chunk.committed_bytes;
@@ -345,7 +346,8 @@ static size_t purge_oldest(void)
   return bytes;
 }
 
-// Clean memory is about to be taken, and counts as used already: keeps the footprint below the limit.
+// Clean memory is about to be taken, and counts as used already: keeps the footprint below the
+// limit.
 static void prepare_growth(void)
 {
   if (chunk.used_bytes > chunk_peak_bytes()) set_peak(chunk.used_bytes);
@@ -416,12 +418,12 @@ INTERNAL void chunk_purge_expired(uint32_t now_ms)
 
 static bool is_within_limit(size_t bytes)
 {
-  return options.limit == 0 || (bytes <= options.limit &&
-                                chunk.used_bytes + chunk.dirty_bytes <= options.limit - bytes);
+  return options.limit == 0 ||
+         (bytes <= options.limit && chunk.used_bytes + chunk.dirty_bytes <= options.limit - bytes);
 }
 
-// Counts `bytes` more as used if there is room for them under the limit; dirty runs go first. (Before
-// they are taken, because the lock is let go meanwhile.)
+// Counts `bytes` more as used if there is room for them under the limit; dirty runs go first.
+// (Before they are taken, because the lock is let go meanwhile.)
 static bool claim_room(size_t bytes)
 {
   while (!is_within_limit(bytes) && !list_is_empty(&chunk.by_age)) purge_oldest();
@@ -477,8 +479,8 @@ static struct page *run_from(struct page *slice)
   return slice;
 }
 
-// Of neighbouring free runs, of whatever kinds, the first of which is given, cuts a stretch out that
-// they cover and makes it one run in no bin.
+// Of neighbouring free runs, of whatever kinds, the first of which is given, cuts a stretch out
+// that they cover and makes it one run in no bin.
 static struct page *join_stretch(struct page *run, struct page *first, uint32_t slices)
 {
   while (run + run->slices <= first) run += run->slices;
@@ -576,8 +578,8 @@ static void give_slices(struct page *run, uint32_t slices, size_t touched_bytes,
 // got it and its rest has not been purged.
 static size_t held_bytes(struct page *page, bool is_large)
 {
-  bool is_rest_clean = is_large ? page->is_rest_purged
-                                : (page->flags & (PAGE_IS_ZERO | PAGE_REST_PURGED)) != 0;
+  bool is_rest_clean =
+      is_large ? page->is_rest_purged : (page->flags & (PAGE_IS_ZERO | PAGE_REST_PURGED)) != 0;
   return is_rest_clean ? page_touched_bytes(page) : page_run_bytes(page);
 }
 

@@ -3,16 +3,17 @@
 // The region's slices: the source that every page comes from in the end.
 //
 // A range of addresses is made accessible from its start upwards. A run of slices that
-// is given back is *dirty* while it may hold memory and *clean* when the kernel has that back. Dirty
-// runs are handed out first. They are kept no longer than the purge delay, and only so far as they
-// do not make the process larger than it was: what is in use and what is dirty together stay below
-// the most that was in use (of late) and a small share of that. So when clean memory has to be taken
-// although dirty runs lie about, the oldest of those go back first. A program whose use goes up and
-// down pays for memory once; one that grows never grows for the sake of what it keeps.
+// is given back is *dirty* while it may hold memory and *clean* when the kernel has that back.
+// Dirty runs are handed out first. They are kept no longer than the purge delay, and only so far as
+// they do not make the process larger than it was: what is in use and what is dirty together stay
+// below the most that was in use (of late) and a small share of that. So when clean memory has to
+// be taken although dirty runs lie about, the oldest of those go back first. A program whose use
+// goes up and down pays for memory once; one that grows never grows for the sake of what it keeps.
 //
 // Neighbouring free runs of the same kind are merged. Runs of a length are found through bins:
 // exact up to 32 slices, four to a doubling above. One lock guards it all; system calls that return
-// memory are made outside it, but for the rests of large blocks, whose length must not change meanwhile.
+// memory are made outside it, but for the rests of large blocks, whose length must not change
+// meanwhile.
 #ifndef CORE_CHUNK_H
 #define CORE_CHUNK_H
 

@@ -97,8 +97,9 @@ static void remove_page(struct heap *heap, struct page *page)
   atomic_store_explicit(&page->owner, OWNER_NOBODY, memory_order_release);
 }
 
-// The process has grown. When it has done so by a sixteenth, what lies free inside of other pages of
-// this heap goes back to the kernel, so that memory for one size does not stay while another grows.
+// The process has grown. When it has done so by a sixteenth, what lies free inside of other pages
+// of this heap goes back to the kernel, so that memory for one size does not stay while another
+// grows.
 static void purge_for_growth(struct heap *heap)
 {
   size_t peak = chunk_peak_bytes();
@@ -309,9 +310,9 @@ INTERNAL void heap_give_pages(struct heap *from, struct heap *to)
   }
 }
 
-// Takes a page of a heap that ends away from it. A thread that is late with its notice of a free may
-// post it this very moment: then the inbox is read again. (In the child of a fork that thread may
-// not exist; such a page is left behind.)
+// Takes a page of a heap that ends away from it. A thread that is late with its notice of a free
+// may post it this very moment: then the inbox is read again. (In the child of a fork that thread
+// may not exist; such a page is left behind.)
 static void discard_page(struct heap *heap, struct page *page)
 {
   bool is_retired = page_retire(page);

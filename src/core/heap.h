@@ -2,13 +2,13 @@
 //
 // A heap: one thread's pages, by class, and the lists that its fast path takes blocks from.
 //
-// Two functions run a billion times, and both are here: heap_take_small pops a block off a list, and
-// heap_free pushes one onto its page. Neither locks, and neither tests whether the thread has a heap
-// yet: until it has one it uses heap_empty, whose lists are empty, and owns no page.
+// Two functions run a billion times, and both are here: heap_take_small pops a block off a list,
+// and heap_free pushes one onto its page. Neither locks, and neither tests whether the thread has a
+// heap yet: until it has one it uses heap_empty, whose lists are empty, and owns no page.
 //
-// Everything else happens inside the heap (heap_enter), where one thread is at a time: its owner, for
-// whom that costs next to nothing, in every slow path; other threads briefly, to give back what an
-// idle owner cannot: see remote.c and registry.c. What a thread inside that is not the owner may
+// Everything else happens inside the heap (heap_enter), where one thread is at a time: its owner,
+// for whom that costs next to nothing, in every slow path; other threads briefly, to give back what
+// an idle owner cannot: see remote.c and registry.c. What a thread inside that is not the owner may
 // touch are pages of which no block is out, and everything that the owner's fast paths do not use.
 //
 // There are two kinds of heap. A thread's heap belongs to the thread whose id is its owner word. A
@@ -35,21 +35,21 @@ struct heap {
   _Atomic(size_t) large_bytes;   // large blocks: allocated less freed by this thread, modulo 2^64
   _Atomic(size_t) large_blocks;  // and how many of them (owner writes)
 
-  struct os_gate gate;                    // protects the rest, and all pages in `pages`
-  _Atomic(uint32_t) unused_pages;         // kept though no block of theirs is out
-  _Atomic(uint64_t) queued[2];            // bit a class: its queue may hold a page (any thread reads)
-  struct list queue[SIZE_CLASS_COUNT];    // pages that have free blocks; the longest queued first
-  struct list pages;                      // all of its pages, by `chain`
-  struct list large;                      // PAGE_LARGE of a first-class heap, by `chain`
-  size_t purged_at_bytes;                 // the peak at which free memory was last purged for growth
+  struct os_gate gate;                  // protects the rest, and all pages in `pages`
+  _Atomic(uint32_t) unused_pages;       // kept though no block of theirs is out
+  _Atomic(uint64_t) queued[2];          // bit a class: its queue may hold a page (any thread reads)
+  struct list queue[SIZE_CLASS_COUNT];  // pages that have free blocks; the longest queued first
+  struct list pages;                    // all of its pages, by `chain`
+  struct list large;                    // PAGE_LARGE of a first-class heap, by `chain`
+  size_t purged_at_bytes;               // the peak at which free memory was last purged for growth
   struct page_source *source;
-  struct page_request request;            // with every request to the source
-  _Atomic(struct page *) inbox;           // pages posted by other threads
-  _Atomic(uint32_t) unused_posts;         // posts of unused pages since the inbox was read
-  struct heap *next;                      // in the registry, for ever
-  _Atomic(uint32_t) is_taken;              // has a thread or a user; else it waits for one
-  bool is_given_up;                       // since a fork: see registry.c
-  _Atomic(struct heap *) successor;       // first-class and given up: what serves in its place
+  struct page_request request;       // with every request to the source
+  _Atomic(struct page *) inbox;      // pages posted by other threads
+  _Atomic(uint32_t) unused_posts;    // posts of unused pages since the inbox was read
+  struct heap *next;                 // in the registry, for ever
+  _Atomic(uint32_t) is_taken;        // has a thread or a user; else it waits for one
+  bool is_given_up;                  // since a fork: see registry.c
+  _Atomic(struct heap *) successor;  // first-class and given up: what serves in its place
 };
 
 // The calling thread's heap; heap_empty until the first slow path, and after the thread's end.
@@ -110,8 +110,8 @@ static inline bool heap_try_enter(struct heap *heap)
   return os_gate_try_enter(&heap->gate, &heap->owner);
 }
 
-// Whether the calling thread must not enter: because it is below a signal handler that has interrupted
-// it inside, or because the heap has been given up.
+// Whether the calling thread must not enter: because it is below a signal handler that has
+// interrupted it inside, or because the heap has been given up.
 static inline bool heap_is_barred(struct heap *heap)
 {
   return heap->is_given_up || os_gate_is_mine(&heap->gate, heap_owner(heap) == os_thread_id());
@@ -130,9 +130,9 @@ INTERNAL void heap_page_posted(struct heap *heap, struct page *page);
 // No block of the page seems to be out: gives it back, or keeps it for the class. Inside.
 INTERNAL void heap_page_emptied(struct heap *heap, struct page *page);
 
-// Gives back every page that nobody needs. `lists`: also takes back the blocks in `free`, which only
-// the owner may say of its heap. `purges`: also returns the memory of free blocks in other pages to
-// the kernel where that can be done, and says how many bytes went. Inside.
+// Gives back every page that nobody needs. `lists`: also takes back the blocks in `free`, which
+// only the owner may say of its heap. `purges`: also returns the memory of free blocks in other
+// pages to the kernel where that can be done, and says how many bytes went. Inside.
 INTERNAL size_t heap_collect(struct heap *heap, bool lists, bool purges);
 // Gives every page to another heap. Inside both.
 INTERNAL void heap_give_pages(struct heap *from, struct heap *to);

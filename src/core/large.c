@@ -37,8 +37,8 @@ static uint32_t slices_for(size_t size)
   return slices > UINT32_MAX / 2 ? 0 : (uint32_t)slices;
 }
 
-// Asks for huge pages for the block's run, all of it, so that it is one mapping. (Only the whole huge
-// pages inside the run can become such.)
+// Asks for huge pages for the block's run, all of it, so that it is one mapping. (Only the whole
+// huge pages inside the run can become such.)
 static void advise_huge(struct page *page)
 {
   if (!options.huge_pages || (page->flags & PAGE_IS_SPLIT) != 0) return;
@@ -170,11 +170,13 @@ static bool move_pages(struct page *from, struct page *to)
 {
   if (!chunk_split_mapping(to)) return false;
   switch (os_memory_move(page_start(from), page_start(to), from->block_bytes)) {
-    case OS_MOVED:
-      if (chunk_renew(from)) from->carved = 0;
-      break;
-    case OS_COPIED: break;
-    case OS_LOST: fatal("the kernel lost a block while moving it", page_start(from));
+  case OS_MOVED:
+    if (chunk_renew(from)) from->carved = 0;
+    break;
+  case OS_COPIED:
+    break;
+  case OS_LOST:
+    fatal("the kernel lost a block while moving it", page_start(from));
   }
   return true;
 }

@@ -3,23 +3,24 @@
 // Blocks above the largest size class: a run of slices each. Only the os pages that the size needs
 // are ever touched, so a block's cost in memory is its size rounded up to the os page.
 //
-// A block grows where it is if the slices behind it are free. Else it moves to a longer run: if that
-// is clean, the kernel moves the pages (mremap), which copies page-table entries instead of bytes.
+// A block grows where it is if the slices behind it are free. Else it moves to a longer run: if
+// that is clean, the kernel moves the pages (mremap), which copies page-table entries instead of
+// bytes.
 #ifndef CORE_LARGE_H
 #define CORE_LARGE_H
 
 #include "core/heap.h"
 
 // A block aligned to `alignment` (a power of two; at least a slice in any case). `heap` is the
-// first-class heap that it is to end with, or NULL. *is_zero (may be NULL) tells whether it reads as
-// zero. NULL if there is no memory.
+// first-class heap that it is to end with, or NULL. *is_zero (may be NULL) tells whether it reads
+// as zero. NULL if there is no memory.
 INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero);
 // Frees it. False if somebody else has freed it before.
 INTERNAL bool large_free(struct page *page);
 // Makes it hold `size` bytes where it is; gives memory back if that is much less than before.
 INTERNAL bool large_resize(struct page *page, size_t size);
-// Moves it with its contents to a place where it can hold `size` bytes. NULL, and nothing done, if it
-// is too small to be worth more than a plain copy, or there is no memory.
+// Moves it with its contents to a place where it can hold `size` bytes. NULL, and nothing done, if
+// it is too small to be worth more than a plain copy, or there is no memory.
 INTERNAL void *large_move(struct page *page, size_t size);
 // The large block in whose middle an address lies, or NULL. For misuse only: it searches.
 INTERNAL struct page *large_around(struct page *slice);

@@ -20,7 +20,7 @@ struct piece {
 static struct {
   struct os_lock lock;  // protects all of this
   struct os_range range;
-  size_t used;          // bytes from the start that are handed out or in a free list
+  size_t used;  // bytes from the start that are handed out or in a free list
   struct piece *free[SIZE_COUNT];
 } metadata;
 
@@ -35,7 +35,8 @@ static unsigned size_index(size_t bytes)
 static bool commit_metadata(size_t end)
 {
   if (end <= metadata_extent.bytes) return true;
-  size_t bytes = bits_align_up(end - metadata_extent.bytes, bits_larger(COMMIT_BYTES, os_page_bytes()));
+  size_t bytes =
+      bits_align_up(end - metadata_extent.bytes, bits_larger(COMMIT_BYTES, os_page_bytes()));
   if (metadata_extent.bytes + bytes > metadata.range.bytes) return false;
   if (!os_range_commit(&metadata.range, metadata.range.start + metadata_extent.bytes, bytes)) {
     return false;
@@ -48,8 +49,7 @@ static bool commit_metadata(size_t end)
 static void *extend(size_t bytes)
 {
   if (metadata.range.start == NULL &&
-      !os_range_reserve(&metadata.range, METADATA_RESERVE, METADATA_RESERVE_LEAST,
-                        COMMIT_BYTES)) {
+      !os_range_reserve(&metadata.range, METADATA_RESERVE, METADATA_RESERVE_LEAST, COMMIT_BYTES)) {
     return NULL;
   }
   size_t start = bits_align_up(metadata.used, bits_smaller(bytes, 4096));

@@ -21,8 +21,8 @@ static void mark_inside(struct page *page)
   }
 }
 
-INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
-                        size_t block_bytes, bool is_zero)
+INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices, size_t block_bytes,
+                        bool is_zero)
 {
   size_t fitting = ((size_t)slices << SLICE_SHIFT) / block_bytes;
   page_set_local_free(page, NULL);
@@ -102,7 +102,8 @@ INTERNAL bool page_visit(struct page *page, page_visitor visitor, void *argument
   if (is_list) page_list_mark_free(page, free);
   for (uint32_t i = 0; i < page->carved; i++) {
     bool is_live = is_list ? (free[i / 64] >> i % 64 & 1) == 0 : page_bitmap_is_live(page, i);
-    if (is_live && !visitor(page_start(page) + i * page->block_bytes, page->block_bytes, argument)) {
+    if (is_live &&
+        !visitor(page_start(page) + i * page->block_bytes, page->block_bytes, argument)) {
       return false;
     }
   }

@@ -15,9 +15,10 @@
 //                thread may set. Can be closed to allocation and walked while others free.
 //   PAGE_LARGE   one block.
 //
-// Who may touch what: the first cache line is written by the page's owner, which is the thread whose
-// id is in `owner`, on its fast path, and by whoever is inside `heap` (heap.h) for everything else;
-// others only read its atomic fields. The second line is for anyone, by the rules at each field.
+// Who may touch what: the first cache line is written by the page's owner, which is the thread
+// whose id is in `owner`, on its fast path, and by whoever is inside `heap` (heap.h) for everything
+// else; others only read its atomic fields. The second line is for anyone, by the rules at each
+// field.
 #ifndef CORE_PAGE_H
 #define CORE_PAGE_H
 
@@ -43,8 +44,8 @@ enum page_kind {
   PAGE_LARGE,
 };
 
-// What the low bits of an owner word say. A page whose word is not exactly a thread's id makes every
-// free take the slow path, which is how anything special is told at no cost.
+// What the low bits of an owner word say. A page whose word is not exactly a thread's id makes
+// every free take the slow path, which is how anything special is told at no cost.
 enum {
   OWNER_NOBODY = 0,   // not a page, or not one that anybody frees to without looking closer
   OWNER_SPECIAL = 1,  // a flag on an id: owned by that thread, but not to be freed to blindly
@@ -64,22 +65,22 @@ enum page_notice { NOTICE_NONE, NOTICE_AWAITED, NOTICE_POSTED };
 
 struct page {
   // First line: the owner's.
-  _Atomic(uintptr_t) owner;    // thread id | OWNER_ flags; changed inside the heap
+  _Atomic(uintptr_t) owner;  // thread id | OWNER_ flags; changed inside the heap
   union {
     _Atomic(struct block *) local_free;  // LIST: freed by the owner, not yet handed out again
     uint64_t purged;                     // BITMAP of up to 64: free blocks without memory
   };
-  struct os_counter needed;    // LIST: local frees until heap_page_needed is called for it
-  _Atomic(uint32_t) beyond;    // LIST: blocks in use apart from those
-  uint32_t carved;             // blocks handed out so far at least once; the rest is untouched
-  uint16_t capacity;           // blocks that fit
+  struct os_counter needed;  // LIST: local frees until heap_page_needed is called for it
+  _Atomic(uint32_t) beyond;  // LIST: blocks in use apart from those
+  uint32_t carved;           // blocks handed out so far at least once; the rest is untouched
+  uint16_t capacity;         // blocks that fit
   union {
-    uint8_t size_class;        // LIST, BITMAP
-    bool is_rest_purged;       // LARGE: what lies behind the block holds no memory
+    uint8_t size_class;   // LIST, BITMAP
+    bool is_rest_purged;  // LARGE: what lies behind the block holds no memory
   };
-  uint8_t flags;               // PAGE_ flags below
-  size_t block_bytes;          // usable size of each; PAGE_FREE: bytes that may hold memory
-  struct list link;            // in the heap's queue of its class; PAGE_FREE: in a bin
+  uint8_t flags;                // PAGE_ flags below
+  size_t block_bytes;           // usable size of each; PAGE_FREE: bytes that may hold memory
+  struct list link;             // in the heap's queue of its class; PAGE_FREE: in a bin
   _Atomic(struct heap *) heap;  // whose it is; PAGE_LARGE: NULL unless of a first-class heap
 
   // Second line: anyone's.
@@ -88,17 +89,17 @@ struct page {
   _Atomic(struct page *) inbox_next;      // while POSTED: the next page in the heap's inbox
   struct list chain;                      // in the heap's list of all pages; PAGE_FREE: by age
   union {
-    _Atomic(uint64_t) bits;      // BITMAP of up to 64 blocks: the bitmap itself
-    _Atomic(uint64_t) *words;    // BITMAP of more: where it is
+    _Atomic(uint64_t) bits;    // BITMAP of up to 64 blocks: the bitmap itself
+    _Atomic(uint64_t) *words;  // BITMAP of more: where it is
   };
   struct page_source *source;  // where the slices go back to
   uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
   union {
-    uint32_t is_direct;        // frees by others must not be gathered: the page may go at any time
-    uint32_t freed_at_ms;      // PAGE_FREE: when
+    uint32_t is_direct;    // frees by others must not be gathered: the page may go at any time
+    uint32_t freed_at_ms;  // PAGE_FREE: when
   };
-  _Atomic(uint32_t) kind;      // enum page_kind
-  _Atomic(uint32_t) notice;    // enum page_notice
+  _Atomic(uint32_t) kind;    // enum page_kind
+  _Atomic(uint32_t) notice;  // enum page_notice
 };
 
 static_assert(sizeof(struct page) == 128, "two cache lines a slice");
@@ -115,7 +116,8 @@ enum {
 // block; `units` only grows, under the chunk lock.
 struct region {
   uintptr_t start;
-  // Addresses below start + 16 * units have descriptors. In units of 16 bytes, rotated: see page_at.
+  // Addresses below start + 16 * units have descriptors. In units of 16 bytes, rotated: see
+  // page_at.
   _Atomic(size_t) units;
   struct page *pages;  // the table: one descriptor a slice
 };
@@ -210,10 +212,10 @@ static inline uint32_t page_used(struct page *page)
 
 // How many slices a page of this block size has.
 INTERNAL uint32_t page_slices_for(size_t block_bytes);
-// Makes a page out of a run of slices that a source gave: all fields that the kinds share. `is_zero`
-// tells whether its memory reads as zero.
-INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
-                        size_t block_bytes, bool is_zero);
+// Makes a page out of a run of slices that a source gave: all fields that the kinds share.
+// `is_zero` tells whether its memory reads as zero.
+INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices, size_t block_bytes,
+                        bool is_zero);
 // The index of the block that starts at `address`, or UINT32_MAX if none does. Not for large pages.
 INTERNAL uint32_t page_block_index(const struct page *page, const void *address);
 // The whole os pages' worth of memory that the page's blocks can have touched.
@@ -244,8 +246,8 @@ INTERNAL bool page_list_has_free(struct page *page);
 // Gives blocks back that page_list_take gave and nobody used. Inside the heap, by its
 // owner; wakes nobody.
 INTERNAL void page_list_return(struct page *page, struct block *block);
-// After this many further local frees, or all that can still come, heap_page_needed is called for the
-// page. Inside the heap, by its owner.
+// After this many further local frees, or all that can still come, heap_page_needed is called for
+// the page. Inside the heap, by its owner.
 INTERNAL void page_list_expect(struct page *page, uint32_t frees);
 // Whether every block is free. Exact inside the heap, a good guess otherwise.
 INTERNAL bool page_list_is_unused(struct page *page);
@@ -259,8 +261,8 @@ INTERNAL void page_list_assert_valid(struct page *page);
 // False if there is no memory for the bitmap.
 INTERNAL bool page_bitmap_init(struct page *page);
 INTERNAL void page_bitmap_destroy(struct page *page);
-// Takes one block; NULL if none is free or the page is closed. `is_zero` (may be NULL) tells whether
-// its memory reads as zero. Inside the heap.
+// Takes one block; NULL if none is free or the page is closed. `is_zero` (may be NULL) tells
+// whether its memory reads as zero. Inside the heap.
 INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero);
 // What a free found.
 enum page_bitmap_freed { FREED_BLOCK, FREED_LAST_BLOCK, FREED_TWICE };

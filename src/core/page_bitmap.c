@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The bitmap page: one bit a block, set while the block is free. Setting it is all that a free does,
-// from whichever thread, so a second free of the same block is told by the bit itself, and whoever
-// walks the page sees a truth about each block that is at most an instant old.
+// The bitmap page: one bit a block, set while the block is free. Setting it is all that a free
+// does, from whichever thread, so a second free of the same block is told by the bit itself, and
+// whoever walks the page sees a truth about each block that is at most an instant old.
 //
 // Pages can be closed, and can hold more than 64 blocks, for the sake of what will stand on them
 // (relocatable objects); no page of the malloc family is or does.
@@ -60,8 +60,8 @@ INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero)
   for (uint32_t i = 0; i < word_count(page); i++) {
     uint64_t word = atomic_load_explicit(&words_of(page)[i], memory_order_relaxed);
     if (word == 0) continue;
-    // Only who is inside the heap clears bits, so the lowest stays ours. Acquire: what the thread that
-    // freed the block did to it comes before what its next user does (page_bitmap_free).
+    // Only who is inside the heap clears bits, so the lowest stays ours. Acquire: what the thread
+    // that freed the block did to it comes before what its next user does (page_bitmap_free).
     uint32_t index = i * BITS_A_WORD + bits_lowest(word);
     if (!is_one_word(page)) atomic_fetch_add_explicit(&page->remote, 1, memory_order_relaxed);
     atomic_fetch_and_explicit(&words_of(page)[i], ~(word & -word), memory_order_acquire);
@@ -77,7 +77,8 @@ INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero)
 INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t index)
 {
   uint64_t bit = UINT64_C(1) << index % BITS_A_WORD;
-  // Once the bit is set the page may be gone, and be another: what it says of itself is read before.
+  // Once the bit is set the page may be gone, and be another: what it says of itself is read
+  // before.
   bool has_one_word = is_one_word(page);
   uint64_t all = valid_bits(page, 0);
   // Release: pairs with page_bitmap_take. seq_cst for the sake of the notice: see remote_notify.
@@ -115,8 +116,7 @@ INTERNAL bool page_bitmap_is_unused(struct page *page)
 
 INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index)
 {
-  uint64_t word =
-      atomic_load_explicit(&words_of(page)[index / BITS_A_WORD], memory_order_acquire);
+  uint64_t word = atomic_load_explicit(&words_of(page)[index / BITS_A_WORD], memory_order_acquire);
   return index < page->capacity && (word >> index % BITS_A_WORD & 1) == 0;
 }
 

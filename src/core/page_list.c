@@ -79,8 +79,9 @@ INTERNAL void page_list_return(struct page *page, struct block *block)
 
 INTERNAL bool page_list_is_unused(struct page *page)
 {
-  // The order matters: nobody takes blocks meanwhile, so used only falls and remote_count only grows, so if
-  // the later value of the second equals the earlier value of the first, no block is out.
+  // The order matters: nobody takes blocks meanwhile, so used only falls and remote_count only
+  // grows, so if the later value of the second equals the earlier value of the first, no block is
+  // out.
   uint32_t used = page_used(page);
   return remote_count(page) == used;
 }

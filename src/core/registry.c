@@ -9,11 +9,11 @@
 #include "os/system.h"
 
 static struct {
-  _Atomic(int) state;             // 0 not started, 1 being started, 2 started
-  _Atomic(struct heap *) first;   // every heap but the common one, linked by `next`
-  struct heap *common;            // inherits what threads leave
+  _Atomic(int) state;            // 0 not started, 1 being started, 2 started
+  _Atomic(struct heap *) first;  // every heap but the common one, linked by `next`
+  struct heap *common;           // inherits what threads leave
   struct heap first_common;
-  _Atomic(uint32_t) ticked_ms;    // when the last tick began
+  _Atomic(uint32_t) ticked_ms;  // when the last tick began
 } registry;
 
 // A thread that has ended: it frees like a stranger and allocates from the common heap.
@@ -144,7 +144,8 @@ INTERNAL struct heap *registry_current(void)
   }
   // Below a signal handler the common heap must not be waited for either, if whoever is inside may
   // be waiting for a lock of ours.
-  bool is_stuck = heap_is_barred(registry.common) || chunk_lock_is_mine() || metadata_lock_is_mine();
+  bool is_stuck =
+      heap_is_barred(registry.common) || chunk_lock_is_mine() || metadata_lock_is_mine();
   return is_stuck ? NULL : registry.common;
 }
 
@@ -289,9 +290,9 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
 
 // ---------------------------------------------------------------------------------------------
 // Fork. Nothing is locked around it: a thread that waited for such a lock could hold another that
-// the C library needs in order to fork (its stream locks), and nobody would ever go on. So the child
-// starts with whatever the other threads, which it does not have, were doing. A heap that one of
-// them was inside of is given up: its blocks stay valid and can be freed, its free memory is not
+// the C library needs in order to fork (its stream locks), and nobody would ever go on. So the
+// child starts with whatever the other threads, which it does not have, were doing. A heap that one
+// of them was inside of is given up: its blocks stay valid and can be freed, its free memory is not
 // used again in this process. Every other heap of theirs is inherited. The region and the metadata
 // mend themselves in the same way if somebody held their lock. In place of a first-class heap that
 // was given up another one serves.

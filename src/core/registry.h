@@ -7,8 +7,8 @@
 // post a page to it. Now and then some thread's slow path finds that a tick is due and looks after
 // all heaps: so the memory of an idle thread comes back even if that thread never does.
 //
-// Order of entering and locking: a thread's or first-class heap, the common heap, the chunk lock, the
-// metadata lock. Nobody waits for a second of the first kind.
+// Order of entering and locking: a thread's or first-class heap, the common heap, the chunk lock,
+// the metadata lock. Nobody waits for a second of the first kind.
 #ifndef CORE_REGISTRY_H
 #define CORE_REGISTRY_H
 
@@ -32,8 +32,8 @@ INTERNAL struct heap *registry_create(void);
 INTERNAL void registry_destroy(struct heap *heap);
 // Whether that is a first-class heap that has not been destroyed. Any address may be asked.
 INTERNAL bool registry_is_shared(const struct heap *heap);
-// The heap that serves in place of a first-class heap: itself, unless it was given up in a fork; NULL
-// if there is no memory for another.
+// The heap that serves in place of a first-class heap: itself, unless it was given up in a fork;
+// NULL if there is no memory for another.
 INTERNAL struct heap *registry_serving(struct heap *heap);
 
 // Does what is due, if it is.

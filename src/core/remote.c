@@ -61,8 +61,8 @@ static bool notice_becomes_posted(struct page *page)
 }
 
 // After a free by another thread: posts the page if it is awaited. The free came before this load
-// and both are seq_cst, as are, in remote_read_inbox, the store of AWAITED and the later look at the
-// free blocks: one of the two sees the other's.
+// and both are seq_cst, as are, in remote_read_inbox, the store of AWAITED and the later look at
+// the free blocks: one of the two sees the other's.
 static void remote_notify(struct page *page)
 {
   if (atomic_load(&page->notice) != NOTICE_AWAITED) return;
@@ -127,7 +127,8 @@ static void flush_slot(struct outgoing *outgoing, unsigned index)
   if (page == NULL) return;
   outgoing->slot[index].page = NULL;
   outgoing->bytes -= outgoing->slot[index].count * page->block_bytes;
-  splice_chain(page, outgoing->slot[index].first, outgoing->slot[index].last, outgoing->slot[index].count);
+  splice_chain(page, outgoing->slot[index].first, outgoing->slot[index].last,
+               outgoing->slot[index].count);
 }
 
 INTERNAL void remote_flush(struct heap *heap)
@@ -172,8 +173,13 @@ static void bitmap_page_emptied(struct page *page)
 INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index)
 {
   switch (page_bitmap_free(page, index)) {
-    case FREED_TWICE: fatal("double free", block);
-    case FREED_LAST_BLOCK: bitmap_page_emptied(page); break;
-    case FREED_BLOCK: remote_notify(page); break;
+  case FREED_TWICE:
+    fatal("double free", block);
+  case FREED_LAST_BLOCK:
+    bitmap_page_emptied(page);
+    break;
+  case FREED_BLOCK:
+    remote_notify(page);
+    break;
   }
 }

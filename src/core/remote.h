@@ -5,8 +5,9 @@
 // A thread gathers the blocks it frees into somebody else's list pages, a chain a page, and splices
 // each chain onto its page with one compare-and-swap (the idea is snmalloc's BatchIt, Parkinson et
 // al., ISMM 2024). A page is awaited as long as it is a heap's: the first free by another thread
-// posts it to the inbox of its heap. The owner may be idle for ever: so when several wholly free pages
-// have gathered, the thread that found the last goes inside the owner's heap and gives them back.
+// posts it to the inbox of its heap. The owner may be idle for ever: so when several wholly free
+// pages have gathered, the thread that found the last goes inside the owner's heap and gives them
+// back.
 #ifndef CORE_REMOTE_H
 #define CORE_REMOTE_H
 
@@ -15,12 +16,12 @@
 // Chains that a thread has gathered, in its heap; only that thread touches them.
 struct outgoing {
   struct {
-    struct page *page;   // NULL: unused
+    struct page *page;  // NULL: unused
     struct block *first;
     struct block *last;
     uint32_t count;
   } slot[TUNING_OUTGOING_SLOTS];
-  size_t bytes;          // in all of them
+  size_t bytes;  // in all of them
 };
 
 // Frees a block of a list page that the calling thread does not own. `heap` is the thread's own, or

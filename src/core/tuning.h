@@ -12,12 +12,12 @@
 
 enum {
 #ifdef MEND_STRESS
-  TUNING_PAGE_BLOCKS = 5,          // blocks in a page, at most
-  TUNING_OUTGOING_SLOTS = 2,       // pages for which a thread gathers frees; a power of two
-  TUNING_POSTS_BEFORE_RECLAIM = 2, // unused pages that may wait for their owner
-  TUNING_OUTGOING_BYTES = 256,     // bytes of such frees that a thread may hold back
-  TUNING_SLOW_CALLS_PER_TICK = 2,  // slow paths between two looks at the clock
-  TUNING_COMMIT_LEAST = 1 << 16,   // first step of address space made writable
+  TUNING_PAGE_BLOCKS = 5,           // blocks in a page, at most
+  TUNING_OUTGOING_SLOTS = 2,        // pages for which a thread gathers frees; a power of two
+  TUNING_POSTS_BEFORE_RECLAIM = 2,  // unused pages that may wait for their owner
+  TUNING_OUTGOING_BYTES = 256,      // bytes of such frees that a thread may hold back
+  TUNING_SLOW_CALLS_PER_TICK = 2,   // slow paths between two looks at the clock
+  TUNING_COMMIT_LEAST = 1 << 16,    // first step of address space made writable
 #else
   TUNING_PAGE_BLOCKS = 4096,
   TUNING_OUTGOING_SLOTS = 16,
@@ -26,11 +26,11 @@ enum {
   TUNING_SLOW_CALLS_PER_TICK = 64,
   TUNING_COMMIT_LEAST = 1 << 20,
 #endif
-  TUNING_COMMIT_MOST = 32 << 20,   // and the largest step
-  TUNING_GROWTH_LEAST = 4 << 20,   // and growth that free memory inside of pages is purged for
-  TUNING_POST_PATIENCE = 1000,     // looks for a post that is on its way
-  TUNING_MEDIUM_SLICES = 8,        // a page of blocks above SLICE_BYTES / 8
-  TUNING_WAKE_SHARE = 64,          // a full page is used again when 1/64 of its blocks are free
+  TUNING_COMMIT_MOST = 32 << 20,  // and the largest step
+  TUNING_GROWTH_LEAST = 4 << 20,  // and growth that free memory inside of pages is purged for
+  TUNING_POST_PATIENCE = 1000,    // looks for a post that is on its way
+  TUNING_MEDIUM_SLICES = 8,       // a page of blocks above SLICE_BYTES / 8
+  TUNING_WAKE_SHARE = 64,         // a full page is used again when 1/64 of its blocks are free
 };
 
 // Blocks of at least this size ask for huge pages and are moved by the kernel rather than copied.

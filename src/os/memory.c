@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Linux. Committing maps or unprotects in large adjoining steps, so the kernel keeps one mapping for
-// all that is committed of a range. What is reserved is PROT_NONE, which costs no memory and no
+// Linux. Committing maps or unprotects in large adjoining steps, so the kernel keeps one mapping
+// for all that is committed of a range. What is reserved is PROT_NONE, which costs no memory and no
 // commit charge, and is left alone by mlockall.
 #include "os/memory.h"
 
@@ -134,8 +134,7 @@ static bool reserve(struct os_range *range, size_t bytes, size_t least, size_t a
   return false;
 }
 
-INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t least,
-                               size_t alignment)
+INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t least, size_t alignment)
 {
   if (reserves) return reserve(range, bytes, least, alignment);
   char *start = find_hole(bytes, alignment);
@@ -193,8 +192,8 @@ static bool holds_nothing(const char *page)
 }
 
 // A move has failed half way: the kernel moves the mappings that the source consists of one by one,
-// each over what is mapped at its target. A page that has not arrived is where it was, and its target,
-// which was clean, is unmapped or zero.
+// each over what is mapped at its target. A page that has not arrived is where it was, and its
+// target, which was clean, is unmapped or zero.
 static bool copy_what_stayed(char *from, char *to, size_t bytes)
 {
   for (size_t at = 0; at < bytes; at += page_bytes) {

@@ -2,9 +2,9 @@
 //
 // Everything we ask of the kernel about address space.
 //
-// For every call: addresses are os-page aligned, bytes > 0 and a multiple of the os page. bool means
-// "it worked"; the one failure is lack of memory, address space or mappings, so callers have one
-// case to handle. errno is not preserved: the api layer does that where it is promised.
+// For every call: addresses are os-page aligned, bytes > 0 and a multiple of the os page. bool
+// means "it worked"; the one failure is lack of memory, address space or mappings, so callers have
+// one case to handle. errno is not preserved: the api layer does that where it is promised.
 #ifndef OS_MEMORY_H
 #define OS_MEMORY_H
 
@@ -36,7 +36,8 @@ INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t leas
 // Makes a part of the range readable and writable; it reads as zero. Part by part, upwards.
 INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes);
 
-// Gives the memory back if that can be done; in any case the addresses stay usable and read as zero.
+// Gives the memory back if that can be done; in any case the addresses stay usable and read as
+// zero.
 INTERNAL void os_memory_purge(void *start, size_t bytes);
 // The same, by a fresh mapping: heals what os_memory_move and os_memory_advise_huge have split.
 INTERNAL bool os_memory_renew(void *start, size_t bytes);

@@ -6,7 +6,8 @@
 
 #include "base/internal.h"
 
-// Milliseconds of a clock that only goes forward, a few of them coarse; cheap enough for slow paths.
+// Milliseconds of a clock that only goes forward, a few of them coarse; cheap enough for slow
+// paths.
 INTERNAL uint32_t os_clock_ms(void);
 INTERNAL void os_sleep_ms(uint32_t ms);
 // The environment, or NULL if the process runs with more rights than its caller, who then must not

@@ -190,8 +190,7 @@ static void (*exit_function)(void);
 static void exit_round(void *value)
 {
   uintptr_t round = (uintptr_t)value;
-  if (round < EXIT_ROUNDS &&
-      pthread_setspecific(exit_key, (void *)(round + 1)) == 0) {
+  if (round < EXIT_ROUNDS && pthread_setspecific(exit_key, (void *)(round + 1)) == 0) {
     return;
   }
   exit_function();

@@ -77,8 +77,8 @@ static inline bool os_lock_is_mine(struct os_lock *lock)
 //
 // The owner says that it is inside and then looks whether the gate is closed; somebody else closes
 // the gate, makes every thread of the process execute a barrier, and then looks whether the owner
-// is inside: one of the two sees the other. Without membarrier, and under ThreadSanitizer, which does
-// not know it, the owner takes the lock like everybody.
+// is inside: one of the two sees the other. Without membarrier, and under ThreadSanitizer, which
+// does not know it, the owner takes the lock like everybody.
 
 struct os_gate {
   _Atomic(bool) is_inside;  // the owner has passed without the lock (owner writes)

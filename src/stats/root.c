@@ -4,7 +4,10 @@
 #include "core/metadata.h"
 #include "core/page.h"
 
-#define FIELD(member) {offsetof(struct page, member), sizeof(((struct page *)0)->member)}
+#define FIELD(member) \
+  { \
+    offsetof(struct page, member), sizeof(((struct page *)0)->member) \
+  }
 
 static_assert((int)MEND_ROOT_PAGE_FREE == PAGE_FREE && (int)MEND_ROOT_PAGE_INSIDE == PAGE_INSIDE &&
                   (int)MEND_ROOT_PAGE_LIST == PAGE_LIST &&

@@ -24,7 +24,7 @@ struct tally {
   size_t heap_count;
   size_t large_bytes;
   size_t large_blocks;
-  unsigned size_class;           // of interest for `of_class`
+  unsigned size_class;  // of interest for `of_class`
   struct stats_class of_class;
 };
 
