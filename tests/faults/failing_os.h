@@ -34,6 +34,9 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
 
 // What a kernel may lack. The word in the environment is the member's name.
 struct lacks {
@@ -197,8 +200,9 @@ static int kernel_madvise(void *start, size_t bytes, int advice)
 {
   check_range(start, bytes);
   if (fails()) return -1;
+  bool is_dontneed = advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED;
   bool is_lacking = (advice == MADV_HUGEPAGE && kernel.lacks.huge_pages) ||
-                    (advice == MADV_DONTNEED && kernel.lacks.dontneed);
+                    (is_dontneed && kernel.lacks.dontneed);
   if (!lacks(is_lacking)) return madvise(start, bytes, advice);
   errno = EINVAL;
   return -1;

@@ -297,6 +297,7 @@ static void pages_can_change_hands_with_their_blocks(void **state)
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
     assert_ptr_equal(page_heap(page_first(page_at(blocks[i]))), &to);
     assert_false(heap_may_have(&from, i));
+    assert_true(heap_may_have(&to, i));  // the rest of its blocks can be had there
     assert_int_equal(pattern_difference(blocks[i], size_class_bytes(i), i), size_class_bytes(i));
     free_block(blocks[i]);
   }
