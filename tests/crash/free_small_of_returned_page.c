@@ -1,9 +1,9 @@
 // expect: abort "free of memory that is not in use"
 // SPDX-License-Identifier: MIT
-#include <malloc.h>
 #include <stdlib.h>
 
 #include "../support/support.h"
+#include "mend/mend.h"
 
 int main(void)
 {
@@ -11,7 +11,7 @@ int main(void)
   CHECK(block != NULL);
   char *again = opaque(block);
   free(block);
-  malloc_trim(0);  // the page goes: no block of it is in use
+  mend_malloc_trim(0);  // the page goes: no block of it is in use
   free(again);
   return 0;
 }

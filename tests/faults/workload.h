@@ -116,6 +116,19 @@ static inline void workload_resize_slot(struct workload *workload, size_t slot, 
   workload->sizes[slot] = size;
 }
 
+// Blocks for which the library asks for huge pages.
+static inline void workload_use_huge(struct workload *workload)
+{
+  for (size_t i = 0; i < 2; i++) {
+    errno = 0;
+    unsigned char *block = workload_got(workload, mend_calloc(5, MIB));
+    if (block == NULL) continue;
+    CHECK(is_zero(block, 5 * MIB));
+    for (size_t at = 0; at < 5 * MIB; at += 4096) block[at] = 1;
+    mend_free(block);
+  }
+}
+
 // A block grows, with another one behind it at every second step, and shrinks again.
 static inline void workload_grow(struct workload *workload, size_t most)
 {
@@ -175,6 +188,7 @@ static inline size_t workload_run(void)
   }
   for (size_t slot = 0; slot < WORKLOAD_SLOTS; slot++) workload_empty_slot(&workload, slot);
   workload_use_heap(&workload);
+  workload_use_huge(&workload);
   workload_grow(&workload, 9 * MIB);
   mend_collect(true);
   for (size_t slot = 0; slot < WORKLOAD_SLOTS; slot++) workload_fill_slot(&workload, slot, NULL);

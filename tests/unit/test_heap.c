@@ -8,6 +8,7 @@
 #include "fixture.h"
 
 #include "core/heap.h"
+#include "touch.h"
 
 enum { BLOCKS = 2000 };
 
@@ -15,6 +16,14 @@ static void init_heap(struct heap *heap, uintptr_t owner)
 {
   *heap = (struct heap){.next = NULL};
   heap_init(heap, owner, &fixture.source);
+}
+
+// A block that a checker allows to touch.
+static void *take(struct heap *heap, unsigned size_class, bool *is_clean)
+{
+  void *block = heap_take(heap, size_class, is_clean);
+  if (block != NULL) allow_touch(block, size_class_bytes(size_class));
+  return block;
 }
 
 // Frees a block as the api layer does for the heap's owner.
@@ -56,9 +65,10 @@ static void every_class_gives_blocks_of_its_size(void **state)
       blocks[j] = (char *)heap_take_small(&heap, i % SIZE_CLASS_SMALL_COUNT);
       if (i >= SIZE_CLASS_SMALL_COUNT || blocks[j] == NULL) {
         if (blocks[j] != NULL) free_block(blocks[j]);
-        blocks[j] = heap_take(&heap, i, NULL);
+        blocks[j] = take(&heap, i, NULL);
       }
       assert_non_null(blocks[j]);
+      allow_touch(blocks[j], bytes);
       assert_int_equal(page_first(page_at(blocks[j]))->block_bytes, bytes);
       pattern_fill(blocks[j], bytes, i * 100 + j);
     }
@@ -81,7 +91,7 @@ static void a_block_said_to_be_zero_is(void **state)
     char *blocks[20];
     for (size_t i = 0; i < 20; i++) {
       bool is_clean = true;
-      blocks[i] = heap_take(&heap, SIZE_CLASS_COUNT - 1, &is_clean);
+      blocks[i] = take(&heap, SIZE_CLASS_COUNT - 1, &is_clean);
       assert_non_null(blocks[i]);
       if (is_clean) assert_true(is_zero(blocks[i], 65536));
       was_zero = was_zero || is_clean;
@@ -91,7 +101,7 @@ static void a_block_said_to_be_zero_is(void **state)
   }
   assert_true(was_zero);
   bool is_clean = true;
-  free_block(heap_take(&heap, 3, &is_clean));
+  free_block(take(&heap, 3, &is_clean));
   assert_false(is_clean);  // list pages do not know
   collect(&heap);
 }
@@ -103,14 +113,14 @@ static void a_source_that_fails_gives_no_block_and_no_harm(void **state)
   init_heap(&heap, os_thread_id());
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
     fixture.takes_left = 0;
-    assert_null(heap_take(&heap, i, NULL));
+    assert_null(take(&heap, i, NULL));
     assert_valid(&heap);
     fixture.takes_left = 1;
-    void *block = heap_take(&heap, i, NULL);
+    void *block = take(&heap, i, NULL);
     assert_non_null(block);
     fixture.takes_left = 0;
     free_block(block);
-    block = heap_take(&heap, i, NULL);  // no other page is needed for it
+    block = take(&heap, i, NULL);  // no other page is needed for it
     assert_non_null(block);
     free_block(block);
     assert_valid(&heap);
@@ -126,7 +136,7 @@ static void the_source_is_asked_with_the_heaps_request(void **state)
   static struct heap heap;
   init_heap(&heap, os_thread_id());
   heap.request = (struct page_request){3, 8};
-  free_block(heap_take(&heap, 5, NULL));
+  free_block(take(&heap, 5, NULL));
   assert_int_equal(fixture.request.node, 3);
   assert_int_equal(fixture.request.flags, 8);
   collect(&heap);
@@ -141,10 +151,10 @@ static void a_full_page_is_left_and_found_again_when_blocks_are_freed(void **sta
   const unsigned classes[] = {20, 47, 60, 79};
   for (size_t i = 0; i < 4; i++) {
     size_t count = 0;
-    while (fixture.pages_out < 3) blocks[count++] = heap_take(&heap, classes[i], NULL);
+    while (fixture.pages_out < 3) blocks[count++] = take(&heap, classes[i], NULL);
     for (size_t j = 0; j + 1 < count; j++) free_block(blocks[j]);
     for (size_t j = 0; j + 1 < count; j++) {
-      blocks[j] = heap_take(&heap, classes[i], NULL);
+      blocks[j] = take(&heap, classes[i], NULL);
       assert_non_null(blocks[j]);
     }
     assert_true(fixture.pages_out <= 3);
@@ -162,18 +172,18 @@ static void one_unused_page_of_a_class_is_kept(void **state)
   init_heap(&heap, os_thread_id());
   for (unsigned size_class = 40; size_class < SIZE_CLASS_COUNT; size_class += 13) {
     size_t count = 0;
-    while (fixture.pages_out < 4) blocks[count++] = heap_take(&heap, size_class, NULL);
+    while (fixture.pages_out < 4) blocks[count++] = take(&heap, size_class, NULL);
     for (size_t i = 0; i < count; i++) free_block(blocks[i]);
     struct block *left;
     while (size_class < SIZE_CLASS_SMALL_COUNT &&
            (left = heap_take_small(&heap, size_class)) != NULL) {
       free_block(left);
     }
-    free_block(heap_take(&heap, 5, NULL));  // a slow path, which finds what was posted
-    free_block(heap_take(&heap, size_class, NULL));
+    free_block(take(&heap, 5, NULL));  // a slow path, which finds what was posted
+    free_block(take(&heap, size_class, NULL));
     assert_int_equal(fixture.pages_out, 2);
     fixture.takes_left = 0;
-    free_block(heap_take(&heap, size_class, NULL));
+    free_block(take(&heap, size_class, NULL));
     fixture.takes_left = SIZE_MAX;
     assert_int_equal(fixture.pages_out, 2);
     collect(&heap);
@@ -201,14 +211,14 @@ static void a_page_that_stays_returns_what_it_does_not_use(void **state)
     for (size_t round = 0; round < 2; round++) {  // the second in dirty memory
       char *blocks[5];
       for (size_t i = 0; i < 5; i++) {
-        blocks[i] = heap_take(&heap, size_class, NULL);
+        blocks[i] = take(&heap, size_class, NULL);
         assert_non_null(blocks[i]);
         memset(blocks[i], 7, bytes);
       }
       for (size_t i = 1; i < 5; i++) free_block(blocks[i]);
       assert_true(purge_and_check(&heap, blocks[0], bytes, bytes > 16384 ? 3 * bytes : 0));
       for (size_t i = 1; i < 5; i++) {
-        blocks[i] = heap_take(&heap, size_class, NULL);
+        blocks[i] = take(&heap, size_class, NULL);
         memset(blocks[i], 7, bytes);
       }
       assert_true(purge_and_check(&heap, blocks[0], bytes, 0));
@@ -228,7 +238,7 @@ static void a_heap_that_keeps_none_gives_back_the_last_page_too(void **state)
   static struct heap heap;
   init_heap(&heap, OWNER_SHARED);
   heap.keeps_unused = false;
-  void *block = heap_take(&heap, 70, NULL);
+  void *block = take(&heap, 70, NULL);
   assert_int_equal(fixture.pages_out, 1);
   free_block(block);
   assert_int_equal(fixture.pages_out, 0);
@@ -241,8 +251,8 @@ static void collecting_leaves_only_pages_with_blocks_that_are_out(void **state)
   static void *kept[SIZE_CLASS_COUNT];
   init_heap(&heap, os_thread_id());
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
-    for (size_t j = 0; j < 10; j++) free_block(heap_take(&heap, i, NULL));
-    if (i % 2 == 0) kept[i] = heap_take(&heap, i, NULL);
+    for (size_t j = 0; j < 10; j++) free_block(take(&heap, i, NULL));
+    if (i % 2 == 0) kept[i] = take(&heap, i, NULL);
   }
   collect(&heap);
   assert_valid(&heap);
@@ -261,7 +271,7 @@ static void freeing_all_gives_every_page_back_at_once(void **state)
   heap.is_direct = true;
   for (unsigned round = 0; round < 3; round++) {
     for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
-      for (size_t j = 0; j < 20; j++) assert_non_null(heap_take(&heap, i, NULL));
+      for (size_t j = 0; j < 20; j++) assert_non_null(take(&heap, i, NULL));
     }
     assert_true(fixture.pages_out >= SIZE_CLASS_COUNT);
     heap_enter(&heap);
@@ -281,7 +291,7 @@ static void pages_can_change_hands_with_their_blocks(void **state)
   init_heap(&to, OWNER_SHARED);
   to.keeps_unused = false;
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
-    blocks[i] = heap_take(&from, i, NULL);
+    blocks[i] = take(&from, i, NULL);
     pattern_fill(blocks[i], size_class_bytes(i), i);
   }
   size_t pages = fixture.pages_out;
@@ -313,7 +323,7 @@ static void a_page_is_adopted_with_the_class_it_has(void **state)
   init_heap(&heap, os_thread_id());
   init_heap(&from, OWNER_SHARED);
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
-    blocks[i] = heap_take(&from, i, NULL);
+    blocks[i] = take(&from, i, NULL);
     collect(&from);
     size_t pages = fixture.pages_out;
     heap_enter(&heap);
@@ -326,7 +336,7 @@ static void a_page_is_adopted_with_the_class_it_has(void **state)
     heap_leave(&from);
     heap_leave(&heap);
     fixture.takes_left = 0;
-    void *block = heap_take(&heap, i, NULL);
+    void *block = take(&heap, i, NULL);
     assert_ptr_equal(page_first(page_at(block)), page);
     fixture.takes_left = SIZE_MAX;
     free_block(block);
@@ -361,8 +371,8 @@ static void a_free_inside_the_heap_waits_for_nothing(void **state)
   (void)state;
   static struct heap heap;
   init_heap(&heap, os_thread_id());
-  void *small = heap_take(&heap, 10, NULL);
-  void *medium = heap_take(&heap, 60, NULL);
+  void *small = take(&heap, 10, NULL);
+  void *medium = take(&heap, 60, NULL);
   heap_enter(&heap);
   heap_page_needed(page_at(small));
   free_block(medium);
@@ -376,7 +386,7 @@ static void break_owner(void)
 {
   static struct heap heap;
   init_heap(&heap, os_thread_id());
-  void *block = heap_take(&heap, 10, NULL);
+  void *block = take(&heap, 10, NULL);
   atomic_store(&page_at(block)->owner, OWNER_NOBODY);
   heap_assert_valid(&heap);
 }
@@ -406,7 +416,7 @@ static void random_step(struct heap *heap, struct slot *slot, struct random *ran
   fixture.takes_left = random_below(random, 4) == 0 ? 0 : SIZE_MAX;
   unsigned size_class = (unsigned)random_below(random, SIZE_CLASS_COUNT - 8);
   bool is_clean = false;
-  slot->block = heap_take(heap, size_class, &is_clean);
+  slot->block = take(heap, size_class, &is_clean);
   if (slot->block == NULL) return;
   slot->bytes = size_class_bytes(size_class);
   assert_int_equal(page_first(page_at(slot->block))->block_bytes, slot->bytes);

@@ -12,6 +12,7 @@
 
 #include "core/heap.h"
 #include "core/policy.h"
+#include "touch.h"
 
 #define SOMEBODY ((uintptr_t)8)  // a thread's id, but no thread's
 
@@ -299,6 +300,7 @@ static void *free_from_window(void *unused)
 
 static void hand_over(void *block, size_t bytes, size_t place)
 {
+  allow_touch(block, bytes);
   pattern_fill(block, bytes, place);
   while (atomic_load(&window[place]) != NULL) sched_yield();
   atomic_store(&window[place], block);
