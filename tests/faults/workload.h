@@ -52,7 +52,7 @@ static inline bool workload_starts_marked(const unsigned char *block, size_t siz
 static inline void *workload_got(struct workload *workload, void *block)
 {
   if (block == NULL) workload->refusals++;
-  CHECK(errno == (block == NULL ? ENOMEM : 0));
+  CHECK(block != NULL || errno == ENOMEM);
   errno = 0;
   return block;
 }

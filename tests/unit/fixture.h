@@ -11,6 +11,7 @@
 
 #include "../support/suite.h"
 #include "core/source.h"
+#include "touch.h"
 
 enum { FIXTURE_SLICES = 1024 };
 
@@ -146,6 +147,7 @@ static inline int fixture_set_back(void **state)
   memset(fixture.is_out, 0, sizeof fixture.is_out);
   memset(fixture.is_dirty, 0, sizeof fixture.is_dirty);
   memset(fixture.pages, 0, sizeof fixture.pages);
+  allow_touch((void *)region.start, FIXTURE_SLICES * SLICE_BYTES);
   return madvise((void *)region.start, FIXTURE_SLICES * SLICE_BYTES, MADV_DONTNEED);
 }
 

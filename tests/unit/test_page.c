@@ -234,6 +234,7 @@ static void what_lies_behind_the_carved_blocks_is_returned_once(void **state)
   page->flags &= (uint8_t)~PAGE_IS_ZERO;
   memset(page_start(page), 1, SLICE_BYTES);
   page_list_take(page);
+  allow_touch(page_start(page), SLICE_BYTES);
   size_t touched = page_touched_bytes(page);
   char last = page_start(page)[touched - 1];
   assert_true(touched >= os_page && touched < SLICE_BYTES);
