@@ -92,12 +92,12 @@ INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignmen
     errno = ENOMEM;
     return NULL;
   }
-  errno = saved_errno;
   if (!EXTENT_IS_PLAIN) {
     size_t block_bytes = page_first(page_at(block))->block_bytes;
     extent_open(block, size, block_bytes, is_zeroed);
   }
   if (is_zeroed && !is_zero) clear(block, size);
+  errno = saved_errno;
   return block;
 }
 
