@@ -590,9 +590,9 @@ static void region_give(struct page_source *source, struct page *page)
   // A large page's kind is gone already: whoever frees it has claimed it so.
   enum page_kind kind = page_kind(page);
   bool is_large = kind != PAGE_LIST && kind != PAGE_BITMAP;
-  size_t held = held_bytes(page, is_large);
   for (uint32_t i = 1; i < page->slices && !is_large; i++) set_kind(&page[i], PAGE_NONE);
   os_lock_acquire(&chunk.lock);
+  size_t held = held_bytes(page, is_large);
   atomic_store_explicit(&page->owner, OWNER_NOBODY, memory_order_relaxed);
   set_kind(page, PAGE_NONE);
   give_slices(page, page->slices, held, page->flags);
