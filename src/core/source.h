@@ -15,7 +15,7 @@ struct page_request {
 #define PAGE_ANY_NODE (-1)
 
 struct page_source {
-  // A run of `slices`, its first slice's index a multiple of `alignment` (a power of two),
+  // A run of `slices`, its address a multiple of `alignment` slices (a power of two),
   // writable. *is_zero tells whether it reads as zero. NULL if there is none. The descriptor is not
   // a page yet: kind PAGE_NONE, flags telling PAGE_IS_SPLIT.
   struct page *(*take)(struct page_source *source, uint32_t slices, uint32_t alignment,
