@@ -2,14 +2,19 @@
 //
 // The twenty replaceable operators of C++, by their mangled names, so that a C library serves them
 // without linking the C++ one. When memory runs out the program's new-handler is called until it
-// gives up; then std::bad_alloc is thrown. Both are found in whatever C++ library the process has:
-// without one nobody can have called these.
+// gives up; then std::bad_alloc is thrown, or NULL returned. What is needed for that is found in
+// whatever C++ library the process has: without one nobody can have called these.
+#include <setjmp.h>
+#include <unwind.h>
+
 #include "api/override.h"
 #include "base/fatal.h"
 
 typedef void (*new_handler)(void);
 extern new_handler get_new_handler(void) __asm__("_ZSt15get_new_handlerv") __attribute__((weak));
 extern void throw_bad_alloc(void) __asm__("_ZSt17__throw_bad_allocv") __attribute__((weak));
+extern void *begin_catch(void *exception) __asm__("__cxa_begin_catch") __attribute__((weak));
+extern void end_catch(void) __asm__("__cxa_end_catch") __attribute__((weak));
 
 // Lets the program find memory. Returns false if it has no handler.
 static bool call_new_handler(void)
@@ -20,18 +25,70 @@ static bool call_new_handler(void)
   return true;
 }
 
-static void *new_aligned(size_t size, size_t alignment)
+static void *new_once(size_t size, size_t alignment)
 {
-  void *block;
-  do {
-    block = alignment <= 16 ? mend_malloc(size) : mend_aligned_alloc(alignment, size);
-  } while (block == NULL && call_new_handler());
-  return block;
+  return alignment <= 16 ? mend_malloc(size) : mend_aligned_alloc(alignment, size);
 }
+
+// ---------------------------------------------------------------------------------------------
+// A handler may throw, and below a nothrow form its exception must end. C has no catch. But for
+// each frame that names a *personality* in its unwind table, the unwinder asks that routine whether
+// the exception ends there (the Itanium C++ ABI). Ours says yes; and when all frames of the handler
+// are gone, it leaves the unwinder by longjmp.
+
+struct catcher {
+  jmp_buf resume;
+  void *exception;
+};
+static _Thread_local struct catcher *catcher __attribute__((tls_model("initial-exec")));
+
+// In the first phase the unwinder looks for the frame that catches, in the second it cleans up on
+// the way there. Unwinding that is forced (a thread that is cancelled) is not to be stopped.
+__attribute__((used)) static _Unwind_Reason_Code catch_all(int version, _Unwind_Action actions,
+                                                           _Unwind_Exception_Class language,
+                                                           struct _Unwind_Exception *exception,
+                                                           struct _Unwind_Context *context)
+{
+  (void)version, (void)language, (void)context;
+  if (actions & _UA_FORCE_UNWIND || begin_catch == NULL || end_catch == NULL)
+    return _URC_CONTINUE_UNWIND;
+  if (actions & _UA_SEARCH_PHASE) return _URC_HANDLER_FOUND;
+  catcher->exception = exception;
+  longjmp(catcher->resume, 1);
+}
+
+// The frame at which exceptions end. 0x1b: the routine's place is given relative to this one's.
+static NOINLINE bool call_new_handler_and_catch(void)
+{
+  __asm__ volatile(".cfi_personality 0x1b, catch_all");
+  return call_new_handler();
+}
+
+// As call_new_handler; false also if the handler has thrown.
+static NOINLINE bool try_new_handler(void)
+{
+  struct catcher *outer = catcher;  // of a handler that has come here
+  struct catcher own;
+  catcher = &own;
+  if (setjmp(own.resume) == 0) {
+    bool is_called = call_new_handler_and_catch();
+    catcher = outer;
+    return is_called;
+  }
+  begin_catch(own.exception);
+  end_catch();
+  catcher = outer;
+  return false;
+}
+
+// ---------------------------------------------------------------------------------------------
 
 static NOINLINE void *new_or_throw(size_t size, size_t alignment)
 {
-  void *block = new_aligned(size, alignment);
+  void *block;
+  do {
+    block = new_once(size, alignment);
+  } while (block == NULL && call_new_handler());
   if (block != NULL) return block;
   if (throw_bad_alloc != NULL) throw_bad_alloc();
   fatal("operator new: out of memory, and no C++ library to throw with", NULL);
@@ -56,7 +113,15 @@ extern void *_Znam(size_t) __attribute__((alias("_Znwm"), visibility("default"))
 extern void *_ZnamSt11align_val_t(size_t, size_t)
     __attribute__((alias("_ZnwmSt11align_val_t"), visibility("default")));
 
-// The nothrow forms return NULL. (A new-handler that throws nevertheless ends the program.)
+static void *new_or_null(size_t size, size_t alignment)
+{
+  void *block;
+  do {
+    block = new_once(size, alignment);
+  } while (block == NULL && try_new_handler());
+  return block;
+}
+
 MEND_EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow);
 MEND_EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
                                                      const void *nothrow);
@@ -64,14 +129,14 @@ MEND_EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignme
 MEND_EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow)
 {
   (void)nothrow;
-  return new_aligned(size, 16);
+  return new_or_null(size, 16);
 }
 
 MEND_EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
                                                      const void *nothrow)
 {
   (void)nothrow;
-  return new_aligned(size, alignment);
+  return new_or_null(size, alignment);
 }
 
 extern void *_ZnamRKSt9nothrow_t(size_t, const void *)

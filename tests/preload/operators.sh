@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The C++ operators new and delete: preloaded, linked as a shared and as a static library, in a
-# program by g++ and in one by clang++; exported under all twenty mangled names; and a C program
-# that has no libstdc++ runs with them.
+# The C++ operators new and delete: preloaded, linked as a shared and as a static library, also in
+# a fully static program, by g++ and by clang++; exported under all twenty mangled names; and a C
+# program that has no libstdc++ runs with them.
 #
 # environment: LIBMEND, the path of libmend.so; libmend.a lies beside it
 set -eu
@@ -33,6 +33,8 @@ for compiler in g++ clang++; do
   run linked
   "${build[@]}" -Wl,--undefined=malloc "$folder/libmend.a" -o "$work/archived"
   run archived
+  "${build[@]}" -static -Wl,--undefined=malloc "$folder/libmend.a" -o "$work/static"
+  run static
 done
 
 nm --dynamic --defined-only "$LIBMEND" | awk '{ print $3 }' >"$work/exported"

@@ -12,7 +12,7 @@
 static size_t handler_calls;
 static size_t handler_gives_up_after;
 static size_t throws;
-static jmp_buf catcher;
+static jmp_buf after_throw;
 
 static void handle_new(void);
 static new_handler current_handler = handle_new;
@@ -32,10 +32,50 @@ new_handler get_new_handler(void)
 void throw_bad_alloc(void)
 {
   throws++;
-  longjmp(catcher, 1);
+  longjmp(after_throw, 1);
 }
 
-static const size_t too_much = SIZE_MAX / 2 + 1;
+static const volatile size_t too_much = SIZE_MAX / 2 + 1;
+
+static struct _Unwind_Exception thrown;
+static size_t caught;
+static size_t caught_ends;
+
+void *begin_catch(void *exception)
+{
+  caught += exception == &thrown;
+  return exception;
+}
+
+void end_catch(void)
+{
+  caught_ends++;
+}
+
+// The compiler for musl brings no unwinder along.
+#ifdef __GLIBC__
+#define HAS_UNWINDER 1
+#else
+#define HAS_UNWINDER 0
+#define _Unwind_RaiseException(exception) ((void)(exception))
+#endif
+
+static void handle_by_throwing(void)
+{
+  handler_calls++;
+  _Unwind_RaiseException(&thrown);
+  abort();  // nobody catches it
+}
+
+// Has handlers below handlers throw.
+static void handle_by_asking_again(void)
+{
+  handler_calls++;
+  current_handler = handle_by_throwing;
+  assert_null(_ZnwmRKSt9nothrow_t(too_much, NULL));
+  assert_int_equal(caught, 1);
+  handle_by_throwing();
+}
 
 static void plain_forms_give_blocks_of_ours(void **state)
 {
@@ -98,7 +138,7 @@ static void begin(size_t gives_up_after)
 // Whether the form threw.
 static bool throwing_form_throws(size_t form)
 {
-  if (setjmp(catcher) != 0) return true;
+  if (setjmp(after_throw) != 0) return true;
   void *block = form == 0   ? _Znwm(too_much)
                 : form == 1 ? _Znam(too_much)
                 : form == 2 ? _ZnwmSt11align_val_t(too_much, 64)
@@ -137,6 +177,41 @@ static void nothrow_forms_ask_the_handler_and_return_null(void **state)
   }
 }
 
+static void begin_throwing(new_handler handler)
+{
+  handler_calls = 0;
+  caught = 0;
+  caught_ends = 0;
+  current_handler = handler;
+}
+
+static void nothrow_forms_return_null_if_the_handler_throws(void **state)
+{
+  (void)state;
+  if (!HAS_UNWINDER) skip();
+  for (size_t form = 0; form < 4; form++) {
+    begin_throwing(handle_by_throwing);
+    assert_null(form == 0   ? _ZnwmRKSt9nothrow_t(too_much, NULL)
+                : form == 1 ? _ZnamRKSt9nothrow_t(too_much, NULL)
+                : form == 2 ? _ZnwmSt11align_val_tRKSt9nothrow_t(too_much, 64, NULL)
+                            : _ZnamSt11align_val_tRKSt9nothrow_t(too_much, 64, NULL));
+    assert_int_equal(handler_calls, 1);
+    assert_int_equal(caught, 1);
+    assert_int_equal(caught_ends, 1);
+  }
+}
+
+static void handlers_below_handlers_may_throw(void **state)
+{
+  (void)state;
+  if (!HAS_UNWINDER) skip();
+  begin_throwing(handle_by_asking_again);
+  assert_null(_ZnwmRKSt9nothrow_t(too_much, NULL));
+  assert_int_equal(handler_calls, 3);
+  assert_int_equal(caught, 2);
+  assert_int_equal(caught_ends, 2);
+}
+
 static char *spare;
 
 static void handle_by_freeing(void)
@@ -169,6 +244,8 @@ int main(void)
       cmocka_unit_test(every_form_of_delete_is_free),
       cmocka_unit_test(throwing_forms_ask_the_handler_until_it_is_gone_and_throw),
       cmocka_unit_test(nothrow_forms_ask_the_handler_and_return_null),
+      cmocka_unit_test(nothrow_forms_return_null_if_the_handler_throws),
+      cmocka_unit_test(handlers_below_handlers_may_throw),
       cmocka_unit_test(what_the_handler_frees_can_be_had),
   };
   return SUITE_RUN(tests);

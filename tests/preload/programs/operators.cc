@@ -2,11 +2,12 @@
 //
 // All twenty forms of operator new and delete: each gives one of mend's blocks; when memory runs
 // out the new-handler is called until it gives up, std::bad_alloc is thrown and can be caught, and
-// the nothrow forms return null. Run by operators.sh.
+// the nothrow forms return null, even if the handler throws. Run by operators.sh.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <new>
 #include <string>
@@ -114,6 +115,45 @@ static void the_handler_may_throw()
   std::set_new_handler(nullptr);
 }
 
+static int locals_destroyed;
+
+struct local {
+  ~local()
+  {
+    locals_destroyed++;
+  }
+};
+
+static void throw_a_text()
+{
+  local here;
+  throw std::string("more text than fits into the object itself");
+}
+
+// Its own nothrow new must catch first, then the outer one.
+static void throw_below_a_handler()
+{
+  std::set_new_handler(throw_a_text);
+  CHECK(operator new(too_much, std::nothrow) == nullptr);
+  throw own_exception{};
+}
+
+static void what_the_handler_throws_ends_at_the_nothrow_forms()
+{
+  std::set_new_handler(throw_a_text);
+  locals_destroyed = 0;
+  CHECK(operator new(too_much, std::nothrow) == nullptr);
+  CHECK(operator new[](too_much, std::nothrow) == nullptr);
+  CHECK(operator new(too_much, wide, std::nothrow) == nullptr);
+  CHECK(operator new[](too_much, wide, std::nothrow) == nullptr);
+  CHECK(locals_destroyed == 4);
+  std::set_new_handler(throw_below_a_handler);
+  CHECK(operator new(too_much, std::nothrow) == nullptr);
+  CHECK(locals_destroyed == 5);
+  CHECK(std::uncaught_exceptions() == 0 && !std::current_exception());
+  std::set_new_handler(nullptr);
+}
+
 struct alignas(128) wide_object {
   char bytes[128];
 };
@@ -134,6 +174,7 @@ int main()
   call_each_form();
   run_out_of_memory();
   the_handler_may_throw();
+  what_the_handler_throws_ends_at_the_nothrow_forms();
   ordinary_code();
   std::puts("every operator is mend's");
 }
