@@ -7,6 +7,7 @@
 #include "base/output.h"
 
 enum option_kind { BOOL, NUMBER, SIZE, TIME };
+enum verdict { GOOD, MALFORMED, OUT_OF_RANGE };
 
 struct option_row {
   const char *name;
@@ -32,9 +33,9 @@ static const struct option_row option_rows[] = {
 #define OPTION_COUNT (sizeof option_rows / sizeof option_rows[0])
 static_assert(sizeof options == OPTION_COUNT * sizeof(uint64_t), "one number a row");
 
-static uint64_t *option_value(size_t row)
+static uint64_t *option_value(const struct option_row *row)
 {
-  return (uint64_t *)&options + row;
+  return (uint64_t *)&options + (row - option_rows);
 }
 
 static char lower(char character)
@@ -51,15 +52,15 @@ static bool text_is(const char *text, size_t length, const char *word)
   return word[length] == '\0';
 }
 
-static bool parse_bool(const char *text, size_t length, uint64_t *value)
+static enum verdict parse_bool(const char *text, size_t length, uint64_t *value)
 {
   static const char *const words[] = {"0", "1", "false", "true", "off", "on", "no", "yes"};
   for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
     if (!text_is(text, length, words[i])) continue;
     *value = i & 1;
-    return true;
+    return GOOD;
   }
-  return false;
+  return MALFORMED;
 }
 
 // What a number of this kind is multiplied by for its suffix; 0 if it has no such suffix.
@@ -72,17 +73,19 @@ static uint64_t suffix_factor(enum option_kind kind, const char *suffix, size_t 
   } rows[] = {
       {"b", SIZE, 1},
       {"k", SIZE, UINT64_C(1) << 10},
-      {"m", SIZE, UINT64_C(1) << 20},
-      {"ms", TIME, 1},
-      {"g", SIZE, UINT64_C(1) << 30},
-      {"t", SIZE, UINT64_C(1) << 40},
-      {"s", TIME, 1000},
-      {"kib", SIZE, UINT64_C(1) << 10},
-      {"mib", SIZE, UINT64_C(1) << 20},
       {"kb", SIZE, UINT64_C(1) << 10},
+      {"kib", SIZE, UINT64_C(1) << 10},
+      {"m", SIZE, UINT64_C(1) << 20},
       {"mb", SIZE, UINT64_C(1) << 20},
+      {"mib", SIZE, UINT64_C(1) << 20},
+      {"g", SIZE, UINT64_C(1) << 30},
       {"gb", SIZE, UINT64_C(1) << 30},
       {"gib", SIZE, UINT64_C(1) << 30},
+      {"t", SIZE, UINT64_C(1) << 40},
+      {"tb", SIZE, UINT64_C(1) << 40},
+      {"tib", SIZE, UINT64_C(1) << 40},
+      {"ms", TIME, 1},
+      {"s", TIME, 1000},
   };
   if (length == 0) return 1;
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -91,59 +94,113 @@ static uint64_t suffix_factor(enum option_kind kind, const char *suffix, size_t 
   return 0;
 }
 
-static bool parse_number(enum option_kind kind, const char *text, size_t length, uint64_t *value)
+static enum verdict parse_number(enum option_kind kind, const char *text, size_t length,
+                                 uint64_t *value)
 {
   size_t digits = 0;
   uint64_t number = 0;
+  bool overflows = false;
   while (digits < length && text[digits] >= '0' && text[digits] <= '9') {
-    if (__builtin_mul_overflow(number, UINT64_C(10), &number)) return false;
-    if (__builtin_add_overflow(number, (uint64_t)(text[digits] - '0'), &number)) return false;
+    overflows |= __builtin_mul_overflow(number, UINT64_C(10), &number);
+    overflows |= __builtin_add_overflow(number, (uint64_t)(text[digits] - '0'), &number);
     digits++;
   }
   uint64_t factor = suffix_factor(kind, text + digits, length - digits);
-  if (digits == 0 || factor == 0) return false;
-  return !__builtin_mul_overflow(number, factor, value);
+  if (digits == 0 || factor == 0) return MALFORMED;
+  overflows |= __builtin_mul_overflow(number, factor, value);
+  return overflows ? OUT_OF_RANGE : GOOD;
 }
 
-static bool parse_value(const struct option_row *row, const char *text, size_t length,
-                        uint64_t *value)
+static enum verdict parse_value(const struct option_row *row, const char *text, size_t length,
+                                uint64_t *value)
 {
-  bool is_number = row->kind == BOOL ? parse_bool(text, length, value)
-                                     : parse_number(row->kind, text, length, value);
-  return is_number && *value >= row->minimum && *value <= row->maximum;
+  enum verdict verdict = row->kind == BOOL ? parse_bool(text, length, value)
+                                           : parse_number(row->kind, text, length, value);
+  if (verdict == GOOD && (*value < row->minimum || *value > row->maximum)) return OUT_OF_RANGE;
+  return verdict;
 }
 
-static void warn(const char *what, const char *name, size_t length)
+// In the largest unit that leaves a whole number: as an option may be written.
+static void format_value(struct format *format, enum option_kind kind, uint64_t value)
 {
-  char line[160];
-  char word[65];
-  size_t shown = length < sizeof word - 1 ? length : sizeof word - 1;
-  memcpy(word, name, shown);
-  word[shown] = '\0';
+  static const char *const units[] = {"", "k", "m", "g", "t"};
+  unsigned unit = 0;
+  if (kind == BOOL) {
+    format_text(format, value != 0 ? "on" : "off");
+    return;
+  }
+  while (kind == SIZE && unit < 4 && value != 0 && value % 1024 == 0) {
+    value /= 1024;
+    unit++;
+  }
+  bool is_seconds = kind == TIME && value != 0 && value % 1000 == 0;
+  format_number(format, is_seconds ? value / 1000 : value, 0);
+  format_text(format, kind != TIME ? units[unit] : is_seconds ? "s" : "ms");
+}
+
+// An entry as it was written, but for what would spoil the line.
+static void format_entry(struct format *format, const char *entry, size_t length)
+{
+  char shown[81];
+  size_t count = length < sizeof shown ? length : sizeof shown - 1;
+  for (size_t i = 0; i < count; i++) shown[i] = entry[i] >= ' ' && entry[i] <= '~' ? entry[i] : '?';
+  shown[count] = '\0';
+  format_text(format, shown);
+  if (count < length) format_text(format, "...");
+}
+
+// What is wrong with an entry. The range is that of the row, where one is given.
+static void warn(const char *prefix, const char *entry, size_t length, const char *what,
+                 const struct option_row *row)
+{
+  char line[240];
   struct format format = format_begin(line, sizeof line);
-  format_text(&format, "mend: warning: ");
+  format_text(&format, "mend: ");
+  format_text(&format, prefix);
+  format_entry(&format, entry, length);
+  format_text(&format, ": ");
   format_text(&format, what);
-  format_text(&format, " \"");
-  format_text(&format, word);
-  format_text(&format, "\" (ignored)\n");
+  if (row != NULL) {
+    format_value(&format, row->kind, row->minimum);
+    format_text(&format, " to ");
+    format_value(&format, row->kind, row->maximum);
+  }
+  format_text(&format, "; ignored\n");
   output_write(line, (size_t)(format.at - line));
 }
 
-INTERNAL bool options_set(const char *name, size_t name_length, const char *value,
-                          size_t value_length)
+static const struct option_row *find_row(const char *name, size_t length)
 {
   for (size_t i = 0; i < OPTION_COUNT; i++) {
-    if (!text_is(name, name_length, option_rows[i].name)) continue;
-    uint64_t parsed;
-    if (parse_value(&option_rows[i], value, value_length, &parsed)) {
-      *option_value(i) = parsed;
-      return true;
-    }
-    warn("bad value for option", name, name_length);
+    if (text_is(name, length, option_rows[i].name)) return &option_rows[i];
+  }
+  return NULL;
+}
+
+INTERNAL bool options_set(const char *prefix, const char *entry, size_t length, char separator)
+{
+  static const char *const malformed[] = {"neither on nor off", "not a number", "not a size",
+                                          "not a time"};
+  const char *end = memchr(entry, separator, length);
+  size_t name_length = end == NULL ? length : (size_t)(end - entry);
+  if (name_length + 1 == length) return true;  // an empty value
+  const struct option_row *row = find_row(entry, name_length);
+  if (row == NULL || end == NULL) {
+    warn(prefix, entry, length, row == NULL ? "no such option" : "no value", NULL);
     return false;
   }
-  warn("unknown option", name, name_length);
-  return false;
+  uint64_t value;
+  switch (parse_value(row, end + 1, length - name_length - 1, &value)) {
+  case MALFORMED:
+    warn(prefix, entry, length, malformed[row->kind], NULL);
+    return false;
+  case OUT_OF_RANGE:
+    warn(prefix, entry, length, "not in the range of ", row);
+    return false;
+  case GOOD:
+    *option_value(row) = value;
+  }
+  return true;
 }
 
 // "name:value,name:value"
@@ -151,13 +208,7 @@ static void read_list(const char *list)
 {
   while (*list != '\0') {
     size_t length = strcspn(list, ",");
-    const char *colon = memchr(list, ':', length);
-    if (colon == NULL) {
-      warn("no value for option", list, length);
-    } else {
-      size_t name_length = (size_t)(colon - list);
-      options_set(list, name_length, colon + 1, length - name_length - 1);
-    }
+    if (length > 0) options_set("MEND_CONF: ", list, length, ':');
     list += length;
     if (*list == ',') list++;
   }
@@ -178,25 +229,24 @@ INTERNAL void options_read(char *const *environment)
   for (char *const *entry = environment; *entry != NULL; entry++) {
     // MEND_TEST_... belongs to test programs.
     if (!has_prefix(*entry, prefix) || has_prefix(*entry, conf)) continue;
-    if (has_prefix(*entry, "MEND_TEST_")) continue;
+    if (has_prefix(*entry, "MEND_TEST_") || strchr(*entry, '=') == NULL) continue;
     const char *name = *entry + strlen(prefix);
-    size_t length = strcspn(name, "=");
-    if (name[length] == '=')
-      options_set(name, length, name + length + 1, strlen(name) - length - 1);
+    options_set(prefix, name, strlen(name), '=');
   }
 }
 
 INTERNAL void options_print(void)
 {
   for (size_t i = 0; i < OPTION_COUNT; i++) {
+    const struct option_row *row = &option_rows[i];
     char line[200];
     struct format format = format_begin(line, sizeof line);
     format_text(&format, "mend: option ");
-    format_text(&format, option_rows[i].name);
+    format_text(&format, row->name);
     format_text(&format, " = ");
-    format_number(&format, *option_value(i), 0);
+    format_value(&format, row->kind, *option_value(row));
     format_text(&format, "  (");
-    format_text(&format, option_rows[i].meaning);
+    format_text(&format, row->meaning);
     format_text(&format, ")\n");
     output_write(line, (size_t)(format.at - line));
   }

@@ -74,8 +74,8 @@ static void a_bad_option_is_one_line_and_no_more(void **state)
   static struct outcome outcome;
   respawn_with("print", "MEND_RETAIN_PERCENT", "many", &outcome);
   assert_int_equal(outcome_count(&outcome, "\n"), 2);
-  assert_int_equal(outcome_count(&outcome, "mend: warning: "), 1);
-  assert_non_null(strstr(outcome.text, "RETAIN_PERCENT"));
+  assert_int_equal(
+      outcome_count(&outcome, "mend: MEND_RETAIN_PERCENT=many: not a number; ignored\n"), 1);
 }
 
 static void verbose_prints_the_version_and_every_option(void **state)
@@ -88,7 +88,7 @@ static void verbose_prints_the_version_and_every_option(void **state)
                    0);
   size_t count = sizeof(struct options) / sizeof(uint64_t);
   assert_int_equal(outcome_count(&outcome, "mend: option "), count);
-  assert_int_equal(outcome_count(&outcome, "mend: option verbose = 1 "), 1);
+  assert_int_equal(outcome_count(&outcome, "mend: option verbose = on "), 1);
 }
 
 static void nothing_is_printed_unasked(void **state)

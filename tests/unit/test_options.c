@@ -54,31 +54,35 @@ static int stop_capture(void **state)
   return 0;
 }
 
+// Sets an option by an entry, behind which there is more text that must not be read.
 static bool set(const char *name, const char *value)
 {
-  return options_set(name, strlen(name), value, strlen(value));
+  char text[256];
+  int length = snprintf(text, sizeof text, "%s=%s", name, value);
+  CHECK(length > 0 && (size_t)length < sizeof text - 1);
+  strcpy(text + length, "9");
+  return options_set("MEND_", text, (size_t)length, '=');
 }
 
 static void assert_set(const struct row *row, const char *value, uint64_t expected)
 {
-  // What follows a value in the environment must not be read.
-  char text[64];
-  snprintf(text, sizeof text, "%s9", value);
-  assert_true(options_set(row->name, strlen(row->name), text, strlen(value)));
+  assert_true(set(row->name, value));
   assert_int_equal(value_of(row), expected);
   assert_int_equal(captured.bytes, 0);
 }
 
-// The value is refused with one line that names the option, and changes nothing.
+// The value is refused with one line that shows the option and the value, and changes nothing.
 static void assert_refused(const struct row *row, const char *value)
 {
+  char start[256];
   struct options before = options;
   capture_begin();
   assert_false(set(row->name, value));
   assert_memory_equal(&options, &before, sizeof options);
   assert_int_equal(captured_lines(), 1);
-  assert_int_equal(strncmp(captured.text, "mend: warning: ", 15), 0);
-  assert_non_null(strstr(captured.text, row->name));
+  snprintf(start, sizeof start, "mend: MEND_%s=%s: ", row->name, value);
+  assert_int_equal(strncmp(captured.text, start, strlen(start)), 0);
+  assert_string_equal(captured.text + captured.bytes - 10, "; ignored\n");
   capture_begin();
 }
 
@@ -105,7 +109,7 @@ static void words_set_what_is_true_or_false(void **state)
       {"1", 1}, {"true", 1},  {"on", 1},  {"yes", 1}, {"YES", 1}, {"True", 1},
       {"0", 0}, {"false", 0}, {"off", 0}, {"no", 0},  {"OFF", 0}, {"fAlSe", 0},
   };
-  static const char *const bad[] = {"", "2", "-1", "y", "tru", "truee", "on ", " on", "10"};
+  static const char *const bad[] = {"2", "-1", "y", "tru", "truee", "on ", " on", "10"};
   for (size_t i = 0; i < ROW_COUNT; i++) {
     if (rows[i].kind != BOOL) continue;
     for (size_t j = 0; j < sizeof words / sizeof words[0]; j++) {
@@ -136,7 +140,6 @@ static void numbers_of_each_row_keep_within_its_limits(void **state)
 {
   (void)state;
   static const char *const bad[] = {
-      "",
       "-1",
       "+1",
       " 1",
@@ -187,10 +190,13 @@ static void sizes_take_suffixes_in_either_case(void **state)
       {"7GiB", UINT64_C(7) << 30},
       {"7gb", UINT64_C(7) << 30},
       {"7t", UINT64_C(7) << 40},
+      {"7tb", UINT64_C(7) << 40},
+      {"7TiB", UINT64_C(7) << 40},
       {"0", 0},
       {"16383t", UINT64_C(16383) << 40},
   };
-  static const char *const bad[] = {"7ms", "7s", "7p", "7kk", "7ki", "16777216t", "17179869184g"};
+  static const char *const bad[] = {"7ms", "7s", "7p",    "7kk",       "7ki",
+                                    "7ti", "7i", "7tibs", "16777216t", "17179869184g"};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     assert_set(limit, sizes[i].text, sizes[i].value);
   }
@@ -227,14 +233,42 @@ static void names_are_whole_and_in_either_case(void **state)
   assert_int_equal(options.retain_percent, 12);
   static const char *const unknown[] = {"", "retain", "retain_percen", "retain_percents",
                                         "nothing"};
+  char line[64];
   for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
     struct options before = options;
     capture_begin();
     assert_false(set(unknown[i], "1"));
     assert_memory_equal(&options, &before, sizeof options);
-    assert_int_equal(captured_lines(), 1);
-    assert_non_null(strstr(captured.text, "unknown option"));
-    assert_non_null(strstr(captured.text, unknown[i]));
+    snprintf(line, sizeof line, "mend: MEND_%s=1: no such option; ignored\n", unknown[i]);
+    assert_string_equal(captured.text, line);
+  }
+}
+
+static void what_is_wrong_is_told_in_one_line(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *name;
+    const char *value;
+    const char *line;
+  } mistakes[] = {
+      {"LIMIT", "12q", "mend: MEND_LIMIT=12q: not a size; ignored\n"},
+      {"Stats", "maybe", "mend: MEND_Stats=maybe: neither on nor off; ignored\n"},
+      {"MAP_BUDGET", "1k", "mend: MEND_MAP_BUDGET=1k: not a number; ignored\n"},
+      {"PURGE_DELAY", "2h", "mend: MEND_PURGE_DELAY=2h: not a time; ignored\n"},
+      {"PURGE_DELAY", "2h\n", "mend: MEND_PURGE_DELAY=2h?: not a time; ignored\n"},
+      {"REGION", "1", "mend: MEND_REGION=1: not in the range of 16m to 32t; ignored\n"},
+      {"PURGE_DELAY", "9999s",
+       "mend: MEND_PURGE_DELAY=9999s: not in the range of 0ms to 3600s; ignored\n"},
+      {"RETAIN_PERCENT", "2000",
+       "mend: MEND_RETAIN_PERCENT=2000: not in the range of 0 to 1000; ignored\n"},
+      {"PAGE_SIZE", "99999999999999999999g",
+       "mend: MEND_PAGE_SIZE=99999999999999999999g: not in the range of 0 to 64k; ignored\n"},
+  };
+  for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+    capture_begin();
+    assert_false(set(mistakes[i].name, mistakes[i].value));
+    assert_string_equal(captured.text, mistakes[i].line);
   }
 }
 
@@ -289,11 +323,21 @@ static void a_mistake_in_a_list_spoils_nothing_else(void **state)
   assert_int_equal(options.huge_pages, 0);
   assert_int_equal(options.stats, 0);
   assert_int_equal(options.verbose, 0);
-  assert_int_equal(captured_lines(), 5);
-  assert_non_null(strstr(captured.text, "no value for option \"stats\""));
-  assert_non_null(strstr(captured.text, "bad value for option \"limit\""));
-  assert_non_null(strstr(captured.text, "unknown option \"\""));
-  assert_non_null(strstr(captured.text, "bad value for option \"verbose\""));
+  assert_string_equal(captured.text,
+                      "mend: MEND_CONF: stats: no value; ignored\n"
+                      "mend: MEND_CONF: :5: no such option; ignored\n"
+                      "mend: MEND_CONF: verbose:maybe: neither on nor off; ignored\n");
+}
+
+static void an_empty_value_is_as_none(void **state)
+{
+  (void)state;
+  struct options before = options;
+  read_environment("MEND_LIMIT=", "MEND_STATS=", "MEND_NOTHING=");
+  assert_memory_equal(&options, &before, sizeof options);
+  read_environment("MEND_CONF=limit:5m,limit:,stats:", "MEND_LIMIT=", NULL);
+  assert_int_equal(options.limit, 5 << 20);
+  assert_int_equal(captured.bytes, 0);
 }
 
 static void variables_for_tests_are_left_alone(void **state)
@@ -319,35 +363,84 @@ static void a_misspelt_variable_is_told(void **state)
   (void)state;
   read_environment("MEND_STATTS=1", "MEND_STATS=1", NULL);
   assert_int_equal(options.stats, 1);
-  assert_string_equal(captured.text, "mend: warning: unknown option \"STATTS\" (ignored)\n");
+  assert_string_equal(captured.text, "mend: MEND_STATTS=1: no such option; ignored\n");
 }
 
-static void a_name_of_any_length_makes_one_short_line(void **state)
+static void an_entry_of_any_length_makes_one_short_line(void **state)
 {
   (void)state;
-  static char name[5000];
-  memset(name, 'n', sizeof name);
-  assert_false(options_set(name, sizeof name, "1", 1));
-  assert_int_equal(captured_lines(), 1);
-  assert_true(captured.bytes < 200 && captured.text[captured.bytes - 1] == '\n');
-}
-
-static void every_option_is_listed_with_value_and_meaning(void **state)
-{
-  (void)state;
-  for (size_t i = 0; i < ROW_COUNT; i++) {
-    char value[32];
-    snprintf(value, sizeof value, "%" PRIu64, rows[i].maximum);
-    set(rows[i].name, value);
+  static char entry[5000];
+  memset(entry, 'n', sizeof entry);
+  for (size_t at = 1; at < sizeof entry - 1; at += 7) {
+    entry[at] = '=';
+    capture_begin();
+    assert_false(options_set("MEND_", entry, sizeof entry, '='));
+    assert_int_equal(captured_lines(), 1);
+    assert_true(captured.bytes < 200);
+    assert_non_null(strstr(captured.text, "...: no such option; ignored\n"));
+    entry[at] = 'n';
   }
+}
+
+static void assert_listed(const char *name, const char *value, const char *shown)
+{
+  char line[400];
+  const struct row *row = row_of(name);
+  assert_true(set(name, value));
   capture_begin();
   options_print();
   assert_int_equal(captured_lines(), ROW_COUNT);
+  snprintf(line, sizeof line, "mend: option %s = %s  (%s)\n", name, shown, row->meaning);
+  assert_non_null(strstr(captured.text, line));
+  capture_begin();
+}
+
+static void options_are_listed_with_readable_values(void **state)
+{
+  (void)state;
+  assert_listed("limit", "0", "0");
+  assert_listed("limit", "1000", "1000");
+  assert_listed("limit", "1536", "1536");
+  assert_listed("limit", "65536", "64k");
+  assert_listed("limit", "1572864", "1536k");
+  assert_listed("limit", "64m", "64m");
+  assert_listed("limit", "3072m", "3g");
+  assert_listed("limit", "4t", "4t");
+  assert_listed("limit", "8192t", "8192t");
+  assert_listed("limit", "18446744073709551615", "18446744073709551615");
+  assert_listed("purge_delay", "0", "0ms");
+  assert_listed("purge_delay", "1500", "1500ms");
+  assert_listed("purge_delay", "5000", "5s");
+  assert_listed("retain_percent", "1000", "1000");
+  assert_listed("stats", "1", "on");
+  assert_listed("stats", "no", "off");
+}
+
+// The listing's value of a row, as it stands there.
+static void listed_value(const char *name, char value[static 32])
+{
+  char mark[64];
+  capture_begin();
+  options_print();
+  snprintf(mark, sizeof mark, "mend: option %s = ", name);
+  const char *at = strstr(captured.text, mark);
+  assert_non_null(at);
+  assert_int_equal(sscanf(at + strlen(mark), "%31s", value), 1);
+  capture_begin();
+}
+
+static void what_is_listed_can_be_set(void **state)
+{
+  (void)state;
   for (size_t i = 0; i < ROW_COUNT; i++) {
-    char line[400];
-    snprintf(line, sizeof line, "mend: option %s = %" PRIu64 "  (%s)\n", rows[i].name,
-             rows[i].maximum, rows[i].meaning);
-    assert_non_null(strstr(captured.text, line));
+    const uint64_t values[] = {rows[i].minimum, rows[i].maximum, rows[i].initial};
+    for (size_t j = 0; j < 3; j++) {
+      char value[32];
+      snprintf(value, sizeof value, "%" PRIu64, values[j]);
+      assert_set(&rows[i], value, values[j]);
+      listed_value(rows[i].name, value);
+      assert_set(&rows[i], value, values[j]);
+    }
   }
 }
 
@@ -363,15 +456,18 @@ int main(void)
       OPTION_TEST(times_are_milliseconds_or_seconds),
       OPTION_TEST(plain_numbers_take_no_suffix),
       OPTION_TEST(names_are_whole_and_in_either_case),
+      OPTION_TEST(what_is_wrong_is_told_in_one_line),
       OPTION_TEST(the_environment_is_read),
       OPTION_TEST(one_variable_holds_a_list),
       OPTION_TEST(a_variable_of_its_own_wins_over_the_list),
       OPTION_TEST(a_mistake_in_a_list_spoils_nothing_else),
+      OPTION_TEST(an_empty_value_is_as_none),
       OPTION_TEST(variables_for_tests_are_left_alone),
       OPTION_TEST(variables_without_a_value_are_left_alone),
       OPTION_TEST(a_misspelt_variable_is_told),
-      OPTION_TEST(a_name_of_any_length_makes_one_short_line),
-      OPTION_TEST(every_option_is_listed_with_value_and_meaning),
+      OPTION_TEST(an_entry_of_any_length_makes_one_short_line),
+      OPTION_TEST(options_are_listed_with_readable_values),
+      OPTION_TEST(what_is_listed_can_be_set),
   };
   return SUITE_RUN(tests);
 }
