@@ -2,11 +2,13 @@
 """The bars that mend has to pass, each computed from one set of results.
 
 A bar says what it compares, the value, and its limit. Where mend or its peers did not run, there
-is nothing to judge and the bar says so.
+is nothing to judge and the bar says so. A bar on all programs of a group, or on the best of all
+peers, is judged only if all of them ran: else it is called partial.
 """
 from dataclasses import dataclass
 
-from .peers import C_LIBRARY, SUBJECT
+from .peers import C_LIBRARY, PEERS, SUBJECT
+from .programs import WHOLE_SET
 from .results import TIMED_GROUPS
 
 FRAGMENTATION_PERCENT = {"pattern_database": 4, "pattern_web_server": 2,
@@ -20,24 +22,40 @@ class Bar:
     limit: float
     unit: str = "x"
     above: bool = False  # the value has to exceed the limit instead of staying within it
+    partial: bool = False  # of some of the programs or peers that it is about
 
     def verdict(self):
         if self.value is None:
             return "not measured"
+        if self.partial:
+            return "partial"
         passed = self.value > self.limit if self.above else self.value <= self.limit
         return "pass" if passed else "FAIL"
 
 
-def mean_bar(results, text, programs, key):
+def lacking(results, *groups):
+    """What did not run, in words, of the peers and of the whole set of these groups."""
+    missing = []
+    for group in groups:
+        ran = set(results.complete(group))
+        if not ran >= set(WHOLE_SET[group]):
+            missing.append(f"{len(ran)} of {len(WHOLE_SET[group])} {group} programs")
+    ran = [peer for peer in PEERS if peer in results.peers()]
+    return missing + ([f"{len(ran)} of {len(PEERS)} peers"] if len(ran) < len(PEERS) else [])
+
+
+def mean_bar(results, text, programs, key, groups):
     best = results.best_of_mean(programs, key)
     value = results.geomean(programs, SUBJECT, best, key)
-    return Bar(f"{text}: geomean of {len(programs)} to the best peer, {best}", value, 0.95)
+    return Bar(f"{text}: geomean of {len(programs)} to the best peer, {best}", value, 0.95,
+               partial=bool(lacking(results, *groups)))
 
 
 def mean_bars(results):
-    bars = [mean_bar(results, f"time, {group}", results.complete(group), "wall")
+    bars = [mean_bar(results, f"time, {group}", results.complete(group), "wall", (group,))
             for group in TIMED_GROUPS]
-    return bars + [mean_bar(results, "peak RSS above 32 MiB", results.large(), "peak_kib")]
+    return bars + [mean_bar(results, "peak RSS above 32 MiB", results.large(), "peak_kib",
+                            TIMED_GROUPS)]
 
 
 def excess_kib(results, program):
@@ -47,14 +65,16 @@ def excess_kib(results, program):
 
 def program_bars(results):
     timed, large = results.complete(*TIMED_GROUPS), results.large()
+    partial = bool(lacking(results, *TIMED_GROUPS))
     excess, where = max(((excess_kib(results, name), name) for name in timed if name not in large),
                         default=(None, "none ran"))
     bars = [Bar(f"peak RSS below 32 MiB: most above the smallest peer ({where})", excess, 256,
-                "KiB")]
+                "KiB", partial=partial)]
     for key, text in (("wall", "time"), ("peak_kib", "peak RSS")):
         ratio, where = max(((results.to_best(name, key), name) for name in timed),
                            default=(None, "none ran"))
-        bars.append(Bar(f"{text}: worst program to its best peer ({where})", ratio, 1.15))
+        bars.append(Bar(f"{text}: worst program to its best peer ({where})", ratio, 1.15,
+                        partial=partial))
     return bars
 
 

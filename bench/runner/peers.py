@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 LIBRARY_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib")
 SUBJECT = "mend"
 C_LIBRARY = "libc"
+PEERS = (C_LIBRARY, "jemalloc", "tcmalloc", "mimalloc")
 NO_VARIANT = ("this mimalloc has no option allow_thp: it does not ask for huge pages by itself, so "
               "there is no second column without them")
 

@@ -16,6 +16,8 @@ MICRO = ("fixed_size", "random_sizes", "lifo", "fifo", "producer_consumer", "ser
          "realloc_growth_2", "realloc_growth_add", "calloc", "large_blocks", "long_running_server")
 PATTERNS = ("pattern_database", "pattern_web_server", "pattern_game_engine",
             "pattern_machine_learning")
+REAL_PROGRAMS = ("sqlite3", "lua", "python3", "perl", "ruby", "gcc", "redis", "ghostscript")
+WHOLE_SET = {"micro": MICRO, "pattern": PATTERNS, "real": REAL_PROGRAMS}  # the groups with means
 THREAD_COUNTS = (2, 256)
 COMPILER_FLAGS = ("-std=c17", "-O2", "-D_GNU_SOURCE", "-pthread", "-Wall", "-Wextra")
 

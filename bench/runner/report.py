@@ -116,7 +116,9 @@ def bars_table(results):
         value = "-" if bar.value is None else f"{bar.value:.3f}"
         bound = f"{'>' if bar.above else '<='} {bar.limit:g} {bar.unit}"
         lines.append(f"  {bar.verdict():<12} {value:>10}  {bound:<10}  {bar.text}")
-    return ["bars"] + lines if lines else []
+    missing = bars.lacking(results, *TIMED_GROUPS)
+    note = [f"  partial: {', '.join(missing)} ran: no verdict on the whole set"] if missing else []
+    return ["bars"] + lines + note if lines else []
 
 
 def machine():
