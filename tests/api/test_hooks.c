@@ -35,8 +35,10 @@ static void output_goes_to_the_function(void **state)
   assert_int_equal(captured_bytes, before);
 }
 
-enum { RESERVE_COUNT = 8 };
+enum { RESERVE_COUNT = 8, FILLED_MOST = 8, BLOCK = 4 << 20 };
 static void *reserve[RESERVE_COUNT];
+static void *filled[FILLED_MOST + RESERVE_COUNT];
+static size_t filled_count;
 static size_t reserve_left;
 static size_t asked_count;
 static size_t asked_size;
@@ -53,21 +55,30 @@ static bool give_back(size_t size, void *argument)
   return true;
 }
 
+// Takes one more block if it can be had.
+static bool fill(void)
+{
+  void *block = mend_malloc(BLOCK);
+  if (block == NULL) return false;
+  CHECK(filled_count < sizeof filled / sizeof filled[0]);
+  filled[filled_count] = block;
+  filled_count++;
+  return true;
+}
+
 // Runs with MEND_LIMIT=64m: eight blocks of 4 MiB are kept for the hook, the rest is used up.
 static int run_out_of_memory(void)
 {
-  enum { BLOCK = 4 << 20 };
   for (reserve_left = 0; reserve_left < RESERVE_COUNT; reserve_left++) {
     reserve[reserve_left] = mend_malloc(BLOCK);
     CHECK(reserve[reserve_left] != NULL);
   }
-  size_t filled = 0;
-  while (mend_malloc(BLOCK) != NULL) filled++;
-  CHECK(filled > 0 && filled <= 8);
+  while (fill()) continue;
+  CHECK(filled_count > 0 && filled_count <= FILLED_MOST);
   mend_set_out_of_memory(give_back, &reserve_left);
   for (size_t i = 0; i < RESERVE_COUNT; i++) {
     size_t calls = asked_count;
-    CHECK(mend_malloc(BLOCK) != NULL);  // the hook made room for it
+    CHECK(fill());  // the hook made room for it
     CHECK(asked_count == calls + 1 && asked_size >= BLOCK);
   }
   errno = 0;
@@ -76,6 +87,7 @@ static int run_out_of_memory(void)
   CHECK(asked_count == calls + 1);
   mend_set_out_of_memory(NULL, NULL);
   CHECK(mend_malloc(BLOCK) == NULL && asked_count == calls + 1);
+  for (size_t i = 0; i < filled_count; i++) mend_free(filled[i]);
   return TEST_PASS;
 }
 
