@@ -66,6 +66,7 @@ int main(int argc, char **argv)
   CHECK(outcome_count(&outcome, "bytes live") == 1);  // so there is something to be written
   expect_end("close", NULL);
   expect_end("leave", break_stderr);
+  if (test_is_in_valgrind()) return TEST_PASS;  // which does not start without a stderr
   expect_end("leave", close_stderr);
   expect_empty_file();
   return TEST_PASS;

@@ -71,6 +71,7 @@ static int compare_runs(void)
 int main(int argc, char **argv)
 {
   if (argc > 1 && strcmp(argv[1], "probe") == 0) return probe();
+  if (test_is_in_valgrind()) return test_cannot_run("Valgrind starts no set-user-id program");
   if (geteuid() != 0) return test_cannot_run("only root can start a program as another user");
   copy_self();
   int result = compare_runs();

@@ -57,11 +57,15 @@ static bool is_emulated(void)
   return emulated;
 }
 
-bool test_is_instrumented(void)
+bool test_is_in_valgrind(void)
 {
   const char *preloaded = getenv("LD_PRELOAD");  // Valgrind puts its core's name there
-  if (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL) return true;
-  return BUILT_WITH_SANITIZER || is_emulated();
+  return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
+}
+
+bool test_is_instrumented(void)
+{
+  return BUILT_WITH_SANITIZER || test_is_in_valgrind() || is_emulated();
 }
 
 static uint64_t mix(uint64_t value)

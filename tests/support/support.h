@@ -53,6 +53,10 @@ size_t test_scaled(size_t count);
 // malloc: it opens a file.
 bool test_is_instrumented(void);
 
+// Whether that tool is Valgrind, which besides starts no set-user-id program and nothing without a
+// stderr, and lets nobody lower the hard limit of descriptors.
+bool test_is_in_valgrind(void);
+
 // The same value, but the compiler no longer knows where it came from: keeps it from warning of,
 // or optimising away, what a test does on purpose.
 static inline void *opaque(void *pointer)
