@@ -3,7 +3,7 @@
 // Lack of memory at every system call in turn. This program starts itself again for the first call,
 // the second, and so on until there is none; each time that call fails, and in another round all
 // that follow it do too. Each run must refuse what it cannot do, lose nothing, and when the kernel
-// is itself again go on as if nothing had happened.
+// is itself again go on as if nothing had happened. Where tests are short, some calls are left out.
 #define _GNU_SOURCE 1
 #include "workload.h"
 
@@ -52,13 +52,14 @@ static size_t run_for_every_call(const char *kind, size_t first, const char *res
 {
   size_t refusing = 0;
   size_t number = first;
-  for (;; number++) {
+  size_t step = run("once", SIZE_MAX, reserve).calls / test_scaled(1500) + 1;
+  for (;; number += step) {
     struct result result = run(kind, number, reserve);
     if (result.failures == 0) break;
     refusing += result.refusals > 0;
   }
-  printf("%s, reserve %s: calls %zu to %zu, %zu of these runs refused something\n", kind, reserve,
-         first, number - 1, refusing);
+  printf("%s, reserve %s: calls %zu to %zu in steps of %zu, %zu of these runs refused something\n",
+         kind, reserve, first, number - step, step, refusing);
   CHECK(number > 50);
   return refusing;
 }
@@ -87,7 +88,7 @@ static void any_single_call_may_fail_in_a_reserved_region(void **state)
 static void memory_may_run_out_at_any_call(void **state)
 {
   (void)state;
-  assert_true(run_for_every_call("from", 1, "0") > 10);
+  assert_true(run_for_every_call("from", 1, "0") > 5);
 }
 
 int main(int argc, char **argv)
