@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Alignments far beyond 2 MiB: each power of two is kept or refused with ENOMEM, costs no more
-// resident memory than the block, and leaves nothing behind when the block is freed.
+// resident memory than the block, and leaves nothing behind when the block is freed. Checkers that
+// are told of blocks note of every byte that an alignment skips that it is nobody's: for them the
+// alignments are smaller.
 #include <errno.h>
 #include <stdio.h>
 
@@ -34,17 +36,18 @@ static size_t committed_bytes(void)
 
 int main(void)
 {
+  size_t most = TEST_IS_ANNOTATED ? 256 * MIB : SIZE_MAX / 2 + 1;
   resident_start();
   mend_free(mend_malloc(1));
   size_t before = resident_bytes();
-  for (size_t alignment = 4 * MIB; alignment != 0; alignment *= 2) {
+  for (size_t alignment = 4 * MIB; alignment != 0 && alignment <= most; alignment *= 2) {
     size_t kept = try_alignment(alignment, 1) + try_alignment(alignment, 5 * MIB);
     if (alignment <= 4 * GIB) CHECK(kept == 2);
   }
   size_t committed = committed_bytes();
   for (size_t i = 0; i < test_scaled(300); i++) {
     try_alignment(64 * MIB, 100000);
-    try_alignment(GIB, 10);
+    try_alignment(most < GIB ? most : GIB, 10);
   }
   CHECK(committed_bytes() <= committed + 64 * MIB);
   resident_check_growth("after all alignments", before, 8 * MIB);
