@@ -3,12 +3,12 @@
 // RLIMIT_AS, as by `ulimit -v`: a program starts under small limits, gets a fair part of what is
 // allowed, then NULL with ENOMEM; and after freeing goes on as before.
 #define _GNU_SOURCE 1
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "../support/chain.h"
 #include "../support/respawn.h"
 #include "../support/workout.h"
 
@@ -18,32 +18,6 @@ static void limit_address_space(void)
 {
   struct rlimit limit = {limit_bytes, limit_bytes};
   CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
-}
-
-// A chain of blocks until there are no more. Returns how many bytes they are.
-static size_t fill(void **chain, size_t bytes)
-{
-  size_t total = 0;
-  for (;;) {
-    errno = 0;
-    void **block = mend_malloc(bytes);
-    if (block == NULL) break;
-    memset(block, 0x5a, bytes);
-    *block = *chain;
-    *chain = block;
-    total += bytes;
-  }
-  CHECK(errno == ENOMEM);
-  return total;
-}
-
-static void release(void **chain)
-{
-  while (*chain != NULL) {
-    void **next = *(void **)*chain;
-    mend_free(*chain);
-    *chain = next;
-  }
 }
 
 static void *work(void *seed)
@@ -57,10 +31,10 @@ static int fill_up(size_t limit)
   static const size_t sizes[] = {100, 3000, 20000, 300000};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     void *chain = NULL;
-    size_t first = fill(&chain, sizes[i]);
-    release(&chain);
-    size_t second = fill(&chain, sizes[i]);
-    release(&chain);
+    size_t first = chain_fill(&chain, sizes[i]);
+    chain_release(&chain);
+    size_t second = chain_fill(&chain, sizes[i]);
+    chain_release(&chain);
     printf("%zu KiB allowed: %zu KiB in blocks of %zu, %zu KiB after freeing them\n", limit / KIB,
            first / KIB, sizes[i], second / KIB);
     CHECK(first >= limit / (TEST_IS_WASTEFUL ? 1000 : 2));

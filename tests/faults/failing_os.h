@@ -31,12 +31,37 @@
 #include "../support/support.h"
 #include "os/memory.h"
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED 24
-#endif
+static void *kernel_mmap(void *start, size_t bytes, int protection, int flags, int file,
+                         off_t offset);
+static int kernel_mprotect(void *start, size_t bytes, int protection);
+static void *kernel_mremap(void *from, size_t bytes, size_t new_bytes, int flags, void *to);
+static int kernel_madvise(void *start, size_t bytes, int advice);
+static long kernel_syscall(long number, ...);
+static int kernel_key_create(pthread_key_t *key, void (*destructor)(void *));
+static int kernel_setspecific(pthread_key_t key, const void *value);
+static int kernel_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+// The layer itself. What it says of the kernel's interface holds below too.
+#define mmap kernel_mmap
+#define mprotect kernel_mprotect
+#define mremap kernel_mremap
+#define madvise kernel_madvise
+#include "os/memory.c"
+
+#define syscall kernel_syscall
+#define pthread_key_create kernel_key_create
+#define pthread_setspecific kernel_setspecific
+#define pthread_atfork kernel_atfork
+#include "os/thread.c"
+
+#undef mmap
+#undef mprotect
+#undef mremap
+#undef madvise
+#undef syscall
+#undef pthread_key_create
+#undef pthread_setspecific
+#undef pthread_atfork
 
 // What a kernel may lack. The word in the environment is the member's name.
 struct lacks {
@@ -249,26 +274,5 @@ static int kernel_atfork(void (*prepare)(void), void (*parent)(void), void (*chi
 {
   return lacks(kernel.lacks.keys) ? ENOMEM : pthread_atfork(prepare, parent, child);
 }
-
-#define mmap kernel_mmap
-#define mprotect kernel_mprotect
-#define mremap kernel_mremap
-#define madvise kernel_madvise
-#include "os/memory.c"
-
-#define syscall kernel_syscall
-#define pthread_key_create kernel_key_create
-#define pthread_setspecific kernel_setspecific
-#define pthread_atfork kernel_atfork
-#include "os/thread.c"
-
-#undef mmap
-#undef mprotect
-#undef mremap
-#undef madvise
-#undef syscall
-#undef pthread_key_create
-#undef pthread_setspecific
-#undef pthread_atfork
 
 #endif

@@ -9,45 +9,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../support/chain.h"
 #include "../support/respawn.h"
 #include "failing_os.h"
-
-// A chain of blocks until there are no more. Returns how many bytes they are.
-static size_t fill(void **chain, size_t bytes)
-{
-  size_t total = 0;
-  for (;;) {
-    errno = 0;
-    void **block = mend_malloc(bytes);
-    if (block == NULL) break;
-    memset(block, 0x5a, bytes);
-    *block = *chain;
-    *chain = block;
-    total += bytes;
-  }
-  CHECK(errno == ENOMEM);
-  return total;
-}
-
-static void release(void **chain)
-{
-  while (*chain != NULL) {
-    void **next = *(void **)*chain;
-    mend_free(*chain);
-    *chain = next;
-  }
-}
 
 static int use_it_up(size_t limit)
 {
   static const size_t sizes[] = {100, 3000, 20000, 300000};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     void *chain = NULL;
-    size_t first = fill(&chain, sizes[i]);
+    size_t first = chain_fill(&chain, sizes[i]);
     size_t committed = failing_os_committed_bytes();
-    release(&chain);
-    size_t second = fill(&chain, sizes[i]);
-    release(&chain);
+    chain_release(&chain);
+    size_t second = chain_fill(&chain, sizes[i]);
+    chain_release(&chain);
     workload_check_nothing_left();
     fprintf(stderr, "%zu KiB: %zu KiB in blocks of %zu, then %zu KiB\n", limit / KIB, first / KIB,
             sizes[i], second / KIB);

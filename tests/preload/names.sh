@@ -6,17 +6,7 @@
 # (the preloaded name would silently not be found) or a need of libstdc++.
 #
 # environment: LIBMEND, the path of libmend.so; libmend.a lies beside it
-set -eu
-
-folder=$(dirname "${LIBMEND:?}")
-here=$(dirname "$0")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-fail() {
-  echo "names.sh: $1"
-  exit 1
-}
+. "$(dirname "$0")/lib/linked.bash"
 
 build() { # build NAME FLAGS...
   local name=$1

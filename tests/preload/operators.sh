@@ -6,17 +6,7 @@
 # program that has no libstdc++ runs with them.
 #
 # environment: LIBMEND, the path of libmend.so; libmend.a lies beside it
-set -eu
-
-folder=$(dirname "${LIBMEND:?}")
-here=$(dirname "$0")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-fail() {
-  echo "operators.sh: $1"
-  exit 1
-}
+. "$(dirname "$0")/lib/linked.bash"
 
 run() { # run NAME [VARIABLE=VALUE...]
   local name=$1
