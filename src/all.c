@@ -11,7 +11,6 @@
 #include "base/output.c"
 #include "base/format.c"
 #include "base/fatal.c"
-#include "base/size_class.c"
 #include "base/options.c"
 
 #include "os/memory.c"
@@ -23,6 +22,9 @@
 #include "core/page_list.c"
 #include "core/page_bitmap.c"
 #include "core/remote.c"
+#include "core/bin.c"
+#include "core/mapping.c"
+#include "core/runs.c"
 #include "core/chunk.c"
 #include "core/heap.c"
 #include "core/large.c"

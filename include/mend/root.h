@@ -47,10 +47,9 @@ struct mend_root {
   struct mend_root_field block_bytes;
   struct mend_root_field carved;    // blocks handed out at least once
   struct mend_root_field capacity;  // blocks that fit
-  struct mend_root_field needed;    // LIST: used blocks are needed + beyond - remote's count
-  struct mend_root_field beyond;
-  struct mend_root_field remote;  // LIST: count in the top 16 bits; BITMAP: used, if over 64 fit
-  struct mend_root_field bits;    // BITMAP of up to 64: bit a block, set while it is free
+  struct mend_root_field used;      // LIST: of those not free in the page; and see remote
+  struct mend_root_field remote;    // LIST: count in the top 16 bits; BITMAP: used, if over 64 fit
+  struct mend_root_field bits;      // BITMAP of up to 64: bit a block, set while it is free
 };
 
 // Values of `kind`.

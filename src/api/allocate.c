@@ -153,7 +153,8 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
     break;
   case PAGE_BITMAP: {
     uint32_t index = page_block_index(page, block);
-    is_block = index != UINT32_MAX && (use == USE_FREE || page_bitmap_is_live(page, index));
+    is_block = index != UINT32_MAX &&
+               (use == USE_FREE || heap_is_live(registry_own(), page, block, index));
     break;
   }
   case PAGE_NONE:
@@ -178,14 +179,15 @@ static void free_to_page(struct page *page, void *block)
   struct heap *own = registry_own();
   switch (page_kind(page)) {
   case PAGE_LIST:
-    if (page_owner(page) != os_thread_id()) {
-      remote_free(own, page, block);
-    } else if (heap_free(page, block)) {
-      heap_page_needed(page);
+    if (own == NULL || page->bin_offset == 0) {
+      remote_free(page, block);
+    } else {
+      heap_put(own, page, block);
+      allocate_count_slow_call(own);
     }
     break;
   case PAGE_BITMAP:
-    remote_free_bitmap(page, block, page_block_index(page, block));
+    heap_put_medium(own, page, block, page_block_index(page, block));
     break;
   default:
     if (!large_free(page)) refuse(block, USE_FREE);

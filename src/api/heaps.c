@@ -141,7 +141,6 @@ bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argume
 {
   struct heap *core = heap != NULL ? registry_serving(core_of(heap)) : registry_own();
   if (core == NULL || heap_is_barred(core)) return true;
-  remote_flush(core);
   heap_enter(core);
   (void)heap_collect(core, true, false);  // so that every free block is in its page
   bool is_finished = visit_pages(core, &(struct visit){function, argument});

@@ -27,13 +27,17 @@ static void *fail(int error)
 
 static NOINLINE void *malloc_slow(size_t size)
 {
+  if (EXTENT_IS_PLAIN && size > SIZE_CLASS_SMALL_BYTES && size <= SIZE_CLASS_MAX_BYTES) {
+    void *block = heap_take_medium(heap_current, size_class_of(size));
+    if (LIKELY(block != NULL)) return block;
+  }
   return allocate(NULL, size, NATURAL_ALIGNMENT, false);
 }
 
 void *mend_malloc(size_t size)
 {
   if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
-    struct block *block = heap_take_small(heap_current, size_class_of_small(size));
+    struct block *block = heap_take_small(heap_current, size);
     if (LIKELY(block != NULL)) return block;
   }
   return malloc_slow(size);
@@ -42,7 +46,7 @@ void *mend_malloc(size_t size)
 void *mend_zalloc(size_t size)
 {
   if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
-    struct block *block = heap_take_small(heap_current, size_class_of_small(size));
+    struct block *block = heap_take_small(heap_current, size);
     if (LIKELY(block != NULL)) return memset(block, 0, size);
   }
   return allocate(NULL, size, NATURAL_ALIGNMENT, true);
@@ -112,12 +116,10 @@ void *mend_pvalloc(size_t size)
 // ---------------------------------------------------------------------------------------------
 // Freeing.
 
-static NOINLINE void free_needed(struct page *page)
+static NOINLINE void free_refused(struct page *slice, void *block)
 {
-  int saved_errno = errno;
-  heap_page_needed(page);
-  allocate_count_slow_call(heap_current);
-  errno = saved_errno;
+  heap_refused(heap_current, slice);
+  allocate_free(block);
 }
 
 void mend_free(void *block)
@@ -127,12 +129,8 @@ void mend_free(void *block)
     allocate_free(block);
     return;
   }
-  struct page *page = page_of_units(units);
-  if (UNLIKELY(!os_thread_is(page_owner(page)))) {
-    allocate_free(block);
-  } else if (UNLIKELY(heap_free(page, block))) {
-    free_needed(page);
-  }
+  struct page *slice = page_of_units(units);
+  if (UNLIKELY(!heap_free(heap_current, slice, block))) free_refused(slice, block);
 }
 
 void mend_free_sized(void *block, size_t size)

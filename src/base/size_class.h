@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Size <-> size class. Classes rise in steps of 16 bytes up to 128, then eight to a doubling, up to
-// 64 KiB: a block is never more than 15 bytes or 12.5 % larger than what was asked for. Up to
-// SIZE_CLASS_SMALL_BYTES a table answers in one load; above, a few shifts.
+// 64 KiB: a block is never more than 15 bytes or 12.5 % larger than what was asked for.
 //
 // Every multiple of a power of two A that is a request of at least A maps to a class whose size is
 // a multiple of A, so rounding a size up to its alignment is all that an aligned request needs.
@@ -12,18 +11,10 @@
 #include "base/bits.h"
 
 #define SIZE_CLASS_COUNT 80        // classes 0 .. 79
-#define SIZE_CLASS_SMALL_COUNT 48  // of which 0 .. 47 are small
+#define SIZE_CLASS_SMALL_COUNT 48  // of which 0 .. 47 are small, and the others medium
+#define SIZE_CLASS_MEDIUM_COUNT (SIZE_CLASS_COUNT - SIZE_CLASS_SMALL_COUNT)
 #define SIZE_CLASS_SMALL_BYTES ((size_t)4096)
 #define SIZE_CLASS_MAX_BYTES ((size_t)65536)
-
-// The class of a small request, indexed by the request in units of 16 bytes, rounded up.
-INTERNAL_DATA const uint8_t size_class_of_units[SIZE_CLASS_SMALL_BYTES / 16 + 1];
-
-// The class of a request of at most SIZE_CLASS_SMALL_BYTES.
-static inline unsigned size_class_of_small(size_t size)
-{
-  return size_class_of_units[(size + 15) >> 4];
-}
 
 // The class of a request of at most SIZE_CLASS_MAX_BYTES.
 static inline unsigned size_class_of(size_t size)

@@ -10,10 +10,8 @@
 // be taken although dirty runs lie about, the oldest of those go back first. A program whose use
 // goes up and down pays for memory once; one that grows never grows for the sake of what it keeps.
 //
-// Neighbouring free runs of the same kind are merged. Runs of a length are found through bins:
-// exact up to 32 slices, four to a doubling above. One lock guards it all; system calls that return
-// memory are made outside it, but for the rests of large blocks, whose length must not change
-// meanwhile.
+// One lock guards it all, runs.c included; system calls that return memory are made outside it, but
+// for the rests of large blocks, whose length must not change meanwhile.
 #ifndef CORE_CHUNK_H
 #define CORE_CHUNK_H
 
@@ -41,17 +39,9 @@ INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes);
 // Returns the dirty runs that have been free for longer than the purge delay.
 INTERNAL void chunk_purge_expired(uint32_t now_ms);
 INTERNAL struct chunk_statistics chunk_statistics(void);
-// One past the last slice that was ever handed out.
-INTERNAL size_t chunk_frontier(void);
 // The most that was in use of late.
 INTERNAL size_t chunk_peak_bytes(void);
 INTERNAL void chunk_assert_valid(void);
-
-// The kernel is about to see the page's run as a mapping of its own. Returns false if the budget of
-// mappings does not allow that; else the run is PAGE_IS_SPLIT, and counted, until it is renewed.
-INTERNAL bool chunk_split_mapping(struct page *page);
-// Replaces all of the page's memory by a fresh mapping that is part of its surroundings again.
-INTERNAL bool chunk_renew(struct page *page);
 
 // In the child of a fork: if another thread held the lock, makes sense of what it has left.
 INTERNAL void chunk_after_fork(void);

@@ -46,16 +46,100 @@ static void queue(struct heap *heap, struct page *page)
   mark_queued(heap, page->size_class, true);
 }
 
-// Puts the page where it belongs after blocks were taken from it.
-static void settle(struct heap *heap, struct page *page)
+// Parks the page if blocks were taken from it and none is left. (A free by another thread that
+// comes after this look posts the page.)
+static void park_if_full(struct heap *heap, struct page *page)
 {
-  bool is_list = page_kind(page) == PAGE_LIST;
-  bool has_free = page_has_free(page);
-  uint32_t share = page->capacity / TUNING_WAKE_SHARE;
-  if (is_list) page_list_expect(page, has_free ? UINT32_MAX : share > 0 ? share : 1);
-  // A free by another thread that comes after this look posts the page.
-  if (!has_free) unqueue(heap, page);
+  if (!page_has_free(page)) unqueue(heap, page);
 }
+
+// ---------------------------------------------------------------------------------------------
+// Bins.
+
+// Gives a free block back to its page, which may be any heap's.
+static void return_block(struct heap *heap, struct block *block, struct outgoing *outgoing)
+{
+  struct page *page = page_of_units(page_units(block));
+  if (page_heap(page) != heap) {
+    remote_gather(outgoing, page, block);
+    return;
+  }
+  page_list_return(page, block);
+  if (page_list_is_unused(page)) {
+    heap_page_emptied(heap, page);
+  } else if (page->carved - page_used(page) >= page->capacity / TUNING_WAKE_SHARE) {
+    queue(heap, page);
+  }
+}
+
+static void return_chain(struct heap *heap, struct block *block)
+{
+  struct outgoing outgoing = {0};
+  while (block != NULL) {
+    struct block *next = policy_next(block);
+    return_block(heap, block, &outgoing);
+    block = next;
+  }
+  remote_flush(&outgoing);
+}
+
+static void return_medium(void *const *blocks, uint32_t count)
+{
+  for (uint32_t i = 0; i < count; i++) {
+    struct page *page = page_first(page_of_units(page_units(blocks[i])));
+    remote_free_bitmap(page, blocks[i], page_block_index(page, blocks[i]));
+  }
+}
+
+// Empties bins and shelves.
+static void return_all(struct heap *heap)
+{
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
+    return_chain(heap, bin_empty(heap_bin(heap, i)));
+  }
+  for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) {
+    void *blocks[TUNING_SHELF_BLOCKS];
+    return_medium(blocks, shelf_empty(&heap->shelves[i], 0, blocks));
+  }
+}
+
+INTERNAL void heap_put(struct heap *heap, struct page *page, struct block *block)
+{
+  if (heap_free(heap, page, block)) return;
+  struct bin *bin = heap_bin_of_page(heap, page);
+  if (heap_is_barred(heap)) {
+    bin_enlarge(bin);  // below a signal handler that has interrupted the thread inside
+  } else {
+    heap_enter(heap);
+    return_chain(heap, bin_relieve(bin));
+    heap_leave(heap);
+  }
+  (void)heap_free(heap, page, block);
+}
+
+static struct shelf *shelf_of(struct heap *heap, unsigned size_class)
+{
+  return &heap->shelves[size_class - SIZE_CLASS_SMALL_COUNT];
+}
+
+INTERNAL bool heap_is_live(struct heap *heap, struct page *page, const void *block, uint32_t index)
+{
+  if (!page_bitmap_is_live(page, index)) return false;
+  return heap == NULL || !shelf_holds(shelf_of(heap, page->size_class), block);
+}
+
+INTERNAL void heap_put_medium(struct heap *heap, struct page *page, void *block, uint32_t index)
+{
+  if (heap == NULL || page_heap(page) != heap) {
+    remote_free_bitmap(page, block, index);
+    return;
+  }
+  if (!heap_is_live(heap, page, block, index)) fatal("double free", block);
+  void *returned[TUNING_SHELF_BLOCKS];
+  return_medium(returned, shelf_put(shelf_of(heap, page->size_class), block, returned));
+}
+
+// ---------------------------------------------------------------------------------------------
 
 INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *source)
 {
@@ -65,7 +149,8 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *
   heap->is_direct = false;
   heap->source = source;
   heap->request = (struct page_request){PAGE_ANY_NODE, 0};
-  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) heap->free[i] = NULL;
+  for (unsigned i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) heap->bins[i] = (struct bin){0};
+  for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) heap->shelves[i] = (struct shelf){0};
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
     list_init(&heap->queue[i]);
     mark_queued(heap, i, false);
@@ -77,16 +162,9 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *
 // ---------------------------------------------------------------------------------------------
 // Getting and losing pages.
 
-static uintptr_t owner_word(const struct heap *heap, enum page_kind kind)
-{
-  return heap_owner(heap) | (kind == PAGE_BITMAP ? OWNER_SPECIAL : 0);
-}
-
 static void add_page(struct heap *heap, struct page *page)
 {
-  if (heap->is_direct) page->is_direct = 1;  // never of a page that is adopted
   atomic_store_explicit(&page->heap, heap, memory_order_release);
-  atomic_store_explicit(&page->owner, owner_word(heap, page_kind(page)), memory_order_release);
   list_push_back(&heap->pages, &page->chain);
 }
 
@@ -94,7 +172,15 @@ static void remove_page(struct heap *heap, struct page *page)
 {
   unqueue(heap, page);
   list_remove(&page->chain);
-  atomic_store_explicit(&page->owner, OWNER_NOBODY, memory_order_release);
+}
+
+// Ends a page that no post can reach any more.
+static void give_page(struct page *page)
+{
+  atomic_store_explicit(&page->heap, NULL, memory_order_release);
+  page->bin_offset = 0;
+  if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
+  page->source->give(page->source, page);
 }
 
 // The process has grown. When it has done so by a sixteenth, what lies free inside of other pages
@@ -128,6 +214,7 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
     heap->source->give(heap->source, page);
     return NULL;
   }
+  if (kind == PAGE_LIST && !heap->is_direct) page->bin_offset = bin_offset(size_class);
   add_page(heap, page);
   atomic_store(&page->notice, NOTICE_AWAITED);  // from here on it can be posted
   queue(heap, page);
@@ -138,9 +225,7 @@ static void release_page(struct heap *heap, struct page *page)
 {
   if (!page_retire(page)) return;  // it hangs in an inbox: whoever reads that sees to it
   remove_page(heap, page);
-  atomic_store_explicit(&page->heap, NULL, memory_order_release);
-  if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
-  page->source->give(page->source, page);
+  give_page(page);
 }
 
 // Whether an unused page is worth keeping: it is all that its class has to allocate from.
@@ -170,27 +255,6 @@ INTERNAL void heap_page_posted(struct heap *heap, struct page *page)
     return;
   }
   if (page_has_free(page)) queue(heap, page);
-  // From now on the owner's frees alone have to make it unused.
-  if (page_owner(page) == os_thread_id()) page_list_expect(page, UINT32_MAX);
-}
-
-INTERNAL void heap_page_needed(struct page *page)
-{
-  struct heap *heap = page_heap(page);
-  if (heap == NULL) return;
-  // A signal handler that frees while the thread is inside a slow path: leave it to a later one.
-  if (heap_is_barred(heap)) return;
-  heap_enter(heap);
-  // While we waited, another thread may have found the page unused and given it back.
-  if (page_heap(page) == heap && page_owner(page) == os_thread_id()) {
-    page_list_expect(page, UINT32_MAX);
-    if (page_list_is_unused(page)) {
-      heap_page_emptied(heap, page);
-    } else {
-      queue(heap, page);
-    }
-  }
-  heap_leave(heap);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -203,21 +267,33 @@ INTERNAL struct page *heap_adopt_from(struct heap *heap, struct heap *from, unsi
   struct page *page = CONTAINER_OF(from->queue[size_class].next, struct page, link);
   remove_page(from, page);
   add_page(heap, page);
-  if (page_kind(page) == PAGE_LIST) page_list_expect(page, UINT32_MAX);
   queue(heap, page);
   return page;
+}
+
+// Of the pages queued longest, the one with the most blocks in use: the others may empty. (Bitmap
+// pages do not count them here: the one queued longest.)
+static struct page *fullest_queued(struct list *queue)
+{
+  struct page *fullest = CONTAINER_OF(queue->next, struct page, link);
+  unsigned attempts = TUNING_FULLEST_OF;
+  for (struct list *at = queue->next; at != queue && attempts > 0; at = at->next, attempts--) {
+    struct page *page = CONTAINER_OF(at, struct page, link);
+    if (page_used(page) > page_used(fullest)) fullest = page;
+  }
+  return fullest;
 }
 
 // A page of the class that has free blocks.
 static struct page *find_page(struct heap *heap, unsigned size_class)
 {
   struct list *queue = &heap->queue[size_class];
-  if (!list_is_empty(queue)) return CONTAINER_OF(queue->next, struct page, link);
+  if (!list_is_empty(queue)) return fullest_queued(queue);
   struct page *page = heap->adopts ? registry_adopt(heap, size_class) : NULL;
   return page != NULL ? page : new_page(heap, size_class);
 }
 
-// Fills the class's list from a page and takes the first block.
+// Fills the class's bin from a page and takes the first block.
 static void *refill(struct heap *heap, unsigned size_class)
 {
   struct block_chain chain;
@@ -225,19 +301,22 @@ static void *refill(struct heap *heap, unsigned size_class)
     struct page *page = find_page(heap, size_class);
     if (page == NULL) return NULL;
     chain = page_list_take(page);
-    settle(heap, page);
+    park_if_full(heap, page);
     // Nothing was in it only if a signal handler has emptied a page that was about to be queued.
   } while (chain.first == NULL);
-  heap->free[size_class] = policy_next(chain.first);
+  struct bin *bin = heap_bin(heap, size_class);
+  return_chain(heap, bin_empty(bin));  // what a signal handler has freed meanwhile
+  bin_fill(bin, policy_next(chain.first), size_class_bytes(size_class));
   return chain.first;
 }
 
 static void *take_from_bitmap(struct heap *heap, unsigned size_class, bool *is_zero)
 {
+  shelf_missed(shelf_of(heap, size_class), size_class_bytes(size_class));
   struct page *page = find_page(heap, size_class);
   if (page == NULL) return NULL;
   void *block = page_bitmap_take(page, is_zero);
-  if (!page_bitmap_has_free(page)) settle(heap, page);
+  park_if_full(heap, page);
   return block;
 }
 
@@ -250,7 +329,7 @@ INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero)
   if (size_class >= SIZE_CLASS_SMALL_COUNT) {
     block = take_from_bitmap(heap, size_class, is_zero);
   } else {
-    block = heap_take_small(heap, size_class);
+    block = bin_take(heap_bin(heap, size_class));
     if (block == NULL) block = refill(heap, size_class);
   }
   heap_leave(heap);
@@ -260,18 +339,6 @@ INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero)
 // ---------------------------------------------------------------------------------------------
 // Giving back.
 
-static void return_lists(struct heap *heap)
-{
-  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
-    struct block *block;
-    while ((block = heap_take_small(heap, i)) != NULL) {
-      struct page *page = page_of_units(page_units(block));
-      page_list_return(page, block);
-      queue(heap, page);
-    }
-  }
-}
-
 // Returns memory that a page which stays does not use. (Blocks are carved inside the heap only, so
 // what lies behind them is nobody's meanwhile.)
 static size_t purge_page(struct page *page)
@@ -280,10 +347,10 @@ static size_t purge_page(struct page *page)
   return bytes + page_purge_rest(page);
 }
 
-INTERNAL size_t heap_collect(struct heap *heap, bool lists, bool purges)
+INTERNAL size_t heap_collect(struct heap *heap, bool bins, bool purges)
 {
   size_t bytes = 0;
-  if (lists) return_lists(heap);
+  if (bins) return_all(heap);
   remote_read_inbox(heap);
   atomic_store_explicit(&heap->unused_pages, 0, memory_order_relaxed);
   struct list *next;
@@ -293,7 +360,7 @@ INTERNAL size_t heap_collect(struct heap *heap, bool lists, bool purges)
     if (purges) bytes += purge_page(page);
     if (page_is_unused(page)) {
       release_page(heap, page);
-    } else if (lists && page_has_free(page)) {
+    } else if (page_has_free(page)) {
       queue(heap, page);
     }
   }
@@ -323,10 +390,11 @@ static void discard_page(struct heap *heap, struct page *page)
     is_retired = page_retire(page);
   }
   remove_page(heap, page);
-  atomic_store_explicit(&page->heap, NULL, memory_order_release);
-  if (!is_retired) return;
-  if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
-  page->source->give(page->source, page);
+  if (is_retired) {
+    give_page(page);
+  } else {
+    atomic_store_explicit(&page->heap, NULL, memory_order_release);
+  }
 }
 
 INTERNAL void heap_free_all(struct heap *heap)
@@ -336,7 +404,7 @@ INTERNAL void heap_free_all(struct heap *heap)
   while (!list_is_empty(&heap->pages)) {
     discard_page(heap, CONTAINER_OF(heap->pages.next, struct page, chain));
   }
-  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) heap->free[i] = NULL;
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) (void)bin_empty(heap_bin(heap, i));
   atomic_store_explicit(&heap->unused_pages, 0, memory_order_relaxed);
   heap->keeps_unused = true;
 }
@@ -346,7 +414,6 @@ INTERNAL void heap_assert_valid(struct heap *heap)
   for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
     struct page *page = CONTAINER_OF(at, struct page, chain);
     ASSERT(page_heap(page) == heap);
-    ASSERT(page_owner(page) == owner_word(heap, page_kind(page)));
     page_assert_valid(page);
   }
 }

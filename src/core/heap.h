@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// A heap: one thread's pages, by class, and the lists that its fast path takes blocks from.
+// A heap: one thread's pages, by class, and the bins that its fast paths work on.
 //
-// Two functions run a billion times, and both are here: heap_take_small pops a block off a list,
-// and heap_free pushes one onto its page. Neither locks, and neither tests whether the thread has a
-// heap yet: until it has one it uses heap_empty, whose lists are empty, and owns no page.
+// Two functions run a billion times, and both are here: heap_take_small pops a block off the bin of
+// its class, and heap_free pushes one onto it, whichever heap's page the block is from: what was
+// used last is in this core's cache. Neither locks, and neither tests whether the thread has a heap
+// yet, or whether the page is one that needs a closer look: until it has one it uses heap_empty,
+// and for those pages there is bin 0; their bins are empty and have no room. A bin that has no room
+// left gives what has lain in it longest back to the pages, each block to its own.
 //
 // Everything else happens inside the heap (heap_enter), where one thread is at a time: its owner,
 // for whom that costs next to nothing, in every slow path; other threads briefly, to give back what
@@ -18,19 +21,24 @@
 #define CORE_HEAP_H
 
 #include "base/size_class.h"
-#include "core/page.h"
-#include "core/policy.h"
+#include "core/bin.h"
+#include "core/page_bitmap.h"
+#include "core/page_list.h"
 #include "core/remote.h"
 #include "core/source.h"
 
+// Values of a heap's owner that are no thread's id.
+enum { OWNER_NOBODY = 0, OWNER_SHARED = 2 };
+
 struct heap {
-  struct block *free[SIZE_CLASS_SMALL_COUNT];  // ready to hand out (owner; shared: inside)
-  _Atomic(uintptr_t) owner;                    // thread id, OWNER_SHARED or OWNER_NOBODY
-  bool adopts;                                 // takes pages that ended threads left
-  bool keeps_unused;                           // one unused page of a class rather than none
-  bool is_direct;                              // frees into its pages are not gathered
-  uint32_t slow_calls;                         // since the last look at the clock (owner)
-  struct outgoing outgoing;                    // (owner)
+  struct bin bins[1 + SIZE_CLASS_SMALL_COUNT];    // bin 0 has no room (owner; shared: inside)
+  struct shelf shelves[SIZE_CLASS_MEDIUM_COUNT];  // (owner)
+  _Atomic(uintptr_t) owner;                       // thread id, OWNER_SHARED or OWNER_NOBODY
+  bool adopts;                                    // takes pages that ended threads left
+  bool keeps_unused;                              // one unused page of a class rather than none
+  bool is_direct;       // frees into its pages go there at once: the page may go at any time
+  uint32_t slow_calls;  // since the last look at the clock (owner)
+  uint32_t tidied_ms;   // when its bins were last emptied (owner)
 
   _Atomic(size_t) large_bytes;   // large blocks: allocated less freed by this thread, modulo 2^64
   _Atomic(size_t) large_blocks;  // and how many of them (owner writes)
@@ -62,22 +70,40 @@ extern _Thread_local struct heap *heap_current
     __attribute__((visibility("hidden"), tls_model("initial-exec")));
 #endif
 
-// A block of a small class from the heap's list, or NULL: then heap_take. (Owner; shared: inside)
-static inline struct block *heap_take_small(struct heap *heap, unsigned size_class)
+static inline struct bin *heap_bin(struct heap *heap, unsigned size_class)
 {
-  struct block *block = heap->free[size_class];
-  if (LIKELY(block != NULL)) heap->free[size_class] = policy_next(block);
-  return block;
+  return &heap->bins[1 + size_class];
 }
 
-// Frees a block of a list page that the calling thread owns. Returns whether heap_page_needed is to
-// be called.
-static inline bool heap_free(struct page *page, void *address)
+// The bin that takes the blocks of a page; bin 0 for slices whose blocks no bin takes.
+static inline struct bin *heap_bin_of_page(struct heap *heap, const struct page *slice)
 {
-  struct block *block = address;
-  policy_set_next(block, page_local_free(page));
-  page_set_local_free(page, block);
-  return os_counter_decrement(&page->needed);
+  return bin_at(heap->bins, slice->bin_offset);
+}
+
+// A block for a request of at most SIZE_CLASS_SMALL_BYTES from the bin of its class, or NULL: then
+// heap_take. (Owner)
+static inline struct block *heap_take_small(struct heap *heap, size_t size)
+{
+  return bin_take(bin_at(heap->bins, bin_offset_of_units[(size + 15) >> 4]));
+}
+
+// A block of a medium class from its shelf, or NULL: then heap_take. (Owner)
+static inline void *heap_take_medium(struct heap *heap, unsigned size_class)
+{
+  return shelf_take(&heap->shelves[size_class - SIZE_CLASS_SMALL_COUNT]);
+}
+
+// Puts a block into the bin that takes those of its slice. Returns false if there is no room: then
+// heap_refused, and heap_put if it is a list page's. (Owner)
+static inline bool heap_free(struct heap *heap, const struct page *slice, void *block)
+{
+  return bin_put(heap_bin_of_page(heap, slice), block);
+}
+
+static inline void heap_refused(struct heap *heap, const struct page *slice)
+{
+  bin_refused(heap_bin_of_page(heap, slice));
 }
 
 static inline uintptr_t heap_owner(const struct heap *heap)
@@ -122,18 +148,22 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *
 // A block of a class, by the owner or any user of a shared heap; NULL if there is no memory.
 // *is_zero (may be NULL) tells whether it is known to read as zero.
 INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero);
+// Frees a block of a list page that a bin takes: makes room for it first. (Owner)
+INTERNAL void heap_put(struct heap *heap, struct page *page, struct block *block);
+// Frees a block of a bitmap page. `heap` is the thread's own, or NULL.
+INTERNAL void heap_put_medium(struct heap *heap, struct page *page, void *block, uint32_t index);
+// Whether a block of a bitmap page is in use, for all that the thread's own heap (or NULL) knows.
+INTERNAL bool heap_is_live(struct heap *heap, struct page *page, const void *block, uint32_t index);
 
-// `needed` of a page of the calling thread's has reached 0.
-INTERNAL void heap_page_needed(struct page *page);
 // A page of this heap was posted to it: frees by others have come in. Inside.
 INTERNAL void heap_page_posted(struct heap *heap, struct page *page);
 // No block of the page seems to be out: gives it back, or keeps it for the class. Inside.
 INTERNAL void heap_page_emptied(struct heap *heap, struct page *page);
 
-// Gives back every page that nobody needs. `lists`: also takes back the blocks in `free`, which
-// only the owner may say of its heap. `purges`: also returns the memory of free blocks in other
-// pages to the kernel where that can be done, and says how many bytes went. Inside.
-INTERNAL size_t heap_collect(struct heap *heap, bool lists, bool purges);
+// Gives back every page that nobody needs. `bins`: first empties the bins, which only the owner may
+// say of its heap. `purges`: also returns the memory of free blocks in other pages to the kernel
+// where that can be done, and says how many bytes went. Inside.
+INTERNAL size_t heap_collect(struct heap *heap, bool bins, bool purges);
 // Gives every page to another heap. Inside both.
 INTERNAL void heap_give_pages(struct heap *from, struct heap *to);
 // Frees every block and page but large ones. Inside.

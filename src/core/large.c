@@ -6,6 +6,7 @@
 #include "base/fatal.h"
 #include "base/options.h"
 #include "core/chunk.h"
+#include "core/mapping.h"
 #include "os/memory.h"
 
 // Every thread counts in its own heap what it allocates and frees, so that no two write to the same
@@ -42,7 +43,7 @@ static uint32_t slices_for(size_t size)
 static void advise_huge(struct page *page)
 {
   if (!options.huge_pages || (page->flags & PAGE_IS_SPLIT) != 0) return;
-  if (!chunk_split_mapping(page)) return;
+  if (!mapping_split(page)) return;
   (void)os_memory_advise_huge(page_start(page), page_run_bytes(page));
 }
 
@@ -168,10 +169,13 @@ INTERNAL bool large_resize(struct page *page, size_t size)
 // Moves the pages of a block to a clean run. What is left behind reads as zero and holds nothing.
 static bool move_pages(struct page *from, struct page *to)
 {
-  if (!chunk_split_mapping(to)) return false;
+  if (!mapping_split(to)) return false;
   switch (os_memory_move(page_start(from), page_start(to), from->block_bytes)) {
   case OS_MOVED:
-    if (chunk_renew(from)) from->carved = 0;
+    if (mapping_renew(from)) {
+      from->carved = 0;
+      from->is_rest_purged = true;
+    }
     break;
   case OS_COPIED:
     break;

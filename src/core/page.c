@@ -2,6 +2,8 @@
 #include "core/page.h"
 
 #include "base/fatal.h"
+#include "core/page_bitmap.h"
+#include "core/page_list.h"
 #include "os/memory.h"
 
 INTERNAL struct region region;
@@ -17,7 +19,7 @@ static void mark_inside(struct page *page)
 {
   for (uint32_t i = 1; i < page->slices; i++) {
     page[i].slices = i;
-    atomic_store_explicit(&page[i].kind, PAGE_INSIDE, memory_order_release);
+    page_set_kind(&page[i], PAGE_INSIDE);
   }
 }
 
@@ -25,29 +27,28 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
                         bool is_zero)
 {
   size_t fitting = ((size_t)slices << SLICE_SHIFT) / block_bytes;
-  page_set_local_free(page, NULL);
-  os_counter_set(&page->needed, 0);
-  atomic_store_explicit(&page->beyond, 0, memory_order_relaxed);
+  page->local_free = NULL;
+  page->bin_offset = 0;
+  atomic_store_explicit(&page->used, 0, memory_order_relaxed);
   page->carved = kind == PAGE_LARGE ? 1 : 0;
   page->capacity = kind == PAGE_LARGE ? 1 : (uint16_t)bits_smaller(fitting, TUNING_PAGE_BLOCKS);
   page->block_bytes = block_bytes;
+  page->inverse = kind == PAGE_LARGE ? 0 : (uint32_t)((UINT64_C(1) << 32) / block_bytes + 1);
   page->link = (struct list){NULL, NULL};
   page->chain = (struct list){NULL, NULL};
   page->slices = slices;
-  page->is_direct = 0;
   page->flags = (uint8_t)((page->flags & PAGE_IS_SPLIT) | (is_zero ? PAGE_IS_ZERO : 0));
   atomic_store_explicit(&page->remote, 0, memory_order_relaxed);
   atomic_store_explicit(&page->notice, NOTICE_NONE, memory_order_relaxed);
   if (kind != PAGE_LARGE) mark_inside(page);
-  // pairs with the load in page_kind: who sees the kind sees the rest
-  atomic_store_explicit(&page->kind, (uint32_t)kind, memory_order_release);
+  page_set_kind(page, kind);
 }
 
 INTERNAL uint32_t page_block_index(const struct page *page, const void *address)
 {
-  // Offsets and block sizes in pages of several blocks fit 32 bits, in which dividing is faster.
+  // Dividing by a multiplication: exact where the offset is a multiple, and all others are refused.
   uint32_t offset = (uint32_t)((const char *)address - page_start(page));
-  uint32_t index = offset / (uint32_t)page->block_bytes;
+  uint32_t index = (uint32_t)((uint64_t)offset * page->inverse >> 32);
   if (index * (uint32_t)page->block_bytes != offset || index >= page->capacity) return UINT32_MAX;
   return index;
 }

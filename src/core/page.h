@@ -10,15 +10,14 @@
 //
 // There are three kinds of page behind one interface:
 //   PAGE_LIST    the fast default, blocks up to 4 KiB. Free blocks are linked through themselves.
-//                The owner frees to `local_free`; others splice onto `remote`.
+//                Its heap returns them to `local_free`, others splice them onto `remote`.
 //   PAGE_BITMAP  no pointer in user memory: one atomic bit a block, set while it is free, that any
 //                thread may set. Can be closed to allocation and walked while others free.
 //   PAGE_LARGE   one block.
 //
-// Who may touch what: the first cache line is written by the page's owner, which is the thread
-// whose id is in `owner`, on its fast path, and by whoever is inside `heap` (heap.h) for everything
-// else; others only read its atomic fields. The second line is for anyone, by the rules at each
-// field.
+// Who may touch what: the first cache line is written inside `heap` (heap.h) only; others read its
+// atomic fields, and `bin_offset`, which is all that a free's fast path needs. The second line is
+// for anyone, by the rules at each field.
 #ifndef CORE_PAGE_H
 #define CORE_PAGE_H
 
@@ -44,14 +43,6 @@ enum page_kind {
   PAGE_LARGE,
 };
 
-// What the low bits of an owner word say. A page whose word is not exactly a thread's id makes
-// every free take the slow path, which is how anything special is told at no cost.
-enum {
-  OWNER_NOBODY = 0,   // not a page, or not one that anybody frees to without looking closer
-  OWNER_SPECIAL = 1,  // a flag on an id: owned by that thread, but not to be freed to blindly
-  OWNER_SHARED = 2,   // owned by a heap that many threads use
-};
-
 // Who is told when another thread frees into a page.
 //
 //         [heap's new_page]               frees by others [remote_notify, reclaim]
@@ -64,21 +55,21 @@ enum {
 enum page_notice { NOTICE_NONE, NOTICE_AWAITED, NOTICE_POSTED };
 
 struct page {
-  // First line: the owner's.
-  _Atomic(uintptr_t) owner;  // thread id | OWNER_ flags; changed inside the heap
+  // First line: the heap's.
   union {
-    _Atomic(struct block *) local_free;  // LIST: freed by the owner, not yet handed out again
-    uint64_t purged;                     // BITMAP of up to 64: free blocks without memory
+    struct block *local_free;  // LIST: free blocks
+    uint64_t purged;           // BITMAP of up to 64: free blocks without memory
   };
-  struct os_counter needed;  // LIST: local frees until heap_page_needed is called for it
-  _Atomic(uint32_t) beyond;  // LIST: blocks in use apart from those
-  uint32_t carved;           // blocks handed out so far at least once; the rest is untouched
-  uint16_t capacity;         // blocks that fit
+  _Atomic(uint32_t) used;  // LIST: blocks that are not in `local_free`, of those carved
+  uint32_t carved;         // blocks handed out so far at least once; the rest is untouched
+  uint16_t capacity;       // blocks that fit
+  uint16_t bin_offset;     // LIST: where heaps keep freed blocks of its class (heap.h)
   union {
     uint8_t size_class;   // LIST, BITMAP
     bool is_rest_purged;  // LARGE: what lies behind the block holds no memory
   };
   uint8_t flags;                // PAGE_ flags below
+  uint32_t inverse;             // of block_bytes: see page_block_index
   size_t block_bytes;           // usable size of each; PAGE_FREE: bytes that may hold memory
   struct list link;             // in the heap's queue of its class; PAGE_FREE: in a bin
   _Atomic(struct heap *) heap;  // whose it is; PAGE_LARGE: NULL unless of a first-class heap
@@ -94,12 +85,9 @@ struct page {
   };
   struct page_source *source;  // where the slices go back to
   uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
-  union {
-    uint32_t is_direct;    // frees by others must not be gathered: the page may go at any time
-    uint32_t freed_at_ms;  // PAGE_FREE: when
-  };
-  _Atomic(uint32_t) kind;    // enum page_kind
-  _Atomic(uint32_t) notice;  // enum page_notice
+  uint32_t freed_at_ms;        // PAGE_FREE: when
+  _Atomic(uint32_t) kind;      // enum page_kind
+  _Atomic(uint32_t) notice;    // enum page_notice
 };
 
 static_assert(sizeof(struct page) == 128, "two cache lines a slice");
@@ -133,7 +121,14 @@ static inline uint64_t page_units(const void *address)
 
 static inline bool page_has_units(uint64_t units)
 {
+#if defined(__x86_64__) && !HAS_THREAD_SANITIZER
+  // Compared in place: compilers load an atomic variable by an instruction of its own.
+  bool is_below;
+  __asm__("cmpq %1, %2" : "=@ccb"(is_below) : "m"(region.units), "r"(units));
+  return is_below;
+#else
   return units < atomic_load_explicit(&region.units, memory_order_relaxed);
+#endif
 }
 
 static inline struct page *page_of_units(uint64_t units)
@@ -159,6 +154,12 @@ static inline enum page_kind page_kind(struct page *page)
   return (enum page_kind)atomic_load_explicit(&page->kind, memory_order_acquire);
 }
 
+static inline void page_set_kind(struct page *page, enum page_kind kind)
+{
+  // pairs with page_kind: who sees the kind sees the rest
+  atomic_store_explicit(&page->kind, (uint32_t)kind, memory_order_release);
+}
+
 // The page that the slice belongs to.
 static inline struct page *page_first(struct page *slice)
 {
@@ -182,32 +183,9 @@ static inline size_t page_run_bytes(const struct page *page)
   return (size_t)page->slices << SLICE_SHIFT;
 }
 
-static inline uintptr_t page_owner(struct page *page)
-{
-  return atomic_load_explicit(&page->owner, memory_order_relaxed);
-}
-
 static inline struct heap *page_heap(struct page *page)
 {
   return atomic_load_explicit(&page->heap, memory_order_acquire);
-}
-
-static inline struct block *page_local_free(struct page *page)
-{
-  return atomic_load_explicit(&page->local_free, memory_order_relaxed);
-}
-
-static inline void page_set_local_free(struct page *page, struct block *block)
-{
-  atomic_store_explicit(&page->local_free, block, memory_order_relaxed);
-}
-
-// Blocks of a list page that are out: with the user, in a heap's lists, or freed by others and not
-// yet taken back.
-static inline uint32_t page_used(struct page *page)
-{
-  uint32_t needed = os_counter_get(&page->needed);
-  return needed + atomic_load_explicit(&page->beyond, memory_order_relaxed);
 }
 
 // How many slices a page of this block size has.
@@ -228,60 +206,7 @@ INTERNAL size_t page_purge_rest(struct page *page);
 // Makes sure that no post can reach the page any more. Returns false if one has.
 INTERNAL bool page_retire(struct page *page);
 
-// ---------------------------------------------------------------------------------------------
-// List pages (page_list.c).
-
-// A chain of free blocks, ready to be handed out.
-struct block_chain {
-  struct block *first;
-  uint32_t count;
-};
-
-// Takes free blocks out of the page: what the owner freed, else what others freed, else the next os
-// page's worth of blocks that were never used. Empty only if all blocks are out. The blocks count
-// as in use. Inside the heap, by its owner.
-INTERNAL struct block_chain page_list_take(struct page *page);
-// Whether page_list_take would find something.
-INTERNAL bool page_list_has_free(struct page *page);
-// Gives blocks back that page_list_take gave and nobody used. Inside the heap, by its
-// owner; wakes nobody.
-INTERNAL void page_list_return(struct page *page, struct block *block);
-// After this many further local frees, or all that can still come, heap_page_needed is called for
-// the page. Inside the heap, by its owner.
-INTERNAL void page_list_expect(struct page *page, uint32_t frees);
-// Whether every block is free. Exact inside the heap, a good guess otherwise.
-INTERNAL bool page_list_is_unused(struct page *page);
-// Sets a bit in `free` for each of its blocks that is free in the page. Inside the heap.
-INTERNAL void page_list_mark_free(struct page *page, uint64_t *free);
-INTERNAL void page_list_assert_valid(struct page *page);
-
-// ---------------------------------------------------------------------------------------------
-// Bitmap pages (page_bitmap.c).
-
-// False if there is no memory for the bitmap.
-INTERNAL bool page_bitmap_init(struct page *page);
-INTERNAL void page_bitmap_destroy(struct page *page);
-// Takes one block; NULL if none is free or the page is closed. `is_zero` (may be NULL) tells
-// whether its memory reads as zero. Inside the heap.
-INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero);
-// What a free found.
-enum page_bitmap_freed { FREED_BLOCK, FREED_LAST_BLOCK, FREED_TWICE };
-// Frees the block with this index: any thread, no lock.
-INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t index);
-INTERNAL bool page_bitmap_has_free(struct page *page);
-INTERNAL uint32_t page_bitmap_used(struct page *page);
-INTERNAL bool page_bitmap_is_unused(struct page *page);
-INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index);
-// Returns the memory of its free blocks to the kernel, as far as whole os pages allow (pages of up
-// to 64 blocks only). Inside the heap, any thread. Says how many bytes went.
-INTERNAL size_t page_bitmap_purge(struct page *page);
-// From now on nothing is taken from the page; frees go on.
-INTERNAL void page_bitmap_close(struct page *page);
-INTERNAL void page_bitmap_open(struct page *page);
-
-// ---------------------------------------------------------------------------------------------
-// Both kinds.
-
+// Of list and bitmap pages:
 INTERNAL bool page_has_free(struct page *page);
 INTERNAL bool page_is_unused(struct page *page);
 INTERNAL void page_assert_valid(struct page *page);

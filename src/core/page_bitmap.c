@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: MIT
-//
-// The bitmap page: one bit a block, set while the block is free. Setting it is all that a free
-// does, from whichever thread, so a second free of the same block is told by the bit itself, and
-// whoever walks the page sees a truth about each block that is at most an instant old.
-//
-// Pages can be closed, and can hold more than 64 blocks, for the sake of what will stand on them
-// (relocatable objects); no page of the malloc family is or does.
-//
-// Up to 64 blocks the bitmap is a word of the descriptor, which says by itself whether any block is
-// in use. Above, it lies among the metadata and `remote` counts the blocks in use.
+#include "core/page_bitmap.h"
+
 #include "core/metadata.h"
-#include "core/page.h"
 #include "os/memory.h"
 
 #define BITS_A_WORD 64U
@@ -116,8 +107,9 @@ INTERNAL bool page_bitmap_is_unused(struct page *page)
 
 INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index)
 {
+  if (index >= page->capacity) return false;
   uint64_t word = atomic_load_explicit(&words_of(page)[index / BITS_A_WORD], memory_order_acquire);
-  return index < page->capacity && (word >> index % BITS_A_WORD & 1) == 0;
+  return (word >> index % BITS_A_WORD & 1) == 0;
 }
 
 // Returns the whole os pages between two offsets.
@@ -134,8 +126,9 @@ INTERNAL size_t page_bitmap_purge(struct page *page)
 {
   if (!is_one_word(page)) return 0;
   size_t bytes = 0;
-  // Taken out of the bitmap, the free blocks are ours; blocks that are freed meanwhile join it.
-  uint64_t free = atomic_exchange_explicit(&page->bits, 0, memory_order_acquire);
+  // Blocks are taken inside the heap only: those that are free now stay so meanwhile. Acquire: what
+  // threads that freed them did to them comes before.
+  uint64_t free = atomic_load_explicit(&page->bits, memory_order_acquire);
   uint64_t dirty = free & bits_low_mask(page->carved) & ~page->purged;
   for (unsigned i = 0; i < page->carved; i++) {
     unsigned first = i;
@@ -143,7 +136,6 @@ INTERNAL size_t page_bitmap_purge(struct page *page)
     bytes += purge_between(page, first * page->block_bytes, i * page->block_bytes);
   }
   page->purged |= dirty;
-  atomic_fetch_or(&page->bits, free);
   return bytes;
 }
 

@@ -1,33 +1,14 @@
 // SPDX-License-Identifier: MIT
-//
-// The list page. Its blocks are taken in bulk: a heap's fast path hands them out one by one without
-// looking at the page, and each counts as in use from the moment it was taken. The count of used
-// blocks is split in two, `needed` + `beyond`: the owner's frees count `needed` down, and only when
-// it reaches 0 does anybody look at the page (the single count-down is snmalloc's idea, Lietar et
-// al., ISMM 2019).
-//
-// `remote` is one word, so that other threads splice a chain with one compare-and-swap: the address
-// of the first block in the low 48 bits, the number of blocks above. Only who is inside the
-// heap takes it, always whole, so there is no ABA.
+#include "core/page_list.h"
+
 #include "base/fatal.h"
-#include "core/page.h"
 #include "core/policy.h"
 #include "core/remote.h"
 #include "os/memory.h"
 
-INTERNAL void page_list_expect(struct page *page, uint32_t frees)
-{
-  uint32_t used = page_used(page);
-  uint32_t left = used - remote_count(page);  // what others have freed the owner will not
-  uint32_t needed = frees < left ? frees : left;
-  atomic_store_explicit(&page->beyond, used - needed, memory_order_relaxed);
-  os_counter_set(&page->needed, needed);
-}
-
 static void set_used(struct page *page, uint32_t used)
 {
-  atomic_store_explicit(&page->beyond, 0, memory_order_relaxed);
-  os_counter_set(&page->needed, used);
+  atomic_store_explicit(&page->used, used, memory_order_release);
 }
 
 // Links the blocks that end within the os page in which the first of them ends. Touching no more
@@ -52,9 +33,9 @@ static struct block_chain carve(struct page *page)
 INTERNAL struct block_chain page_list_take(struct page *page)
 {
   uint32_t used = page_used(page);
-  if (page_local_free(page) != NULL) {
-    struct block_chain chain = {page_local_free(page), page->carved - used};
-    page_set_local_free(page, NULL);
+  if (page->local_free != NULL) {
+    struct block_chain chain = {page->local_free, page->carved - used};
+    page->local_free = NULL;
     set_used(page, page->carved);
     return chain;
   }
@@ -67,13 +48,13 @@ INTERNAL struct block_chain page_list_take(struct page *page)
 
 INTERNAL bool page_list_has_free(struct page *page)
 {
-  return page_local_free(page) != NULL || page->carved < page->capacity || remote_count(page) > 0;
+  return page->local_free != NULL || page->carved < page->capacity || remote_count(page) > 0;
 }
 
 INTERNAL void page_list_return(struct page *page, struct block *block)
 {
-  policy_set_next(block, page_local_free(page));
-  page_set_local_free(page, block);
+  policy_set_next(block, page->local_free);
+  page->local_free = block;
   set_used(page, page_used(page) - 1);
 }
 
@@ -97,7 +78,7 @@ static void mark_chain(struct page *page, struct block *block, uint64_t *free)
 
 INTERNAL void page_list_mark_free(struct page *page, uint64_t *free)
 {
-  mark_chain(page, page_local_free(page), free);
+  mark_chain(page, page->local_free, free);
   mark_chain(page, remote_peek(page), free);
 }
 
@@ -106,6 +87,6 @@ INTERNAL void page_list_assert_valid(struct page *page)
   ASSERT(page_kind(page) == PAGE_LIST);
   ASSERT(page_used(page) <= page->carved);
   ASSERT(remote_count(page) <= page_used(page));
-  ASSERT((page_local_free(page) == NULL) == (page_used(page) == page->carved));
+  ASSERT((page->local_free == NULL) == (page_used(page) == page->carved));
   (void)page;
 }

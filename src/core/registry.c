@@ -164,7 +164,6 @@ static void thread_ends(void)
 {
   struct heap *heap = heap_current;
   if (heap == &heap_empty) return;
-  remote_flush(heap);
   heap_enter(heap);
   thread_has_ended = true;
   heap_current = &heap_empty;
@@ -244,9 +243,22 @@ static uint32_t tick_interval_ms(void)
   return (uint32_t)bits_larger(options.purge_delay / 4, 1);
 }
 
+// Empties the calling thread's bins now and then: blocks that lie there keep their pages.
+static void tidy_own(uint32_t now)
+{
+  struct heap *heap = heap_current;
+  if (heap == &heap_empty || now - heap->tidied_ms < options.purge_delay) return;
+  heap->tidied_ms = now;
+  if (heap_is_barred(heap)) return;
+  heap_enter(heap);
+  (void)heap_collect(heap, true, false);
+  heap_leave(heap);
+}
+
 INTERNAL void registry_tick(void)
 {
   uint32_t now = os_clock_ms();
+  tidy_own(now);
   uint32_t last = atomic_load_explicit(&registry.ticked_ms, memory_order_relaxed);
   if (now - last < tick_interval_ms()) return;
   if (!atomic_compare_exchange_strong(&registry.ticked_ms, &last, now)) return;
@@ -268,7 +280,6 @@ INTERNAL size_t registry_collect(bool all)
   struct heap *own = registry_own();
   if (own != NULL && heap_is_barred(own)) return 0;
   if (own != NULL) {
-    remote_flush(own);
     heap_enter(own);
     bytes = heap_collect(own, true, all);
     heap_leave(own);
@@ -297,12 +308,10 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
 // mend themselves in the same way if somebody held their lock. In place of a first-class heap that
 // was given up another one serves.
 
-// The heap's thread does not exist in this process: its pages are for whoever needs them. What it
-// was gathering of others' blocks may be half written and is left.
+// The heap's thread does not exist in this process: its pages are for whoever needs them.
 // (Nobody has to be kept out: there is one thread.)
 static void inherit(struct heap *heap)
 {
-  heap->outgoing = (struct outgoing){0};
   bequeath(heap);
   leave_heap(heap);
 }

@@ -121,28 +121,27 @@ static void splice_chain(struct page *page, struct block *first, struct block *l
   }
 }
 
+INTERNAL void remote_free(struct page *page, struct block *block)
+{
+  splice_chain(page, block, block, 1);
+}
+
 static void flush_slot(struct outgoing *outgoing, unsigned index)
 {
   struct page *page = outgoing->slot[index].page;
   if (page == NULL) return;
   outgoing->slot[index].page = NULL;
-  outgoing->bytes -= outgoing->slot[index].count * page->block_bytes;
   splice_chain(page, outgoing->slot[index].first, outgoing->slot[index].last,
                outgoing->slot[index].count);
 }
 
-INTERNAL void remote_flush(struct heap *heap)
+INTERNAL void remote_flush(struct outgoing *outgoing)
 {
-  for (unsigned i = 0; i < TUNING_OUTGOING_SLOTS; i++) flush_slot(&heap->outgoing, i);
+  for (unsigned i = 0; i < TUNING_OUTGOING_SLOTS; i++) flush_slot(outgoing, i);
 }
 
-INTERNAL void remote_free(struct heap *heap, struct page *page, struct block *block)
+INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block *block)
 {
-  if (heap == NULL || page->is_direct != 0) {
-    splice_chain(page, block, block, 1);
-    return;
-  }
-  struct outgoing *outgoing = &heap->outgoing;
   unsigned index = (unsigned)page_index(page) & (TUNING_OUTGOING_SLOTS - 1);
   if (outgoing->slot[index].page != page) {
     flush_slot(outgoing, index);
@@ -154,8 +153,6 @@ INTERNAL void remote_free(struct heap *heap, struct page *page, struct block *bl
   }
   outgoing->slot[index].first = block;
   outgoing->slot[index].count++;
-  outgoing->bytes += page->block_bytes;
-  if (outgoing->bytes > TUNING_OUTGOING_BYTES) remote_flush(heap);
 }
 
 static void bitmap_page_emptied(struct page *page)

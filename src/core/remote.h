@@ -2,18 +2,18 @@
 //
 // Frees by other threads than the owner.
 //
-// A thread gathers the blocks it frees into somebody else's list pages, a chain a page, and splices
-// each chain onto its page with one compare-and-swap (the idea is snmalloc's BatchIt, Parkinson et
-// al., ISMM 2024). A page is awaited as long as it is a heap's: the first free by another thread
-// posts it to the inbox of its heap. The owner may be idle for ever: so when several wholly free
-// pages have gathered, the thread that found the last goes inside the owner's heap and gives them
-// back.
+// Blocks that a heap gives back to somebody else's list pages are gathered into a chain for each
+// page, and each chain is spliced onto its page with one compare-and-swap (the idea is snmalloc's
+// BatchIt, Parkinson et al., ISMM 2024). A page is awaited as long as it is a heap's: the first
+// free by another thread posts it to the inbox of its heap. The owner may be idle for ever: so when
+// several wholly free pages have gathered, the thread that found the last goes inside the owner's
+// heap and gives them back.
 #ifndef CORE_REMOTE_H
 #define CORE_REMOTE_H
 
-#include "core/page.h"
+#include "core/page_list.h"
 
-// Chains that a thread has gathered, in its heap; only that thread touches them.
+// Chains that are being gathered.
 struct outgoing {
   struct {
     struct page *page;  // NULL: unused
@@ -21,16 +21,15 @@ struct outgoing {
     struct block *last;
     uint32_t count;
   } slot[TUNING_OUTGOING_SLOTS];
-  size_t bytes;  // in all of them
 };
 
-// Frees a block of a list page that the calling thread does not own. `heap` is the thread's own, or
-// NULL to splice at once.
-INTERNAL void remote_free(struct heap *heap, struct page *page, struct block *block);
+// Frees a block of another heap's list page: at once, or when the chain that it joins is spliced,
+// which remote_flush does with all of them.
+INTERNAL void remote_free(struct page *page, struct block *block);
+INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block *block);
+INTERNAL void remote_flush(struct outgoing *outgoing);
 // Frees a block of a bitmap page, whoever owns it.
 INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index);
-// Splices everything that was gathered.
-INTERNAL void remote_flush(struct heap *heap);
 // Looks at every page that was posted to the heap. Inside it; any thread.
 INTERNAL void remote_read_inbox(struct heap *heap);
 

@@ -13,16 +13,24 @@
 enum {
 #ifdef MEND_STRESS
   TUNING_PAGE_BLOCKS = 5,           // blocks in a page, at most
-  TUNING_OUTGOING_SLOTS = 2,        // pages for which a thread gathers frees; a power of two
+  TUNING_OUTGOING_SLOTS = 2,        // pages for which frees are gathered at a time; a power of two
   TUNING_POSTS_BEFORE_RECLAIM = 2,  // unused pages that may wait for their owner
-  TUNING_OUTGOING_BYTES = 256,      // bytes of such frees that a thread may hold back
+  TUNING_BIN_BYTES = 256,           // a bin has room for this much,
+  TUNING_BIN_LEAST = 2,             // but at least this many blocks
+  TUNING_BIN_MOST = 4,              // and at most this many
+  TUNING_SHELF_BYTES = 16 << 10,    // the same of a shelf,
+  TUNING_SHELF_BLOCKS = 2,          // but at most this many
   TUNING_SLOW_CALLS_PER_TICK = 2,   // slow paths between two looks at the clock
   TUNING_COMMIT_LEAST = 1 << 16,    // first step of address space made writable
 #else
   TUNING_PAGE_BLOCKS = 4096,
   TUNING_OUTGOING_SLOTS = 16,
   TUNING_POSTS_BEFORE_RECLAIM = 16,
-  TUNING_OUTGOING_BYTES = 32 << 10,
+  TUNING_BIN_BYTES = 32 << 10,
+  TUNING_BIN_LEAST = 8,
+  TUNING_BIN_MOST = 256,
+  TUNING_SHELF_BYTES = 64 << 10,
+  TUNING_SHELF_BLOCKS = 16,
   TUNING_SLOW_CALLS_PER_TICK = 64,
   TUNING_COMMIT_LEAST = 1 << 20,
 #endif
@@ -30,6 +38,7 @@ enum {
   TUNING_GROWTH_LEAST = 4 << 20,  // and growth that free memory inside of pages is purged for
   TUNING_POST_PATIENCE = 1000,    // looks for a post that is on its way
   TUNING_MEDIUM_SLICES = 8,       // a page of blocks above SLICE_BYTES / 8
+  TUNING_FULLEST_OF = 4,          // queued pages that are compared when blocks are needed
   TUNING_WAKE_SHARE = 64,         // a full page is used again when 1/64 of its blocks are free
 };
 

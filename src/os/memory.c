@@ -161,7 +161,9 @@ ANNOTATE_MAY_TOUCH_FREED
 static void overwrite(void *start, size_t bytes)
 {
   volatile size_t *words = start;
+  annotate_link_begin(start, bytes);
   for (size_t i = 0; i < bytes / sizeof *words; i++) words[i] = 0;
+  annotate_link_end(start, bytes);
 }
 
 INTERNAL void os_memory_purge(void *start, size_t bytes)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Threads: who am I, a lock, the end of a thread, fork, and a counter that one thread writes and
-// others may read.
+// Threads: who am I, a lock, a gate, the end of a thread, and fork.
 #ifndef OS_THREAD_H
 #define OS_THREAD_H
 
@@ -17,18 +16,6 @@ static inline uintptr_t os_thread_id(void)
   return id;
 #else
   return (uintptr_t)__builtin_thread_pointer();
-#endif
-}
-
-// Whether that is the calling thread's: one instruction less than asking for it and comparing.
-static inline bool os_thread_is(uintptr_t id)
-{
-#if defined(__x86_64__)
-  bool is_same;
-  __asm__("cmpq %%fs:0, %1" : "=@cce"(is_same) : "r"(id));
-  return is_same;
-#else
-  return id == os_thread_id();
 #endif
 }
 
@@ -127,40 +114,6 @@ static inline bool os_gate_is_mine(struct os_gate *gate, bool is_owner)
 INTERNAL bool os_gate_is_busy(struct os_gate *gate);
 INTERNAL bool os_gate_is_strangers(struct os_gate *gate);
 INTERNAL void os_gate_reset(struct os_gate *gate);
-
-// ---------------------------------------------------------------------------------------------
-// A counter that its owner counts down without an atomic instruction, and that other threads may
-// read at any moment. What the owner wrote before counting down is visible to a thread that reads
-// the new value.
-
-struct os_counter {
-  _Atomic(uint32_t) value;
-};
-
-static inline void os_counter_set(struct os_counter *counter, uint32_t value)
-{
-  atomic_store_explicit(&counter->value, value, memory_order_release);
-}
-
-static inline uint32_t os_counter_get(struct os_counter *counter)
-{
-  return atomic_load_explicit(&counter->value, memory_order_acquire);
-}
-
-// Counts down by one; returns whether it reached 0.
-static inline bool os_counter_decrement(struct os_counter *counter)
-{
-#if defined(__x86_64__) && !HAS_THREAD_SANITIZER
-  // One instruction. Stores become visible in order on this machine, which is the release.
-  bool is_zero;
-  __asm__("subl $1, %0" : "+m"(counter->value), "=@ccz"(is_zero) : : "memory");
-  return is_zero;
-#else
-  uint32_t value = atomic_load_explicit(&counter->value, memory_order_relaxed) - 1;
-  atomic_store_explicit(&counter->value, value, memory_order_release);
-  return value == 0;
-#endif
-}
 
 // ---------------------------------------------------------------------------------------------
 

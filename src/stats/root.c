@@ -32,8 +32,7 @@ const struct mend_root mend_root = {
     .block_bytes = FIELD(block_bytes),
     .carved = FIELD(carved),
     .capacity = FIELD(capacity),
-    .needed = FIELD(needed),
-    .beyond = FIELD(beyond),
+    .used = FIELD(used),
     .remote = FIELD(remote),
     .bits = FIELD(bits),
 };

@@ -47,15 +47,27 @@ static void tally_page(struct tally *tally, struct page *page)
   tally->of_class.free_count += page->carved - live;
 }
 
-// Blocks that wait in the heap's lists are not live.
-static void subtract_lists(struct tally *tally, struct heap *heap)
+static void subtract(struct tally *tally, unsigned size_class, const void *block)
+{
+  // The pages of a heap that was given up in a fork have not been counted.
+  if (page_heap(page_first(page_at(block)))->is_given_up) return;
+  tally->live_bytes -= size_class_bytes(size_class);
+  if (size_class != tally->size_class) return;
+  tally->of_class.live_count--;
+  tally->of_class.free_count++;
+}
+
+// Blocks that wait in the heap's bins and on its shelves are not live.
+static void subtract_kept(struct tally *tally, struct heap *heap)
 {
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
-    for (struct block *block = heap->free[i]; block != NULL; block = policy_next(block)) {
-      tally->live_bytes -= size_class_bytes(i);
-      if (i != tally->size_class) continue;
-      tally->of_class.live_count--;
-      tally->of_class.free_count++;
+    struct block *block = heap_bin(heap, i)->first;
+    for (; block != NULL; block = policy_next(block)) subtract(tally, i, block);
+  }
+  for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) {
+    const struct shelf *shelf = &heap->shelves[i];
+    for (uint32_t j = 0; j < shelf->count; j++) {
+      subtract(tally, SIZE_CLASS_SMALL_COUNT + i, shelf->blocks[j]);
     }
   }
 }
@@ -69,7 +81,7 @@ static void tally_heap(struct heap *heap, void *argument)
   for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
     tally_page(tally, CONTAINER_OF(at, struct page, chain));
   }
-  if (heap == tally->own || heap_owner(heap) == OWNER_SHARED) subtract_lists(tally, heap);
+  if (heap == tally->own || heap_owner(heap) == OWNER_SHARED) subtract_kept(tally, heap);
 }
 
 static struct tally take_tally(unsigned size_class)

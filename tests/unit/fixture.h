@@ -54,7 +54,6 @@ static inline void fixture_mark_back(size_t first, size_t slices)
     CHECK(fixture.is_out[i]);
     fixture.is_out[i] = false;
     atomic_store(&fixture.pages[i].kind, PAGE_NONE);
-    atomic_store(&fixture.pages[i].owner, OWNER_NOBODY);
   }
   fixture.slices_out -= slices;
 }
@@ -81,6 +80,7 @@ static inline struct page *fixture_take(struct page_source *source, uint32_t sli
 static inline void fixture_give(struct page_source *source, struct page *page)
 {
   CHECK(source == &fixture.source && page->source == source);
+  CHECK(page->bin_offset == 0);  // a free of what was in it must be looked at closely
   fixture_mark_back(page_index(page), page->slices);
   fixture.pages_out--;
 }

@@ -11,6 +11,8 @@
 
 #include "../support/suite.h"
 #include "core/chunk.h"
+#include "core/mapping.h"
+#include "core/runs.h"
 #include "os/system.h"
 #include "touch.h"
 
@@ -113,7 +115,7 @@ static inline void model_take(struct model *model, struct run *run, struct rando
   mark(model, page_index(page), slices, true);
   if (is_zero) check_slices(page, 0, slices, NULL);
   if (kind == PAGE_LIST) page->carved = page->capacity;  // it is written to
-  if (random_below(random, 8) == 0) (void)chunk_split_mapping(page);
+  if (random_below(random, 8) == 0) (void)mapping_split(page);
   fill_slices(run, 0, slices);
 }
 

@@ -85,12 +85,12 @@ static void neighbours_that_are_free_become_one_run(void **state)
   struct page *pages[COUNT];
   options.retain_bytes = 64 * MIB;
   for (size_t i = 0; i < COUNT; i++) pages[i] = take_touched(4);
-  size_t frontier = chunk_frontier();
+  size_t frontier = runs_frontier();
   for (size_t i = 0; i < COUNT; i++) give(pages[(i * 7) % COUNT]);
   chunk_assert_valid();
   struct page *whole = take_touched(4 * COUNT);
   assert_ptr_equal(whole, pages[0]);
-  assert_int_equal(chunk_frontier(), frontier);
+  assert_int_equal(runs_frontier(), frontier);
   give(whole);
 }
 
@@ -143,12 +143,12 @@ static void the_last_run_grows_into_fresh_memory(void **state)
 {
   (void)state;
   bool is_zero = false;
-  struct page *all = take_touched((uint32_t)chunk_frontier());  // what was used before
+  struct page *all = take_touched((uint32_t)runs_frontier());  // what was used before
   struct page *last = take_touched(1);
-  assert_int_equal(page_index(last) + 1, chunk_frontier());
+  assert_int_equal(page_index(last) + 1, runs_frontier());
   assert_true(chunk_source.extend(&chunk_source, last, 10, &is_zero));
   assert_true(is_zero);
-  assert_int_equal(page_index(last) + 10, chunk_frontier());
+  assert_int_equal(page_index(last) + 10, runs_frontier());
   last->block_bytes = bytes_of(10);
   allow_touch(page_start(last), bytes_of(10));
   memset(page_start(last), 1, bytes_of(10));
@@ -162,7 +162,7 @@ static void the_region_ends(void **state)
   bool is_zero;
   assert_null(take(REGION_SLICES + 1, 1, PAGE_LARGE, &is_zero));
   assert_null(take(UINT32_MAX / 2, 1, PAGE_LARGE, &is_zero));
-  size_t frontier = chunk_frontier();
+  size_t frontier = runs_frontier();
   struct page *used = take((uint32_t)frontier, 1, PAGE_LARGE, &is_zero);
   assert_non_null(used);
   assert_null(take((uint32_t)(REGION_SLICES - frontier + 1), 1, PAGE_LARGE, &is_zero));
@@ -366,19 +366,19 @@ static void splits_are_counted_within_a_budget(void **state)
   struct page *one = take_touched(16);
   struct page *two = take_touched(16);
   options.map_budget = 3;
-  assert_true(chunk_split_mapping(one));
+  assert_true(mapping_split(one));
   size_t cost = mappings();
   assert_true(cost > 0 && (one->flags & PAGE_IS_SPLIT) != 0);
-  assert_true(chunk_split_mapping(one));  // is split already
+  assert_true(mapping_split(one));  // is split already
   assert_int_equal(mappings(), cost);
-  assert_false(chunk_split_mapping(two));
+  assert_false(mapping_split(two));
   assert_int_equal(two->flags & PAGE_IS_SPLIT, 0);
   assert_int_equal(mappings(), cost);
-  assert_true(chunk_renew(one));
+  assert_true(mapping_renew(one));
   assert_int_equal(mappings(), 0);
   assert_int_equal(one->flags, PAGE_IS_ZERO);
   assert_true(is_zero(page_start(one), bytes_of(16)));
-  assert_true(chunk_split_mapping(two));
+  assert_true(mapping_split(two));
   give(one);
   give(two);
 }
@@ -387,7 +387,7 @@ static void a_purge_heals_what_was_split(void **state)
 {
   (void)state;
   struct page *page = take_touched(16);
-  assert_true(chunk_split_mapping(page));
+  assert_true(mapping_split(page));
   give(page);
   chunk_purge(0);
   assert_int_equal(mappings(), 0);
@@ -402,7 +402,7 @@ static void splits_stay_counted_through_cutting_and_merging(void **state)
   options.retain_bytes = 64 * MIB;
   for (size_t round = 0; round < 10; round++) {
     struct page *page = take_touched(2 * PIECES);
-    assert_true(chunk_split_mapping(page));
+    assert_true(mapping_split(page));
     give(page);
     for (size_t i = 0; i < PIECES; i++) pieces[i] = take_touched(2);
     for (size_t i = 0; i < PIECES; i += 2) give(pieces[i]);

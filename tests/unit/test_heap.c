@@ -1,57 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// A heap over a page source of the test's own: blocks of every class come and go, the source fails
-// when it is told to, and at the end every page is back where it came from. The registry is not
-// started: these heaps are nobody else's.
+// A heap over a page source of the test's own: blocks of every class come and go, through the bins
+// and past them, the source fails when it is told to, and at the end every page is back where it
+// came from. The registry is not started: these heaps are nobody else's.
 #define _GNU_SOURCE 1
 #include "child.h"
-#include "fixture.h"
+#include "heaps.h"
 
-#include "core/heap.h"
-#include "touch.h"
+#include <pthread.h>
 
-enum { BLOCKS = 2000 };
-
-static void init_heap(struct heap *heap, uintptr_t owner)
-{
-  *heap = (struct heap){.next = NULL};
-  heap_init(heap, owner, &fixture.source);
-}
-
-// A block that a checker allows to touch.
-static void *take(struct heap *heap, unsigned size_class, bool *is_clean)
-{
-  void *block = heap_take(heap, size_class, is_clean);
-  if (block != NULL) allow_touch(block, size_class_bytes(size_class));
-  return block;
-}
-
-// Frees a block as the api layer does for the heap's owner.
-static void free_block(void *block)
-{
-  struct page *page = page_first(page_at(block));
-  if (page_kind(page) == PAGE_BITMAP) {
-    remote_free_bitmap(page, block, page_block_index(page, block));
-  } else if (page_owner(page) != os_thread_id()) {
-    remote_free(NULL, page, block);
-  } else if (heap_free(page, block)) {
-    heap_page_needed(page);
-  }
-}
-
-static void collect(struct heap *heap)
-{
-  heap_enter(heap);
-  (void)heap_collect(heap, true, false);
-  heap_leave(heap);
-}
-
-static void assert_valid(struct heap *heap)
-{
-  heap_enter(heap);
-  heap_assert_valid(heap);
-  heap_leave(heap);
-}
+enum { BLOCKS = 2000, THREADS = 4 };
 
 static void every_class_gives_blocks_of_its_size(void **state)
 {
@@ -62,7 +20,7 @@ static void every_class_gives_blocks_of_its_size(void **state)
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
     size_t bytes = size_class_bytes(i);
     for (size_t j = 0; j < 64; j++) {
-      blocks[j] = (char *)heap_take_small(&heap, i % SIZE_CLASS_SMALL_COUNT);
+      blocks[j] = (char *)bin_take(heap_bin(&heap, i % SIZE_CLASS_SMALL_COUNT));
       if (i >= SIZE_CLASS_SMALL_COUNT || blocks[j] == NULL) {
         if (blocks[j] != NULL) free_block(blocks[j]);
         blocks[j] = take(&heap, i, NULL);
@@ -170,20 +128,14 @@ static void one_unused_page_of_a_class_is_kept(void **state)
   static struct heap heap;
   static void *blocks[BLOCKS];
   init_heap(&heap, os_thread_id());
-  for (unsigned size_class = 40; size_class < SIZE_CLASS_COUNT; size_class += 13) {
+  for (unsigned i = SIZE_CLASS_SMALL_COUNT; i < SIZE_CLASS_COUNT; i += 13) {
     size_t count = 0;
-    while (fixture.pages_out < 4) blocks[count++] = take(&heap, size_class, NULL);
-    for (size_t i = 0; i < count; i++) free_block(blocks[i]);
-    struct block *left;
-    while (size_class < SIZE_CLASS_SMALL_COUNT &&
-           (left = heap_take_small(&heap, size_class)) != NULL) {
-      free_block(left);
-    }
+    while (fixture.pages_out < 4) blocks[count++] = take(&heap, i, NULL);
+    for (size_t j = 0; j < count; j++) free_block(blocks[j]);
     free_block(take(&heap, 5, NULL));  // a slow path, which finds what was posted
-    free_block(take(&heap, size_class, NULL));
     assert_int_equal(fixture.pages_out, 2);
     fixture.takes_left = 0;
-    free_block(take(&heap, size_class, NULL));
+    free_block(take(&heap, i, NULL));
     fixture.takes_left = SIZE_MAX;
     assert_int_equal(fixture.pages_out, 2);
     collect(&heap);
@@ -257,7 +209,7 @@ static void collecting_leaves_only_pages_with_blocks_that_are_out(void **state)
   collect(&heap);
   assert_valid(&heap);
   assert_int_equal(fixture.pages_out, SIZE_CLASS_COUNT / 2);
-  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) assert_null(heap.free[i]);
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) assert_null(heap_bin(&heap, i)->first);
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i += 2) free_block(kept[i]);
   collect(&heap);
   assert_int_equal(fixture.pages_out, 0);
@@ -274,9 +226,7 @@ static void freeing_all_gives_every_page_back_at_once(void **state)
       for (size_t j = 0; j < 20; j++) assert_non_null(take(&heap, i, NULL));
     }
     assert_true(fixture.pages_out >= SIZE_CLASS_COUNT);
-    heap_enter(&heap);
-    heap_free_all(&heap);
-    heap_leave(&heap);
+    free_all(&heap);
     assert_int_equal(fixture.pages_out, 0);
     for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) assert_false(heap_may_have(&heap, i));
   }
@@ -365,36 +315,315 @@ static void a_heap_that_is_entered_is_known_as_such(void **state)
   heap_leave(&shared);
 }
 
-// A signal handler that frees while its thread is inside must leave the page to a later free.
-static void a_free_inside_the_heap_waits_for_nothing(void **state)
+// ---------------------------------------------------------------------------------------------
+// Bins.
+
+static void a_page_tells_the_bin_of_its_class(void **state)
+{
+  (void)state;
+  static struct heap heap, other, direct;
+  init_heap(&heap, os_thread_id());
+  init_heap(&other, os_thread_id());
+  init_heap(&direct, OWNER_SHARED);
+  direct.is_direct = true;
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    void *block = take(&heap, i, NULL);
+    void *shared = take(&direct, i, NULL);
+    struct page *page = page_first(page_at(block));
+    bool is_list = i < SIZE_CLASS_SMALL_COUNT;
+    struct bin *expected = is_list ? heap_bin(&other, i) : &other.bins[0];
+    for (uint32_t j = 0; j < page->slices; j++) {
+      assert_ptr_equal(heap_bin_of_page(&other, page + j), expected);
+    }
+    assert_ptr_equal(heap_bin_of_page(&other, page_at(shared)), &other.bins[0]);
+    free_block(block);
+    free_block(shared);
+  }
+  collect(&heap);
+  collect(&direct);  // and the fixture looks that no page goes back with a bin
+}
+
+static void refilling_doubles_a_bins_limit_up_to_the_most(void **state)
+{
+  (void)state;
+  static struct heap heap;
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
+    init_heap(&heap, os_thread_id());
+    struct bin *bin = heap_bin(&heap, i);
+    uint32_t expected = TUNING_BIN_LEAST;
+    assert_int_equal(bin->limit, 0);
+    for (size_t round = 0; round < 12; round++) {
+      assert_non_null(heap_take(&heap, i, NULL));
+      assert_int_equal(bin->limit, expected);
+      assert_int_equal(counter_get(&bin->room), expected);
+      size_t count = bin_count(bin);
+      while (bin_take(heap_bin(&heap, i)) != NULL) {
+      }
+      assert_int_equal(counter_get(&bin->room), expected + count);
+      expected = 2 * expected < most_of_class(i) ? 2 * expected : most_of_class(i);
+    }
+    assert_int_equal(bin->limit, most_of_class(i));
+    free_all(&heap);
+  }
+}
+
+// Puts a block into a bin without room, and looks at all that should follow.
+static void overflow(struct heap *heap, void **freed, size_t count)
+{
+  struct page *page = page_at(freed[count]);
+  struct bin *bin = heap_bin_of_page(heap, page);
+  uint32_t limit = bin->limit;
+  size_t in_bin = bin_count(bin);
+  size_t in_pages = blocks_in_pages();
+  size_t pages = fixture.pages_out;
+  assert_false(heap_free(heap, page, freed[count]));
+  heap_refused(heap, page);
+  assert_int_equal(counter_get(&bin->room), 0);
+  heap_put(heap, page, freed[count]);
+  size_t kept = bin_count(bin);
+  size_t half = limit / 2 > TUNING_BIN_LEAST ? limit / 2 : TUNING_BIN_LEAST;
+  size_t stays = half / 2 > 1 ? half / 2 : 1;
+  assert_int_equal(bin->limit, half);
+  assert_int_equal(kept, (in_bin < stays ? in_bin : stays) + 1);
+  assert_int_equal(counter_get(&bin->room), half - half / 2 - 1);
+  if (fixture.pages_out == pages) {
+    assert_int_equal(blocks_in_pages() - in_pages, in_bin + 1 - kept);
+  }
+}
+
+static void a_bin_that_overflows_keeps_what_was_freed_last(void **state)
+{
+  (void)state;
+  static struct heap heap;
+  static void *blocks[BLOCKS];
+  init_heap(&heap, os_thread_id());
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i += 7) {
+    struct bin *bin = grow_bin(&heap, i);
+    size_t overflows = 0;
+    for (size_t j = 0; j < BLOCKS; j++) blocks[j] = take(&heap, i, NULL);
+    for (size_t j = 0; j < 1000; j++) {
+      if (counter_get(&bin->room) > 0) {
+        assert_true(heap_free(&heap, page_at(blocks[j]), blocks[j]));
+      } else {
+        overflow(&heap, blocks, j);
+        overflows++;
+      }
+      struct block *at = bin->first;  // the newest; behind the freed ones lie fresh ones at first
+      for (size_t k = 0; k <= j && k <= bin->limit / 2; k++, at = policy_next(at)) {
+        assert_ptr_equal(at, blocks[j - k]);
+      }
+    }
+    assert_true(overflows > 3);
+    assert_int_equal(bin->limit, TUNING_BIN_LEAST);
+    for (size_t j = 1000; j < BLOCKS; j++) free_block(blocks[j]);
+    free_all(&heap);
+  }
+}
+
+static void a_page_that_an_overflow_empties_goes_unless_it_is_the_last(void **state)
+{
+  (void)state;
+  static struct heap heap;
+  static void *blocks[3][TUNING_PAGE_BLOCKS];
+  for (unsigned keeps = 0; keeps < 2; keeps++) {
+    init_heap(&heap, os_thread_id());
+    heap.keeps_unused = keeps != 0;
+    struct page *pages[3];
+    for (size_t i = 0; i < 3; i++) pages[i] = take_page(&heap, 40, blocks[i]);
+    uint32_t capacity = pages[0]->capacity;
+    assert_true(capacity > 2 * TUNING_BIN_LEAST);
+    shrink_bin(&heap, 40);
+    for (size_t i = 0; i < 3; i++) {
+      for (uint32_t j = 0; j < capacity; j++) free_block(blocks[i][j]);
+    }
+    assert_int_equal(page_kind(pages[0]), keeps != 0 ? PAGE_LIST : PAGE_NONE);
+    assert_int_equal(page_kind(pages[1]), PAGE_NONE);
+    assert_int_equal(page_kind(pages[2]), PAGE_LIST);
+    assert_valid(&heap);
+    assert_int_equal(atomic_load(&heap.unused_pages), keeps);
+    fixture.takes_left = 0;  // what is there is enough for as many as were kept
+    for (uint32_t j = 0; j < (1 + keeps) * capacity; j++) {
+      blocks[0][0] = take(&heap, 40, NULL);
+      assert_non_null(blocks[0][0]);
+    }
+    fixture.takes_left = SIZE_MAX;
+    free_all(&heap);
+  }
+}
+
+static void a_full_page_is_queued_when_a_64th_of_it_has_come_back(void **state)
+{
+  (void)state;
+  static struct heap heap;
+  static void *blocks[TUNING_PAGE_BLOCKS];
+  static const unsigned classes[] = {0, 5, 20, 40};
+  for (size_t i = 0; i < 4; i++) {
+    init_heap(&heap, os_thread_id());
+    struct page *page = take_page(&heap, classes[i], blocks);
+    uint32_t share = page->capacity / TUNING_WAKE_SHARE;
+    assert_false(heap_may_have(&heap, classes[i]));
+    shrink_bin(&heap, classes[i]);
+    for (uint32_t j = 0; j < page->capacity; j++) {
+      free_block(blocks[j]);
+      uint32_t back = page->carved - page_used(page);
+      bool is_queued = back > 0 && back >= share;
+      assert_int_equal(heap_may_have(&heap, classes[i]), is_queued);
+      assert_int_equal(list_contains_node(&page->link), is_queued);
+    }
+    assert_true(heap_may_have(&heap, classes[i]));
+    collect(&heap);
+    assert_int_equal(fixture.pages_out, 0);
+  }
+}
+
+static void what_no_bin_takes_is_refused_however_often(void **state)
+{
+  (void)state;
+  static struct heap heap, direct;
+  init_heap(&heap, os_thread_id());
+  init_heap(&direct, OWNER_SHARED);
+  direct.is_direct = true;
+  void *blocks[] = {take(&heap, 60, NULL), take(&heap, SIZE_CLASS_COUNT - 1, NULL),
+                    take(&direct, 10, NULL), take(&direct, 60, NULL)};
+  for (size_t i = 0; i < 100000; i++) {
+    void *block = blocks[i % 4];
+    assert_false(heap_free(&heap, page_at(block), block));
+    if (i % 8 > 4) heap_refused(&heap, page_at(block));
+  }
+  heap_refused(&heap, page_at(blocks[0]));
+  assert_int_equal(counter_get(&heap.bins[0].room), 0);
+  assert_null(heap.bins[0].first);
+  for (size_t i = 0; i < 4; i++) free_into(&heap, blocks[i]);
+  collect(&heap);
+  collect(&direct);
+}
+
+static void *try_heap_empty(void *argument)
+{
+  struct page *page = argument;
+  char *block = page_start(page);
+  for (size_t i = 0; i < test_scaled(100000); i++) {
+    CHECK(bin_take(heap_bin(&heap_empty, (unsigned)i % SIZE_CLASS_SMALL_COUNT)) == NULL);
+    CHECK(!heap_free(&heap_empty, page, block));
+    heap_refused(&heap_empty, page);
+  }
+  return NULL;
+}
+
+static void the_empty_heap_takes_nothing_from_any_thread(void **state)
+{
+  (void)state;
+  static struct heap heap;
+  pthread_t threads[THREADS];
+  init_heap(&heap, os_thread_id());
+  // Two threads try each bin.
+  void *blocks[] = {take(&heap, 3, NULL), take(&heap, 60, NULL)};
+  for (size_t i = 0; i < THREADS; i++) {
+    void *page = page_at(blocks[i % 2]);
+    assert_int_equal(pthread_create(&threads[i], NULL, try_heap_empty, page), 0);
+  }
+  for (size_t i = 0; i < THREADS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+  for (size_t i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) {
+    assert_null(heap_empty.bins[i].first);
+    assert_true(counter_get(&heap_empty.bins[i].room) <= 0);
+  }
+  for (size_t i = 0; i < 2; i++) free_block(blocks[i]);
+  collect(&heap);
+}
+
+static void collecting_empties_the_bins_if_it_is_told_to(void **state)
 {
   (void)state;
   static struct heap heap;
   init_heap(&heap, os_thread_id());
-  void *small = take(&heap, 10, NULL);
-  void *medium = take(&heap, 60, NULL);
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) free_block(take(&heap, i, NULL));
   heap_enter(&heap);
-  heap_page_needed(page_at(small));
-  free_block(medium);
+  (void)heap_collect(&heap, false, true);
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) assert_non_null(heap_bin(&heap, i)->first);
+  assert_int_equal(fixture.pages_out, SIZE_CLASS_SMALL_COUNT);
+  (void)heap_collect(&heap, true, false);
+  assert_int_equal(fixture.pages_out, 0);
   heap_leave(&heap);
-  free_block(small);
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
+    struct bin *bin = heap_bin(&heap, i);
+    assert_null(bin->first);
+    assert_int_equal(counter_get(&bin->room), 0);
+    void *block = take(&heap, i, NULL);
+    free_block(block);
+    assert_ptr_equal(bin->first, block);
+  }
+  collect(&heap);
+}
+
+// A signal handler that frees while its thread is inside: what it frees must wait in the bin.
+static void a_free_inside_the_heap_waits_for_nothing(void **state)
+{
+  (void)state;
+  static struct heap heap;
+  static void *blocks[BLOCKS];
+  init_heap(&heap, os_thread_id());
+  for (size_t i = 0; i < 1000; i++) blocks[i] = take(&heap, 10, NULL);
+  void *medium = take(&heap, 60, NULL);
+  collect(&heap);
+  size_t before = blocks_in_pages();
+  heap_enter(&heap);
+  for (size_t i = 0; i < 999; i++) free_block(blocks[i]);
+  free_block(medium);
+  assert_int_equal(bin_count(heap_bin(&heap, 10)), 999);
+  assert_int_equal(blocks_in_pages(), before);
+  heap_leave(&heap);
+  counter_set(&heap_bin(&heap, 10)->room, 0);
+  free_block(blocks[999]);
+  assert_true(bin_count(heap_bin(&heap, 10)) <= heap_bin(&heap, 10)->limit);
   collect(&heap);
   assert_int_equal(fixture.pages_out, 0);
 }
 
-static void break_owner(void)
+static struct heap *interrupted_heap;
+static void *freed_meanwhile;
+
+// A source below which a signal handler runs.
+static struct page *take_interrupted(struct page_source *source, uint32_t slices,
+                                     uint32_t alignment, struct page_request request, bool *is_zero)
+{
+  free_into(interrupted_heap, freed_meanwhile);
+  return fixture_take(source, slices, alignment, request, is_zero);
+}
+
+static void a_free_while_the_bin_is_being_filled_is_not_lost(void **state)
+{
+  (void)state;
+  static struct heap heap;
+  static void *blocks[TUNING_PAGE_BLOCKS];
+  init_heap(&heap, os_thread_id());
+  struct page *page = take_page(&heap, 40, blocks);
+  interrupted_heap = &heap;
+  freed_meanwhile = blocks[0];
+  fixture.source.take = take_interrupted;
+  void *block = take(&heap, 40, NULL);
+  fixture.source.take = fixture_take;
+  assert_ptr_not_equal(page_at(block), page);
+  for (uint32_t i = 1; i < page->capacity; i++) free_block(blocks[i]);
+  free_block(block);
+  collect(&heap);
+  assert_int_equal(fixture.pages_out, 0);
+}
+
+// ---------------------------------------------------------------------------------------------
+
+static void break_heap(void)
 {
   static struct heap heap;
   init_heap(&heap, os_thread_id());
   void *block = take(&heap, 10, NULL);
-  atomic_store(&page_at(block)->owner, OWNER_NOBODY);
+  atomic_store(&page_at(block)->heap, NULL);
   heap_assert_valid(&heap);
 }
 
 static void a_page_that_does_not_know_its_heap_ends_the_process(void **state)
 {
   (void)state;
-  child_check_abort(break_owner, "mend: internal error: ");
+  child_check_abort(break_heap, "mend: internal error: ");
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -405,14 +634,15 @@ struct slot {
   size_t bytes;
 };
 
-static void random_step(struct heap *heap, struct slot *slot, struct random *random)
+static void random_free(struct heap *heap, struct slot *slot)
 {
-  if (slot->block != NULL) {
-    assert_int_equal(pattern_difference(slot->block, slot->bytes, (uintptr_t)slot), slot->bytes);
-    free_block(slot->block);
-    slot->block = NULL;
-    return;
-  }
+  assert_int_equal(pattern_difference(slot->block, slot->bytes, (uintptr_t)slot), slot->bytes);
+  free_into(heap, slot->block);
+  slot->block = NULL;
+}
+
+static void random_take(struct heap *heap, struct slot *slot, struct random *random)
+{
   fixture.takes_left = random_below(random, 4) == 0 ? 0 : SIZE_MAX;
   unsigned size_class = (unsigned)random_below(random, SIZE_CLASS_COUNT - 8);
   bool is_clean = false;
@@ -424,21 +654,34 @@ static void random_step(struct heap *heap, struct slot *slot, struct random *ran
   pattern_fill(slot->block, slot->bytes, (uintptr_t)slot);
 }
 
-static void random_use(struct heap *heap)
+static void collect_both(struct heap *heap, struct heap *other)
+{
+  collect(heap);
+  collect(other);
+}
+
+// Blocks are taken from either heap and freed into either.
+static void random_use(struct heap *heap, struct heap *other)
 {
   static struct slot slots[300];
   struct random random = {random_seed()};
   for (size_t i = 0; i < test_scaled(100000); i++) {
-    random_step(heap, &slots[random_below(&random, 300)], &random);
+    struct heap *any = random_below(&random, 2) == 0 ? heap : other;
+    struct slot *slot = &slots[random_below(&random, 300)];
+    if (slot->block != NULL) {
+      random_free(any, slot);
+    } else {
+      random_take(any, slot, &random);
+    }
     if (i % 128 == 0) assert_valid(heap);
-    if (i % 5000 == 0) collect(heap);
+    if (i % 128 == 64) assert_valid(other);
+    if (i % 5000 == 0) collect_both(heap, other);
   }
   fixture.takes_left = SIZE_MAX;
   for (size_t i = 0; i < 300; i++) {
-    if (slots[i].block != NULL) free_block(slots[i].block);
-    slots[i].block = NULL;
+    if (slots[i].block != NULL) random_free(heap, &slots[i]);
   }
-  collect(heap);
+  collect_both(heap, other);
   assert_int_equal(fixture.pages_out, 0);
 }
 
@@ -447,7 +690,7 @@ static void random_use_of_a_threads_heap_loses_nothing(void **state)
   (void)state;
   static struct heap heap;
   init_heap(&heap, os_thread_id());
-  random_use(&heap);
+  random_use(&heap, &heap);
 }
 
 static void random_use_of_a_shared_heap_loses_nothing(void **state)
@@ -456,7 +699,16 @@ static void random_use_of_a_shared_heap_loses_nothing(void **state)
   static struct heap heap;
   init_heap(&heap, OWNER_SHARED);
   heap.is_direct = true;
-  random_use(&heap);
+  random_use(&heap, &heap);
+}
+
+static void random_use_of_two_heaps_loses_nothing(void **state)
+{
+  (void)state;
+  static struct heap heap, other;
+  init_heap(&heap, os_thread_id());
+  init_heap(&other, OWNER_SHARED);
+  random_use(&heap, &other);
 }
 
 int main(void)
@@ -475,10 +727,20 @@ int main(void)
       FIXTURE_TEST(pages_can_change_hands_with_their_blocks),
       FIXTURE_TEST(a_page_is_adopted_with_the_class_it_has),
       FIXTURE_TEST(a_heap_that_is_entered_is_known_as_such),
+      FIXTURE_TEST(a_page_tells_the_bin_of_its_class),
+      FIXTURE_TEST(refilling_doubles_a_bins_limit_up_to_the_most),
+      FIXTURE_TEST(a_bin_that_overflows_keeps_what_was_freed_last),
+      FIXTURE_TEST(a_page_that_an_overflow_empties_goes_unless_it_is_the_last),
+      FIXTURE_TEST(a_full_page_is_queued_when_a_64th_of_it_has_come_back),
+      FIXTURE_TEST(what_no_bin_takes_is_refused_however_often),
+      FIXTURE_TEST(the_empty_heap_takes_nothing_from_any_thread),
+      FIXTURE_TEST(collecting_empties_the_bins_if_it_is_told_to),
       FIXTURE_TEST(a_free_inside_the_heap_waits_for_nothing),
+      FIXTURE_TEST(a_free_while_the_bin_is_being_filled_is_not_lost),
       FIXTURE_TEST(a_page_that_does_not_know_its_heap_ends_the_process),
       FIXTURE_TEST(random_use_of_a_threads_heap_loses_nothing),
       FIXTURE_TEST(random_use_of_a_shared_heap_loses_nothing),
+      FIXTURE_TEST(random_use_of_two_heaps_loses_nothing),
   };
   fixture_start();
   os_gate_init();

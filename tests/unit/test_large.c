@@ -9,6 +9,8 @@
 
 #include "base/options.h"
 #include "core/chunk.h"
+#include "core/mapping.h"
+#include "core/runs.h"
 #include "core/large.h"
 #include "os/memory.h"
 #include "touch.h"
@@ -37,7 +39,7 @@ static size_t live_bytes(void)
 static int free_everything(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < chunk_frontier(); i++) {
+  for (size_t i = 0; i < runs_frontier(); i++) {
     struct page *page = &region.pages[i];
     if (page_kind(page) == PAGE_LARGE) (void)large_free(page);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The malloc family from inside: which requests take the fast path, when a block stays where it is,
+// The malloc family from inside: which calls take the fast path, when a block stays where it is,
 // and what of an old block's contents can come back in a new one.
 #define _GNU_SOURCE 1
 #include "../support/suite.h"
@@ -20,37 +20,125 @@ static struct page *page_of(const void *block)
   return page_first(page_at(block));
 }
 
-static void a_small_request_takes_the_first_block_of_its_list(void **state)
+static struct bin *bin_for(size_t size)
+{
+  return heap_bin(heap_current, size_class_of(size));
+}
+
+static void a_small_request_takes_the_first_block_of_its_bin(void **state)
 {
   (void)state;
   if (TEST_IS_ANNOTATED) return;                     // a checker's sizes never take the fast path
   for (size_t size = 0; size <= 1024; size += 13) {  // of which several fit into an os page
-    unsigned size_class = size_class_of_small(size);
     void *refilling = mend_malloc(size);
-    struct block *first = heap_current->free[size_class];
+    struct bin *bin = bin_for(size);
+    struct block *first = bin->first;
     if (first == NULL) {
       mend_free(refilling);
       continue;
     }
     struct block *second = policy_next(first);
+    int32_t room = counter_get(&bin->room);
     assert_ptr_equal(mend_malloc(size), first);
-    assert_ptr_equal(heap_current->free[size_class], second);
+    assert_ptr_equal(bin->first, second);
+    assert_int_equal(counter_get(&bin->room), room + 1);
     mend_free(first);
     mend_free(refilling);
   }
 }
 
-static void a_block_that_its_thread_frees_waits_in_its_page(void **state)
+static void a_freed_block_waits_in_its_bin_and_is_the_next(void **state)
 {
   (void)state;
+  if (TEST_IS_ANNOTATED) return;
   void *one = mend_malloc(100);
   void *two = mend_malloc(100);
-  if (page_of(one) != page_of(two)) fail_msg("two blocks in a row are of different pages");
+  struct bin *bin = bin_for(100);
   uint32_t used = page_used(page_of(one));
   mend_free(one);
-  assert_ptr_equal(page_of(two)->local_free, one);
-  assert_int_equal(page_used(page_of(two)), used - 1);
+  assert_ptr_equal(bin->first, one);
+  assert_int_equal(page_used(page_of(one)), used);  // the page does not know yet
   mend_free(two);
+  assert_ptr_equal(bin->first, two);
+  assert_ptr_equal(policy_next((struct block *)two), one);
+  assert_ptr_equal(mend_malloc(100), two);
+  assert_ptr_equal(mend_malloc(100), one);
+  mend_free(one);
+  mend_free(two);
+}
+
+static void *allocate_some(void *argument)
+{
+  void **blocks = argument;
+  for (size_t i = 0; i < 8; i++) blocks[i] = mend_malloc(200);
+  return NULL;
+}
+
+static void the_bin_takes_blocks_of_other_threads_too(void **state)
+{
+  (void)state;
+  if (TEST_IS_ANNOTATED) return;
+  void *blocks[8];
+  mend_free(mend_malloc(200));  // so that there is room
+  threads_run(1, allocate_some, blocks, 0);
+  for (size_t i = 0; i < 8; i++) {
+    assert_ptr_not_equal(page_heap(page_of(blocks[i])), heap_current);
+    mend_free(blocks[i]);
+    assert_ptr_equal(bin_for(200)->first, blocks[i]);
+  }
+  assert_ptr_equal(mend_malloc(200), blocks[7]);
+  mend_free(blocks[7]);
+}
+
+static void frees_that_no_bin_takes_leave_it_and_errno_alone(void **state)
+{
+  (void)state;
+  static const size_t sizes[] = {5000, 60000, 300000};
+  mend_heap *first_class = mend_heap_create();
+  for (size_t i = 0; i < 300; i++) {
+    void *block = i % 4 < 3 ? mend_malloc(sizes[i % 4]) : mend_heap_malloc(first_class, 100);
+    struct bin *none = &heap_current->bins[0];
+    errno = 4711;
+    mend_free(block);
+    assert_int_equal(errno, 4711);
+    assert_null(none->first);
+    assert_int_equal(counter_get(&none->room), 0);
+  }
+  mend_heap_destroy(first_class);
+}
+
+static void a_bin_that_overflows_leaves_errno_alone(void **state)
+{
+  enum { COUNT = 1000 };
+  (void)state;
+  static void *blocks[COUNT];
+  for (size_t i = 0; i < COUNT; i++) blocks[i] = mend_malloc(100);
+  for (size_t i = 0; i < COUNT; i++) {
+    errno = 4711;
+    mend_free(blocks[i]);
+    assert_int_equal(errno, 4711);
+  }
+}
+
+// As in the first calls of a thread, and below its last destructors.
+static void without_a_heap_a_block_goes_to_its_page(void **state)
+{
+  (void)state;
+  void *small = mend_malloc(300);
+  void *medium = mend_malloc(30000);
+  struct page *page = page_of(small);
+  uint32_t count = remote_count(page);
+  struct heap *own = heap_current;
+  heap_current = &heap_empty;
+  mend_free(small);
+  mend_free(medium);
+  mend_free(NULL);
+  heap_current = own;
+  assert_int_equal(remote_count(page), count + 1);
+  for (unsigned i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) {
+    assert_null(heap_empty.bins[i].first);
+    assert_int_equal(counter_get(&heap_empty.bins[i].room), 0);
+  }
 }
 
 static void every_size_is_usable_as_good_size_says(void **state)
@@ -291,8 +379,12 @@ static void collecting_by_force_returns_everything_that_is_free(void **state)
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_small_request_takes_the_first_block_of_its_list),
-      cmocka_unit_test(a_block_that_its_thread_frees_waits_in_its_page),
+      cmocka_unit_test(a_small_request_takes_the_first_block_of_its_bin),
+      cmocka_unit_test(a_freed_block_waits_in_its_bin_and_is_the_next),
+      cmocka_unit_test(the_bin_takes_blocks_of_other_threads_too),
+      cmocka_unit_test(frees_that_no_bin_takes_leave_it_and_errno_alone),
+      cmocka_unit_test(a_bin_that_overflows_leaves_errno_alone),
+      cmocka_unit_test(without_a_heap_a_block_goes_to_its_page),
       cmocka_unit_test(every_size_is_usable_as_good_size_says),
       cmocka_unit_test(zeroed_blocks_are_zero_after_any_history),
       cmocka_unit_test(a_block_stays_while_it_is_large_enough_and_well_used),

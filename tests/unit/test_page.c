@@ -15,6 +15,11 @@ static char *slice_start(size_t index)
   return (char *)region.start + index * SLICE_BYTES;
 }
 
+static struct block *block_at(struct page *page, uint32_t index)
+{
+  return (struct block *)(void *)(page_start(page) + index * page->block_bytes);
+}
+
 static void every_16th_address_of_the_region_has_its_slices_descriptor(void **state)
 {
   (void)state;
@@ -60,6 +65,7 @@ static void a_page_of_any_class_holds_as_many_blocks_as_fit(void **state)
     assert_true(fitting >= 8);
     assert_int_equal(page->block_bytes, bytes);
     assert_int_equal(page->carved, 0);
+    assert_int_equal(page->bin_offset, 0);
     assert_int_equal(page_kind(page), kind);
     assert_int_equal(page_touched_bytes(page), 0);
     // Blocks of a medium page may begin in any of its slices.
@@ -173,11 +179,11 @@ static void a_walk_over_a_list_page_meets_the_blocks_that_are_out(void **state)
   for (uint32_t i = 0; i < chain.count; i++) is_live[i] = true;
   assert_visits(page, is_live);
   for (uint32_t i = 0; i < chain.count; i += 2) {
-    (void)heap_free(page, page_start(page) + i * page->block_bytes);
+    page_list_return(page, block_at(page, i));
     is_live[i] = false;
     assert_visits(page, is_live);
   }
-  remote_free(NULL, page, (struct block *)(void *)(page_start(page) + page->block_bytes));
+  remote_free(page, block_at(page, 1));
   is_live[1] = false;
   assert_visits(page, is_live);
   fixture_drop(page);
@@ -262,7 +268,7 @@ static void break_used(void)
 {
   struct page *page = fixture_page(PAGE_LIST, 64);
   page_list_take(page);
-  os_counter_set(&page->needed, page->carved + 1);
+  atomic_store(&page->used, page->carved + 1);
   page_assert_valid(page);
 }
 

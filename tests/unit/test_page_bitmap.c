@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include "core/metadata.h"
+#include "core/page_bitmap.h"
 
 enum { THREADS = 4 };
 

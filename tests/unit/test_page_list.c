@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// The list page: blocks are taken in bulk from what the owner freed, else from what others freed,
+// The list page: blocks are taken in bulk from what its heap returned, else from what others freed,
 // else from memory that was never used, one os page at a time; and the counts stay right whatever
 // is done in which order.
 #define _GNU_SOURCE 1
 #include "child.h"
 #include "fixture.h"
 
+#include <pthread.h>
+
 #include "base/size_class.h"
-#include "core/heap.h"
 #include "core/policy.h"
+#include "core/remote.h"
 #include "os/memory.h"
 
 static struct page *page_of(size_t block_bytes)
@@ -62,7 +64,7 @@ static void blocks_are_carved_one_os_page_at_a_time(void **state)
   }
 }
 
-static void blocks_that_the_owner_freed_come_back_together(void **state)
+static void blocks_that_were_returned_come_back_together(void **state)
 {
   (void)state;
   struct page *page = page_of(1024);
@@ -71,7 +73,7 @@ static void blocks_that_the_owner_freed_come_back_together(void **state)
   uint32_t taken = spread(page, page_list_take(page), is_out);
   taken += spread(page, page_list_take(page), is_out);
   assert_true(taken >= 2);
-  for (uint32_t i = 0; i < taken; i += 2) (void)heap_free(page, block_at(page, i));
+  for (uint32_t i = 0; i < taken; i += 2) page_list_return(page, block_at(page, i));
   assert_int_equal(page_used(page), taken / 2);
   struct block_chain chain = page_list_take(page);
   assert_int_equal(chain.count, taken - taken / 2);
@@ -82,7 +84,7 @@ static void blocks_that_the_owner_freed_come_back_together(void **state)
   fixture_drop(page);
 }
 
-static void blocks_that_others_freed_come_after_the_owners(void **state)
+static void blocks_that_others_freed_come_after_those_returned(void **state)
 {
   (void)state;
   struct page *page = page_of(512);
@@ -90,9 +92,9 @@ static void blocks_that_others_freed_come_after_the_owners(void **state)
   bool is_back[TUNING_PAGE_BLOCKS] = {false};
   uint32_t taken = spread(page, page_list_take(page), is_out);
   assert_true(taken >= 4);
-  remote_free(NULL, page, block_at(page, 0));
-  remote_free(NULL, page, block_at(page, 2));
-  (void)heap_free(page, block_at(page, 1));
+  remote_free(page, block_at(page, 0));
+  remote_free(page, block_at(page, 2));
+  page_list_return(page, block_at(page, 1));
   assert_int_equal(remote_count(page), 2);
   assert_int_equal(page_used(page), taken - 1);  // others' frees are not seen yet
   struct block_chain local = page_list_take(page);
@@ -126,25 +128,52 @@ static void blocks_that_were_not_used_can_be_returned(void **state)
   fixture_drop(page);
 }
 
-static void a_page_is_looked_at_after_as_many_frees_as_were_asked_for(void **state)
+static void each_return_counts_and_the_last_leaves_the_page_unused(void **state)
 {
   (void)state;
   struct page *page = page_of(16);
   uint32_t taken = page_list_take(page).count;
   assert_true(taken >= 5);
-  for (uint32_t frees = 1; frees < taken; frees++) {
-    page_list_expect(page, frees);
-    assert_int_equal(page_used(page), taken);
-    for (uint32_t i = 0; i < frees; i++) {
-      assert_int_equal(heap_free(page, block_at(page, i)), i + 1 == frees);
-      assert_int_equal(page_used(page), taken - i - 1);
-    }
-    assert_int_equal(page_list_take(page).count, frees);
-  }
-  page_list_expect(page, UINT32_MAX);  // more than are out: all of them
   for (uint32_t i = 0; i < taken; i++) {
-    assert_int_equal(heap_free(page, block_at(page, i)), i + 1 == taken);
+    assert_int_equal(page_used(page), taken - i);
+    assert_false(page_list_is_unused(page));
+    page_list_return(page, block_at(page, i));
+    assert_ptr_equal(page->local_free, block_at(page, i));
+    assert_int_equal(page->carved, taken);
+    page_list_assert_valid(page);
   }
+  assert_int_equal(page_used(page), 0);
+  assert_true(page_list_is_unused(page));
+  fixture_drop(page);
+}
+
+static uint32_t letters[TUNING_PAGE_BLOCKS];
+
+static void *write_and_return(void *argument)
+{
+  struct page *page = argument;
+  for (uint32_t used = page_used(page); used > 0; used--) {
+    letters[used - 1] = used;
+    page_list_return(page, block_at(page, used - 1));
+  }
+  return NULL;
+}
+
+// A stranger may find a page unused by this, and have its memory given back.
+static void what_came_before_a_return_is_seen_after_it(void **state)
+{
+  (void)state;
+  pthread_t writer;
+  struct page *page = page_of(16);
+  uint32_t taken = 0;
+  while (page_list_has_free(page)) taken += page_list_take(page).count;
+  assert_int_equal(taken, page->capacity);
+  assert_int_equal(pthread_create(&writer, NULL, write_and_return, page), 0);
+  for (uint32_t used = taken; used > 0;) {
+    used = page_used(page);
+    for (uint32_t i = used; i < taken && i < used + 8; i++) assert_int_equal(letters[i], i + 1);
+  }
+  assert_int_equal(pthread_join(writer, NULL), 0);
   fixture_drop(page);
 }
 
@@ -158,9 +187,9 @@ static void a_page_is_unused_when_every_block_was_freed_by_whomever(void **state
   for (uint32_t i = 0; i < taken; i++) {
     assert_false(page_list_is_unused(page));
     if (i % 2 == 0) {
-      remote_free(NULL, page, block_at(page, i));
+      remote_free(page, block_at(page, i));
     } else {
-      (void)heap_free(page, block_at(page, i));
+      page_list_return(page, block_at(page, i));
     }
   }
   assert_true(page_list_is_unused(page));
@@ -174,9 +203,9 @@ static void free_blocks_are_marked_wherever_they_wait(void **state)
   uint64_t marks[TUNING_PAGE_BLOCKS / 64 + 1] = {0};
   uint32_t taken = page_list_take(page).count;
   assert_true(taken >= 4);
-  (void)heap_free(page, block_at(page, 0));
-  (void)heap_free(page, block_at(page, 3));
-  remote_free(NULL, page, block_at(page, 1));
+  page_list_return(page, block_at(page, 0));
+  page_list_return(page, block_at(page, 3));
+  remote_free(page, block_at(page, 1));
   page_list_mark_free(page, marks);
   assert_int_equal(marks[0], 1 | 2 | 8);
   fixture_drop(page);
@@ -187,7 +216,7 @@ static void mark_corrupted(void)
   struct page *page = page_of(1024);
   uint64_t marks[TUNING_PAGE_BLOCKS / 64 + 1] = {0};
   page_list_take(page);
-  (void)heap_free(page, block_at(page, 0));
+  page_list_return(page, block_at(page, 0));
   policy_set_next(block_at(page, 0), (struct block *)(void *)(page_start(page) + 8 * 1024 + 16));
   page_list_mark_free(page, marks);
 }
@@ -226,15 +255,14 @@ static void step(struct model *model, struct random *random)
     return;
   }
   uint32_t index = any_block_out(model, random);
-  if (choice < 4) {
-    (void)heap_free(page, block_at(page, index));
-  } else if (choice < 6) {
-    remote_free(NULL, page, block_at(page, index));
-  } else if (choice < 7) {
+  if (choice < 5) {
     page_list_return(page, block_at(page, index));
+  } else if (choice < 7) {
+    remote_free(page, block_at(page, index));
   } else {
-    page_list_expect(page, (uint32_t)random_below(random, 100) + 1);
-    return;
+    struct outgoing outgoing = {0};
+    remote_gather(&outgoing, page, block_at(page, index));
+    remote_flush(&outgoing);
   }
   model->is_out[index] = false;
   model->out--;
@@ -263,10 +291,11 @@ int main(void)
 {
   static const struct CMUnitTest tests[] = {
       FIXTURE_TEST(blocks_are_carved_one_os_page_at_a_time),
-      FIXTURE_TEST(blocks_that_the_owner_freed_come_back_together),
-      FIXTURE_TEST(blocks_that_others_freed_come_after_the_owners),
+      FIXTURE_TEST(blocks_that_were_returned_come_back_together),
+      FIXTURE_TEST(blocks_that_others_freed_come_after_those_returned),
       FIXTURE_TEST(blocks_that_were_not_used_can_be_returned),
-      FIXTURE_TEST(a_page_is_looked_at_after_as_many_frees_as_were_asked_for),
+      FIXTURE_TEST(each_return_counts_and_the_last_leaves_the_page_unused),
+      FIXTURE_TEST(what_came_before_a_return_is_seen_after_it),
       FIXTURE_TEST(a_page_is_unused_when_every_block_was_freed_by_whomever),
       FIXTURE_TEST(free_blocks_are_marked_wherever_they_wait),
       FIXTURE_TEST(a_link_to_where_no_block_is_ends_the_process),

@@ -15,17 +15,17 @@
 #include "os/system.h"
 #include "touch.h"
 
-enum { THREADS = 8, BLOCKS = 200 };
+enum { THREADS = 8, BLOCKS = 200, MANY = 1000 };
 
 static void free_block(void *block)
 {
   struct page *page = page_first(page_at(block));
   if (page_kind(page) == PAGE_BITMAP) {
     remote_free_bitmap(page, block, page_block_index(page, block));
-  } else if (page_owner(page) != os_thread_id()) {
-    remote_free(registry_own(), page, block);
-  } else if (heap_free(page, block)) {
-    heap_page_needed(page);
+  } else if (page->bin_offset == 0 || registry_own() == NULL) {
+    remote_free(page, block);
+  } else {
+    heap_put(registry_own(), page, block);
   }
 }
 
@@ -173,6 +173,51 @@ static void pages_of_ended_threads_are_used_before_fresh_ones(void **state)
   check_and_free(blocks);
 }
 
+static void *leave_many(void *argument)
+{
+  char **blocks = argument;
+  for (size_t i = 0; i < MANY; i++) blocks[i] = take(44);
+  return NULL;
+}
+
+// No more than a bin's worth keeps their pages from going back.
+static void what_an_ended_thread_left_goes_back_as_it_is_freed(void **state)
+{
+  (void)state;
+  static char *blocks[MANY];
+  free_block(take(44));
+  size_t used = chunk_statistics().used_bytes;
+  threads_run(1, leave_many, blocks, 0);
+  assert_true(chunk_statistics().used_bytes >= used + MANY * size_class_bytes(44) / 2);
+  for (size_t i = 0; i < MANY; i++) free_block(blocks[i]);
+  assert_true(chunk_statistics().used_bytes <= used + 2 * SLICE_BYTES);
+}
+
+static void *free_and_end(void *argument)
+{
+  char **blocks = argument;
+  size_t held = 0;
+  for (size_t i = 0; i < BLOCKS; i++) {
+    free_block(take((unsigned)(i % SIZE_CLASS_COUNT)));
+    free_block(blocks[i]);
+  }
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
+    held += heap_bin(registry_own(), i)->first != NULL;
+  }
+  CHECK(held == SIZE_CLASS_SMALL_COUNT);
+  return NULL;
+}
+
+static void the_end_of_a_thread_gives_back_what_lies_in_its_bins(void **state)
+{
+  (void)state;
+  static char *blocks[BLOCKS];
+  leave_blocks(blocks);
+  threads_run(1, free_and_end, blocks, 0);
+  registry_collect(true);
+  assert_int_equal(count_pages(), 0);
+}
+
 static void *alternate(void *argument)
 {
   char **kept = argument;
@@ -284,6 +329,7 @@ static void heaps_that_live_at_once_are_different(void **state)
 // Looking after all heaps.
 
 struct idle {
+  struct heap *heap;
   char *blocks[BLOCKS];
   pthread_barrier_t *barrier;
 };
@@ -291,6 +337,7 @@ struct idle {
 static void *leave_and_idle(void *argument)
 {
   struct idle *idle = argument;
+  idle->heap = registry_current();
   leave_blocks(idle->blocks);
   pthread_barrier_wait(idle->barrier);  // the blocks are there
   pthread_barrier_wait(idle->barrier);  // others have done what they do
@@ -313,7 +360,7 @@ static void beside_idle_thread(void (*with_idle)(struct idle *idle))
   pthread_barrier_destroy(&barrier);
 }
 
-// Lists that only their owner may empty can keep a page of each small class.
+// Bins that only their owner may empty can keep a page of each small class.
 enum { OWNERS_PAGES = SIZE_CLASS_SMALL_COUNT };
 
 static void collect_beside(struct idle *idle)
@@ -333,7 +380,6 @@ static void tick_beside(struct idle *idle)
 {
   options.purge_delay = 4;
   check_and_free(idle->blocks);
-  remote_flush(registry_own());
   for (size_t i = 0; i < 50 && count_pages() > OWNERS_PAGES; i++) {
     os_sleep_ms(10);
     registry_tick();
@@ -369,6 +415,67 @@ static void a_tick_that_is_not_due_does_nothing(void **state)
   os_sleep_ms(50);
   registry_tick();
   assert_int_equal(chunk_statistics().dirty_bytes, 0);
+}
+
+// Ticks with the given delay, and leaves a block in the calling thread's bin of class 4.
+static void tick_with_block(uint32_t purge_delay)
+{
+  free_block(take(4));
+  assert_non_null(heap_bin(registry_own(), 4)->first);
+  options.purge_delay = purge_delay;
+  registry_tick();
+}
+
+static void a_tick_empties_bins_when_the_delay_is_over(void **state)
+{
+  (void)state;
+  registry_collect(true);
+  size_t pages = count_pages();
+  tick_with_block(0);  // from now on the delay is counted
+  assert_null(heap_bin(registry_own(), 4)->first);
+  tick_with_block(3600000);
+  assert_non_null(heap_bin(registry_own(), 4)->first);
+  assert_int_equal(count_pages(), pages + 1);
+  os_sleep_ms(50);
+  tick_with_block(3600000);
+  assert_non_null(heap_bin(registry_own(), 4)->first);
+  tick_with_block(40);
+  assert_null(heap_bin(registry_own(), 4)->first);
+  assert_int_equal(count_pages(), pages);
+}
+
+static void a_tick_inside_the_heap_leaves_its_bins(void **state)
+{
+  (void)state;
+  free_block(take(4));
+  struct bin *bin = heap_bin(registry_own(), 4);
+  struct block *first = bin->first;
+  options.purge_delay = 0;
+  os_sleep_ms(10);
+  heap_enter(registry_own());
+  registry_tick();
+  assert_ptr_equal(bin->first, first);
+  heap_leave(registry_own());
+}
+
+static void tick_and_look(struct idle *idle)
+{
+  struct bin before[1 + SIZE_CLASS_SMALL_COUNT];
+  memcpy(before, idle->heap->bins, sizeof before);
+  options.purge_delay = 0;
+  check_and_free(idle->blocks);  // so that the idle thread's heap has mail
+  for (size_t i = 0; i < 3; i++) {
+    os_sleep_ms(10);
+    registry_tick();
+  }
+  registry_collect(true);
+  CHECK(memcmp(before, idle->heap->bins, sizeof before) == 0);
+}
+
+static void the_bins_of_another_thread_are_left_alone(void **state)
+{
+  (void)state;
+  beside_idle_thread(tick_and_look);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -452,6 +559,8 @@ int main(void)
       REGISTRY_TEST(heaps_of_ended_threads_are_used_again),
       REGISTRY_TEST(what_an_ended_thread_leaves_lives_on),
       REGISTRY_TEST(pages_of_ended_threads_are_used_before_fresh_ones),
+      REGISTRY_TEST(what_an_ended_thread_left_goes_back_as_it_is_freed),
+      REGISTRY_TEST(the_end_of_a_thread_gives_back_what_lies_in_its_bins),
       REGISTRY_TEST(threads_that_follow_each_other_do_not_grow_the_heap),
       REGISTRY_TEST(destructors_may_still_allocate_and_free),
       REGISTRY_TEST(a_thread_inside_its_heap_gets_the_common_one),
@@ -462,6 +571,9 @@ int main(void)
       REGISTRY_TEST(a_child_that_was_forked_amid_others_work_goes_on),
       REGISTRY_TEST(a_tick_that_is_not_due_does_nothing),
       REGISTRY_TEST(a_tick_reaches_them_too_and_returns_the_memory),
+      REGISTRY_TEST(a_tick_empties_bins_when_the_delay_is_over),
+      REGISTRY_TEST(a_tick_inside_the_heap_leaves_its_bins),
+      REGISTRY_TEST(the_bins_of_another_thread_are_left_alone),
   };
   return SUITE_RUN(tests);
 }

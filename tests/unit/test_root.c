@@ -8,6 +8,7 @@
 
 #include "base/size_class.h"
 #include "core/page.h"
+#include "core/remote.h"
 #include "mend/root.h"
 
 static uint64_t read_number(const void *address, size_t bytes)
@@ -63,9 +64,10 @@ static void every_class_is_found_with_its_size_and_count(void **state)
     assert_int_equal(field(slice, mend_root.block_bytes), size_class_bytes(i));
     uint64_t carved = field(slice, mend_root.carved);
     assert_true(carved >= 1 && carved <= field(slice, mend_root.capacity));
-    uint64_t used = field(slice, mend_root.needed) + field(slice, mend_root.beyond) -
-                    (field(slice, mend_root.remote) >> 48);
+    uint64_t used = field(slice, mend_root.used) - (field(slice, mend_root.remote) >> 48);
     uint64_t free = (uint64_t)__builtin_popcountll(field(slice, mend_root.bits));
+    struct page *page = page_first(page_at(block));
+    if (is_list) assert_int_equal(used, page_used(page) - remote_count(page));
     if (!is_list) used = field(slice, mend_root.capacity) - free;
     assert_true(used >= 1 && used <= carved);
     mend_free(block);

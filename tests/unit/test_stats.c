@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // The numbers about the heap, against what the test itself holds, and how they are handed out.
+#define _GNU_SOURCE 1
 #include "capture.h"
+#include "child.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/size_class.h"
-#include "core/tuning.h"
+#include "core/heap.h"
 #include "mend/mend.h"
 #include "stats/stats.h"
 
@@ -91,6 +95,66 @@ static void blocks_that_one_thread_allocates_and_another_frees_leave_no_trace(vo
   for (size_t i = 0; i < 4; i++) mend_free(blocks[i]);
   assert_int_equal(stats_collect().large_count, before.large_count);
   assert_int_equal(stats_collect().live_bytes, before.live_bytes);
+}
+
+static void *allocate_small(void *argument)
+{
+  void **blocks = argument;
+  for (size_t i = 0; i < BLOCKS; i++) blocks[i] = mend_malloc(100);
+  return NULL;
+}
+
+static void blocks_in_a_bin_are_free_whichever_heap_they_are_of(void **state)
+{
+  (void)state;
+  static void *blocks[BLOCKS];
+  mend_collect(true);
+  size_t before = stats_collect().live_bytes;
+  threads_run(1, allocate_small, blocks, 0);
+  size_t each = held_bytes(blocks[0], 100);
+  assert_int_equal(stats_collect().live_bytes, before + BLOCKS * each);
+  for (size_t i = 0; i < BLOCKS; i++) {
+    mend_free(blocks[i]);
+    struct mend_stats stats = stats_collect();
+    assert_int_equal(stats.live_bytes, before + (BLOCKS - 1 - i) * each);
+    assert_parts_add_up(&stats);
+  }
+}
+
+// A thread that is inside its heap while another one forks.
+static void *blocks_of_lost_thread[BLOCKS];
+static _Atomic(int) lost_thread;  // 1 inside, 2 may leave
+
+static void *stay_inside(void *unused)
+{
+  allocate_small(blocks_of_lost_thread);
+  heap_enter(heap_current);
+  atomic_store(&lost_thread, 1);
+  while (atomic_load(&lost_thread) != 2) sched_yield();
+  heap_leave(heap_current);
+  return unused;
+}
+
+static void free_blocks_of_lost_thread(void)
+{
+  mend_collect(true);
+  size_t before = stats_collect().live_bytes;
+  for (size_t i = 0; i < BLOCKS; i++) {
+    mend_free(blocks_of_lost_thread[i]);
+    CHECK(stats_collect().live_bytes == before);  // its heap, which was given up, is not counted
+  }
+}
+
+static void blocks_of_a_heap_given_up_are_not_counted_in_a_bin_either(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, stay_inside, NULL), 0);
+  while (atomic_load(&lost_thread) != 1) sched_yield();
+  child_check(free_blocks_of_lost_thread);
+  atomic_store(&lost_thread, 2);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  for (size_t i = 0; i < BLOCKS; i++) mend_free(blocks_of_lost_thread[i]);
 }
 
 static void a_class_counts_its_own_blocks(void **state)
@@ -199,6 +263,8 @@ int main(void)
       cmocka_unit_test(live_bytes_are_those_of_the_blocks_that_are_out),
       cmocka_unit_test(large_blocks_are_counted_and_added_up),
       cmocka_unit_test(blocks_that_one_thread_allocates_and_another_frees_leave_no_trace),
+      cmocka_unit_test(blocks_in_a_bin_are_free_whichever_heap_they_are_of),
+      cmocka_unit_test(blocks_of_a_heap_given_up_are_not_counted_in_a_bin_either),
       cmocka_unit_test(a_class_counts_its_own_blocks),
       cmocka_unit_test(a_first_class_heap_is_counted_until_it_is_destroyed),
       cmocka_unit_test(a_caller_with_a_shorter_structure_gets_that_much),

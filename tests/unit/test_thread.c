@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Thread ids, the lock, the gate, the counter, and the hooks at the end of a thread and around
-// fork. Whoever is alone inside proves it by changing plain variables in a way that two at once
-// would spoil, and that ThreadSanitizer would report.
+// Thread ids, the lock, the gate, and the hooks at the end of a thread and around fork. Whoever is
+// alone inside proves it by changing plain variables in a way that two at once would spoil, and
+// that ThreadSanitizer would report.
 #define _GNU_SOURCE 1
 #include "child.h"
 
@@ -364,52 +364,6 @@ static void a_child_tells_and_resets_gates_of_lost_threads(void **state)
 }
 
 // ---------------------------------------------------------------------------------------------
-// The counter.
-
-static void a_counter_says_when_it_reaches_zero(void **state)
-{
-  (void)state;
-  struct os_counter counter;
-  for (uint32_t start = 1; start < 300; start++) {
-    os_counter_set(&counter, start);
-    for (uint32_t left = start; left > 0; left--) {
-      assert_int_equal(os_counter_get(&counter), left);
-      assert_int_equal(os_counter_decrement(&counter), left == 1);
-    }
-    assert_int_equal(os_counter_get(&counter), 0);
-  }
-  os_counter_set(&counter, UINT32_MAX);
-  assert_false(os_counter_decrement(&counter));
-  assert_int_equal(os_counter_get(&counter), UINT32_MAX - 1);
-}
-
-static struct os_counter published;
-static size_t letters[ROUNDS];
-
-static void *write_letters(void *unused)
-{
-  (void)unused;
-  for (uint32_t left = ROUNDS; left > 0; left--) {
-    letters[left - 1] = left;
-    (void)os_counter_decrement(&published);
-  }
-  return NULL;
-}
-
-static void what_came_before_a_decrement_is_seen_after_it(void **state)
-{
-  (void)state;
-  pthread_t writer;
-  os_counter_set(&published, ROUNDS);
-  assert_int_equal(pthread_create(&writer, NULL, write_letters, NULL), 0);
-  for (uint32_t left = ROUNDS; left > 0;) {
-    left = os_counter_get(&published);
-    for (uint32_t i = left; i < ROUNDS && i < left + 8; i++) assert_int_equal(letters[i], i + 1);
-  }
-  assert_int_equal(pthread_join(writer, NULL), 0);
-}
-
-// ---------------------------------------------------------------------------------------------
 // The end of a thread, fork, and starting one.
 
 static _Atomic(size_t) ended_threads;
@@ -516,8 +470,6 @@ int main(void)
       cmocka_unit_test(a_stranger_who_only_tries_does_not_disturb_the_owner),
       cmocka_unit_test(the_owner_waits_at_a_closed_gate),
       cmocka_unit_test(a_child_tells_and_resets_gates_of_lost_threads),
-      cmocka_unit_test(a_counter_says_when_it_reaches_zero),
-      cmocka_unit_test(what_came_before_a_decrement_is_seen_after_it),
       cmocka_unit_test(the_end_of_a_watched_thread_is_told_after_other_destructors),
       cmocka_unit_test(the_child_of_a_fork_is_told_and_the_parent_is_not),
       cmocka_unit_test(a_thread_of_ours_takes_no_signals),

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "core/bin.h"
+
+#include <string.h>
+
+INTERNAL const uint16_t bin_offset_of_units[SIZE_CLASS_SMALL_BYTES / 16 + 1] = {
+    16,  16,  32,  48,  64,  80,  96,  112, 128, 144, 160, 176, 192, 208, 224, 240, 256, 272, 272,
+    288, 288, 304, 304, 320, 320, 336, 336, 352, 352, 368, 368, 384, 384, 400, 400, 400, 400, 416,
+    416, 416, 416, 432, 432, 432, 432, 448, 448, 448, 448, 464, 464, 464, 464, 480, 480, 480, 480,
+    496, 496, 496, 496, 512, 512, 512, 512, 528, 528, 528, 528, 528, 528, 528, 528, 544, 544, 544,
+    544, 544, 544, 544, 544, 560, 560, 560, 560, 560, 560, 560, 560, 576, 576, 576, 576, 576, 576,
+    576, 576, 592, 592, 592, 592, 592, 592, 592, 592, 608, 608, 608, 608, 608, 608, 608, 608, 624,
+    624, 624, 624, 624, 624, 624, 624, 640, 640, 640, 640, 640, 640, 640, 640, 656, 656, 656, 656,
+    656, 656, 656, 656, 656, 656, 656, 656, 656, 656, 656, 656, 672, 672, 672, 672, 672, 672, 672,
+    672, 672, 672, 672, 672, 672, 672, 672, 672, 688, 688, 688, 688, 688, 688, 688, 688, 688, 688,
+    688, 688, 688, 688, 688, 688, 704, 704, 704, 704, 704, 704, 704, 704, 704, 704, 704, 704, 704,
+    704, 704, 704, 720, 720, 720, 720, 720, 720, 720, 720, 720, 720, 720, 720, 720, 720, 720, 720,
+    736, 736, 736, 736, 736, 736, 736, 736, 736, 736, 736, 736, 736, 736, 736, 736, 752, 752, 752,
+    752, 752, 752, 752, 752, 752, 752, 752, 752, 752, 752, 752, 752, 768, 768, 768, 768, 768, 768,
+    768, 768, 768, 768, 768, 768, 768, 768, 768, 768,
+};
+
+static_assert(TUNING_BIN_LEAST >= 2, "half of a bin stays, and half is room");
+
+static uint32_t doubled(uint32_t limit, size_t most, size_t least)
+{
+  return (uint32_t)bits_larger(bits_smaller((size_t)limit * 2, most), least);
+}
+
+static uint32_t halved(uint32_t limit, size_t least)
+{
+  return (uint32_t)bits_larger(limit / 2, least);
+}
+
+// ---------------------------------------------------------------------------------------------
+
+static void set_room(struct bin *bin, uint32_t room)
+{
+  counter_set(&bin->room, (int32_t)room);
+}
+
+INTERNAL void bin_fill(struct bin *bin, struct block *first, size_t block_bytes)
+{
+  size_t most = bits_smaller(TUNING_BIN_BYTES / block_bytes, TUNING_BIN_MOST);
+  bin->first = first;
+  bin->limit = doubled(bin->limit, most, TUNING_BIN_LEAST);
+  set_room(bin, bin->limit);
+}
+
+INTERNAL struct block *bin_relieve(struct bin *bin)
+{
+  bin->limit = halved(bin->limit, TUNING_BIN_LEAST);
+  uint32_t kept = bin->limit / 2;
+  set_room(bin, bin->limit - kept);
+  struct block *last = bin->first;
+  if (last == NULL) return NULL;
+  struct block *rest;
+  for (uint32_t i = 1; (rest = policy_next(last)) != NULL && i < kept; i++) last = rest;
+  policy_set_next(last, NULL);
+  return rest;
+}
+
+INTERNAL struct block *bin_empty(struct bin *bin)
+{
+  struct block *first = bin->first;
+  bin->first = NULL;
+  set_room(bin, 0);
+  return first;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+INTERNAL void shelf_missed(struct shelf *shelf, size_t block_bytes)
+{
+  size_t most = bits_smaller(TUNING_SHELF_BYTES / block_bytes, TUNING_SHELF_BLOCKS);
+  shelf->limit = doubled(shelf->limit, most, 1);
+}
+
+INTERNAL bool shelf_holds(const struct shelf *shelf, const void *block)
+{
+  for (uint32_t i = 0; i < shelf->count; i++) {
+    if (shelf->blocks[i] == block) return true;
+  }
+  return false;
+}
+
+INTERNAL uint32_t shelf_empty(struct shelf *shelf, uint32_t kept, void **returned)
+{
+  if (shelf->count <= kept) return 0;
+  uint32_t count = shelf->count - kept;
+  memcpy(returned, shelf->blocks, count * sizeof *returned);
+  memmove(shelf->blocks, shelf->blocks + count, kept * sizeof *shelf->blocks);
+  shelf->count = kept;
+  return count;
+}
+
+INTERNAL uint32_t shelf_put(struct shelf *shelf, void *block, void **returned)
+{
+  uint32_t count = 0;
+  if (shelf->count >= shelf->limit) {
+    shelf->limit = halved(shelf->limit, 1);
+    count = shelf_empty(shelf, shelf->limit / 2, returned);
+  }
+  shelf->blocks[shelf->count++] = block;
+  return count;
+}

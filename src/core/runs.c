@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+#include "core/runs.h"
+
+#include "base/fatal.h"
+#include "core/mapping.h"
+
+#define EXACT_BINS 32
+#define BIN_COUNT 136  // up to 2^31 slices
+#define BIN_WORDS ((BIN_COUNT + 63) / 64)
+#define FIT_ATTEMPTS 16  // runs of a wide bin that are looked at
+
+// Free runs of one kind.
+struct run_set {
+  struct list bins[BIN_COUNT];
+  uint64_t occupied[BIN_WORDS];  // bit a bin that is not empty
+};
+
+static struct {
+  struct run_set dirty;
+  struct run_set clean;
+  struct list by_age;  // dirty runs, the one freed last at the end
+  size_t dirty_bytes;
+  size_t frontier;
+} runs;
+
+INTERNAL size_t runs_frontier(void)
+{
+  return runs.frontier;
+}
+
+INTERNAL void runs_set_frontier(size_t slices)
+{
+  runs.frontier = slices;
+}
+
+INTERNAL size_t runs_dirty_bytes(void)
+{
+  return runs.dirty_bytes;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Bins.
+
+static unsigned bin_of(size_t slices)
+{
+  if (slices <= EXACT_BINS) return (unsigned)slices - 1;
+  unsigned exponent = bits_highest(slices);
+  return EXACT_BINS + (exponent - 5) * 4 + (unsigned)(slices >> (exponent - 2) & 3);
+}
+
+static void init_set(struct run_set *set)
+{
+  for (unsigned i = 0; i < BIN_COUNT; i++) list_init(&set->bins[i]);
+  for (unsigned i = 0; i < BIN_WORDS; i++) set->occupied[i] = 0;
+}
+
+INTERNAL void runs_init(void)
+{
+  init_set(&runs.dirty);
+  init_set(&runs.clean);
+  list_init(&runs.by_age);
+  runs.dirty_bytes = 0;
+}
+
+static struct run_set *set_of(const struct page *run)
+{
+  return run_is_dirty(run) ? &runs.dirty : &runs.clean;
+}
+
+// Marks both ends and files the run.
+static void insert_run(struct page *run)
+{
+  struct page *last = run + run->slices - 1;
+  last->slices = run->slices;
+  page_set_kind(run, PAGE_FREE);
+  page_set_kind(last, PAGE_FREE);
+  struct run_set *set = set_of(run);
+  unsigned bin = bin_of(run->slices);
+  list_push_front(&set->bins[bin], &run->link);
+  set->occupied[bin / 64] |= UINT64_C(1) << bin % 64;
+  if (run_is_dirty(run)) {
+    list_push_back(&runs.by_age, &run->chain);
+    runs.dirty_bytes += run->block_bytes;
+  }
+}
+
+static void remove_run(struct page *run)
+{
+  struct run_set *set = set_of(run);
+  unsigned bin = bin_of(run->slices);
+  list_remove(&run->link);
+  if (list_is_empty(&set->bins[bin])) set->occupied[bin / 64] &= ~(UINT64_C(1) << bin % 64);
+  if (run_is_dirty(run)) {
+    list_remove(&run->chain);
+    runs.dirty_bytes -= run->block_bytes;
+  }
+  page_set_kind(run, PAGE_NONE);
+  page_set_kind(run + run->slices - 1, PAGE_NONE);
+}
+
+// The first occupied bin from `bin` on, or BIN_COUNT.
+static unsigned next_occupied(const struct run_set *set, unsigned bin)
+{
+  for (unsigned word = bin / 64; word < BIN_WORDS; word++) {
+    uint64_t bits = set->occupied[word];
+    if (word == bin / 64) bits &= ~bits_low_mask(bin % 64);
+    if (bits != 0) return word * 64 + bits_lowest(bits);
+  }
+  return BIN_COUNT;
+}
+
+// A run of at least `slices`, nearly the shortest there is.
+static struct page *find_run(struct run_set *set, size_t slices)
+{
+  unsigned bin = bin_of(slices);
+  if (slices > EXACT_BINS) {
+    unsigned attempts = FIT_ATTEMPTS;
+    struct list *head = &set->bins[bin];
+    for (struct list *at = head->next; at != head && attempts > 0; at = at->next, attempts--) {
+      struct page *run = CONTAINER_OF(at, struct page, link);
+      if (run->slices >= slices) return run;
+    }
+    bin++;
+  }
+  bin = next_occupied(set, bin);
+  if (bin == BIN_COUNT) return NULL;
+  return CONTAINER_OF(set->bins[bin].next, struct page, link);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Cutting and merging.
+
+// Splits a run that is in no bin after `slices`; the rest goes back to its bin.
+static void cut_run(struct page *run, uint32_t slices)
+{
+  if (run->slices == slices) return;
+  struct page *rest = run + slices;
+  size_t share = run->block_bytes / run->slices * slices;
+  rest->slices = run->slices - slices;
+  rest->flags = run->flags;
+  rest->freed_at_ms = run->freed_at_ms;
+  rest->block_bytes = run->block_bytes - share;
+  run->slices = slices;
+  run->block_bytes = share;
+  mapping_cut_off(rest);
+  if (!run_is_dirty(rest)) rest->block_bytes = 0;
+  insert_run(rest);
+}
+
+static bool can_merge(const struct page *a, const struct page *b)
+{
+  return run_is_dirty(a) == run_is_dirty(b);
+}
+
+// Merges two neighbours that are in no bin. The longer one's age is the whole's: a little that
+// comes and goes at the edge of an old run must not keep that young for ever.
+static struct page *join(struct page *left, struct page *right)
+{
+  if (right->slices > left->slices) left->freed_at_ms = right->freed_at_ms;
+  uint8_t is_zero = left->flags & right->flags & PAGE_IS_ZERO;
+  left->flags = mapping_join(left->flags, right->flags) | is_zero;
+  left->slices += right->slices;
+  left->block_bytes += right->block_bytes;
+  return left;
+}
+
+// The free run that ends right before a slice, or starts at it; NULL if there is none.
+static struct page *run_before(struct page *slice)
+{
+  struct page *last = slice - 1;
+  if (slice == region.pages || page_kind(last) != PAGE_FREE) return NULL;
+  return last - (last->slices - 1);
+}
+
+static struct page *run_from(struct page *slice)
+{
+  if (page_index(slice) >= runs.frontier || page_kind(slice) != PAGE_FREE) return NULL;
+  return slice;
+}
+
+INTERNAL void runs_free(struct page *run)
+{
+  struct page *before = run_before(run);
+  if (before != NULL && can_merge(before, run)) {
+    remove_run(before);
+    run = join(before, run);
+  }
+  struct page *after = run_from(run + run->slices);
+  if (after != NULL && can_merge(run, after)) {
+    remove_run(after);
+    run = join(run, after);
+  }
+  insert_run(run);
+}
+
+// How many slices from this one on are to be skipped until one is aligned.
+INTERNAL uint32_t run_skip(const struct page *slice, uint32_t alignment)
+{
+  uintptr_t number = (uintptr_t)page_start(slice) >> SLICE_SHIFT;
+  return (uint32_t)(bits_align_up(number, alignment) - number);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Taking.
+
+// A run in which `slices` fit at a multiple of the alignment. Blocks of the same kind come and go:
+// runs that were aligned once are tried before longer ones.
+static struct page *find_aligned_run(struct run_set *set, uint32_t slices, uint32_t alignment)
+{
+  struct page *run = find_run(set, slices);
+  if (run == NULL || run_skip(run, alignment) + slices <= run->slices) return run;
+  unsigned attempts = FIT_ATTEMPTS;
+  struct list *head = &set->bins[bin_of(run->slices)];
+  for (struct list *at = head->next; at != head && attempts > 0; at = at->next, attempts--) {
+    run = CONTAINER_OF(at, struct page, link);
+    if (run_skip(run, alignment) + slices <= run->slices) return run;
+  }
+  return find_run(set, (size_t)slices + alignment - 1);
+}
+
+// Takes a run out of a set so that it starts at a multiple of the alignment.
+INTERNAL struct page *runs_take(bool is_dirty, uint32_t slices, uint32_t alignment)
+{
+  struct run_set *set = is_dirty ? &runs.dirty : &runs.clean;
+  struct page *run = find_aligned_run(set, slices, alignment);
+  if (run == NULL) return NULL;
+  remove_run(run);
+  uint32_t skipped = run_skip(run, alignment);
+  if (skipped > 0) {
+    cut_run(run, skipped);
+    struct page *rest = run + skipped;
+    remove_run(rest);
+    insert_run(run);
+    run = rest;
+  }
+  cut_run(run, slices);
+  return run;
+}
+
+// Of neighbouring free runs, of whatever kinds, the first of which is given, cuts a stretch out
+// that they cover and makes it one run in no bin.
+static struct page *join_stretch(struct page *run, struct page *first, uint32_t slices)
+{
+  while (run + run->slices <= first) run += run->slices;
+  remove_run(run);
+  if (run < first) {
+    cut_run(run, (uint32_t)(first - run));
+    insert_run(run);
+    run = first;
+    remove_run(run);
+  }
+  uint32_t end = slices;
+  if (run->slices > end) cut_run(run, end);
+  while (run->slices < end) {
+    struct page *next = run + run->slices;
+    remove_run(next);
+    if (run->slices + next->slices > end) cut_run(next, end - run->slices);
+    run = join(run, next);
+  }
+  return run;
+}
+
+// A stretch of neighbouring free runs, dirty and clean ones, around a dirty one.
+static struct page *take_around(struct page *run, uint32_t slices, uint32_t alignment)
+{
+  struct page *start = run;
+  struct page *end = run + run->slices;
+  for (struct page *next; (next = run_from(end)) != NULL;) end = next + next->slices;
+  for (struct page *before; (before = run_before(start)) != NULL;) start = before;
+  struct page *first = start + run_skip(start, alignment);
+  return end - first >= (ptrdiff_t)slices ? join_stretch(start, first, slices) : NULL;
+}
+
+// No dirty run is long enough: one that has free neighbours may do, which saves the memory that it
+// holds from being purged to make room for as much elsewhere.
+INTERNAL struct page *runs_take_mixed(uint32_t slices, uint32_t alignment)
+{
+  unsigned attempts = FIT_ATTEMPTS;
+  for (unsigned bin = bin_of(slices) + 1; bin-- > 0 && attempts > 0;) {
+    struct list *head = &runs.dirty.bins[bin];
+    for (struct list *at = head->next; at != head && attempts > 0; at = at->next, attempts--) {
+      struct page *run = take_around(CONTAINER_OF(at, struct page, link), slices, alignment);
+      if (run != NULL) return run;
+    }
+  }
+  return NULL;
+}
+
+INTERNAL struct page *runs_take_at(struct page *slice, uint32_t slices)
+{
+  struct page *run = run_from(slice);
+  if (run == NULL || run->slices < slices) return NULL;
+  remove_run(run);
+  cut_run(run, slices);
+  return run;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+INTERNAL struct page *runs_oldest(void)
+{
+  return list_is_empty(&runs.by_age) ? NULL : CONTAINER_OF(runs.by_age.next, struct page, chain);
+}
+
+INTERNAL struct page *runs_take_oldest(void)
+{
+  struct page *run = runs_oldest();
+  if (run != NULL) remove_run(run);
+  return run;
+}
+
+static size_t assert_set_valid(struct run_set *set)
+{
+  size_t slices = 0;
+  for (unsigned bin = 0; bin < BIN_COUNT; bin++) {
+    bool is_marked = (set->occupied[bin / 64] >> bin % 64 & 1) != 0;
+    ASSERT(is_marked == !list_is_empty(&set->bins[bin]));
+    (void)is_marked;
+    for (struct list *at = set->bins[bin].next; at != &set->bins[bin]; at = at->next) {
+      struct page *run = CONTAINER_OF(at, struct page, link);
+      ASSERT(bin_of(run->slices) == bin && set_of(run) == set);
+      ASSERT(page_kind(run) == PAGE_FREE && page_kind(run + run->slices - 1) == PAGE_FREE);
+      ASSERT((run + run->slices - 1)->slices == run->slices);
+      slices += run->slices;
+    }
+  }
+  return slices;
+}
+
+INTERNAL size_t runs_assert_valid(void)
+{
+  return assert_set_valid(&runs.dirty) + assert_set_valid(&runs.clean);
+}
+
+INTERNAL uint32_t runs_refile(struct page *run)
+{
+  size_t rest = runs.frontier - page_index(run);
+  uint32_t slices = run->slices;
+  bool is_whole = slices >= 1 && slices <= rest && page_kind(run + slices - 1) == PAGE_FREE &&
+                  (run + slices - 1)->slices == slices;
+  if (!is_whole) {
+    page_set_kind(run, PAGE_NONE);
+    return 0;
+  }
+  insert_run(run);
+  return slices;
+}
