@@ -2,7 +2,9 @@
 //
 // What the heap holds, in numbers. Reading them stops nobody for longer than it takes to walk that
 // thread's pages; figures of threads that are running may be a moment old. All values are bytes
-// unless the name says count.
+// unless the name says count. While no other thread allocates or frees,
+//
+//   committed = live + free + uncarved + rest + retained + unused
 #ifndef MEND_STATS_H
 #define MEND_STATS_H
 
@@ -20,7 +22,7 @@ struct mend_stats {
   size_t free_bytes;       // free blocks in pages in use (those other threads hold ready are live)
   size_t retained_bytes;   // free pages that still hold memory, kept for reuse
   size_t uncarved_bytes;   // parts of pages in use that have never been touched
-  size_t committed_bytes;  // address space that is readable and writable
+  size_t committed_bytes;  // address space for blocks that is readable and writable
   size_t metadata_bytes;   // accessible for descriptors, heaps and bitmaps
   size_t large_bytes;      // of live_bytes: blocks above the largest size class
   size_t large_count;      // how many of those there are
@@ -29,6 +31,8 @@ struct mend_stats {
   size_t purged_bytes;     // given to the kernel to take back, since the start
   size_t os_call_count;    // system calls made for memory since the start
   size_t mapping_count;    // kernel mappings that mend has caused beyond its first ones
+  size_t rest_bytes;       // behind the ends of large blocks, which take whole slices of 64 KiB
+  size_t unused_bytes;     // committed and holding nothing: never used, or given to the kernel
 };
 
 // Fills *stats. Returns false (and writes nothing) if stats is NULL or stats->bytes is

@@ -11,13 +11,14 @@ struct mend_mallinfo2 mend_mallinfo2(void)
 {
   struct mend_stats stats = stats_collect();
   size_t small_bytes = stats.live_bytes - stats.large_bytes;
+  size_t free_bytes = stats.free_bytes + stats.uncarved_bytes + stats.retained_bytes;
   return (struct mend_mallinfo2){
-      .arena = small_bytes + stats.free_bytes + stats.uncarved_bytes + stats.retained_bytes,
+      .arena = small_bytes + free_bytes,
       .ordblks = stats.page_count,
       .hblks = stats.large_count,
       .hblkhd = stats.large_bytes,
       .uordblks = small_bytes,
-      .fordblks = stats.free_bytes + stats.retained_bytes,
+      .fordblks = free_bytes,
       .keepcost = stats.retained_bytes,
   };
 }
@@ -59,7 +60,10 @@ int mend_malloc_info(int flags, FILE *stream)
   fprintf(stream, "  </sizes>\n");
   fprintf(stream, "  <total type=\"live\" size=\"%zu\"/>\n", stats.live_bytes);
   fprintf(stream, "  <total type=\"free\" size=\"%zu\"/>\n", stats.free_bytes);
+  fprintf(stream, "  <total type=\"uncarved\" size=\"%zu\"/>\n", stats.uncarved_bytes);
+  fprintf(stream, "  <total type=\"rest\" size=\"%zu\"/>\n", stats.rest_bytes);
   fprintf(stream, "  <total type=\"retained\" size=\"%zu\"/>\n", stats.retained_bytes);
+  fprintf(stream, "  <total type=\"unused\" size=\"%zu\"/>\n", stats.unused_bytes);
   fprintf(stream, "  <total type=\"large\" count=\"%zu\" size=\"%zu\"/>\n", stats.large_count,
           stats.large_bytes);
   fprintf(stream, "  <system type=\"current\" size=\"%zu\"/>\n", stats.committed_bytes);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,4 +34,26 @@ INTERNAL int os_duplicate_descriptor(int descriptor)
   int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, FIRST_HIDDEN_DESCRIPTOR);
   // A low limit on descriptors leaves no room up there: any number will do.
   return copy >= 0 ? copy : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+}
+
+// The value of a line "name:     123 kB"; 0 if there is none.
+static size_t line_bytes(const char *text, const char *name)
+{
+  size_t kib = 0;
+  const char *at = strstr(text, name);
+  if (at == NULL) return 0;
+  for (at += strlen(name); *at == ' ' || *at == '\t'; at++) continue;
+  for (; *at >= '0' && *at <= '9'; at++) kib = kib * 10 + (size_t)(*at - '0');
+  return kib << 10;
+}
+
+INTERNAL struct os_resident os_resident(void)
+{
+  char text[4096];
+  int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return (struct os_resident){0, 0};
+  ssize_t length = read(file, text, sizeof text - 1);
+  close(file);
+  text[length > 0 ? length : 0] = '\0';
+  return (struct os_resident){line_bytes(text, "\nVmRSS:"), line_bytes(text, "\nVmHWM:")};
 }

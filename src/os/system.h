@@ -16,4 +16,11 @@ INTERNAL char *const *os_environment(void);
 // A copy of a descriptor that programs do not know and thus do not close; -1 on failure.
 INTERNAL int os_duplicate_descriptor(int descriptor);
 
+struct os_resident {
+  size_t now_bytes;
+  size_t most_bytes;  // since the program was started
+};
+// The memory of the whole process, as the kernel counts it; zeros if it does not say.
+INTERNAL struct os_resident os_resident(void);
+
 #endif

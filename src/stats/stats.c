@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The lines add up: live + free + uncarved are the pages and large blocks in use, and with retained
-// pages they are all of the region that may hold memory. Blocks in the lists of other threads'
-// heaps count as live: their owners may be handing them out this instant.
+// The lines add up to what is committed: live, free, uncarved and rest are the pages and large
+// blocks in use, retained and unused the free runs of slices. What is known of all slices together
+// gives the rest, so whatever is lost (by a fork, by a handler) is in there too. Blocks in the
+// lists of other threads' heaps count as live: their owners may be handing them out this instant.
 #include "stats/stats.h"
 
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "core/metadata.h"
 #include "core/registry.h"
 #include "os/memory.h"
+#include "os/system.h"
 
 // What the walk over the heaps adds up.
 struct tally {
@@ -98,10 +100,17 @@ INTERNAL struct stats_class stats_of_class(unsigned size_class)
   return take_tally(size_class).of_class;
 }
 
+// 0 where figures of different moments contradict each other.
+static size_t difference(size_t whole, size_t part)
+{
+  return whole > part ? whole - part : 0;
+}
+
 INTERNAL struct mend_stats stats_collect(void)
 {
   struct tally tally = take_tally(SIZE_CLASS_COUNT);
   struct chunk_statistics region_stats = chunk_statistics();
+  size_t occupied_bytes = region_stats.used_bytes + region_stats.dirty_bytes;
   return (struct mend_stats){
       .bytes = sizeof(struct mend_stats),
       .live_bytes = tally.live_bytes + tally.large_bytes,
@@ -117,6 +126,8 @@ INTERNAL struct mend_stats stats_collect(void)
       .purged_bytes = os_memory_purged_bytes(),
       .os_call_count = os_memory_call_count(),
       .mapping_count = region_stats.mapping_count,
+      .rest_bytes = difference(region_stats.used_bytes, tally.page_bytes + tally.large_bytes),
+      .unused_bytes = difference(region_stats.committed_bytes, occupied_bytes),
   };
 }
 
@@ -147,16 +158,28 @@ static void print_line(const char *name, size_t value, const char *meaning)
   output_write(line, (size_t)(format.at - line));
 }
 
+static void print_resident(void)
+{
+  struct os_resident resident = os_resident();
+  if (resident.now_bytes == 0) return;
+  print_line("bytes resident", resident.now_bytes, "of the whole process, says the kernel");
+  print_line("bytes resident at most", resident.most_bytes, "the same at its peak");
+}
+
 INTERNAL void stats_print(void)
 {
   struct mend_stats stats = stats_collect();
   print_line("bytes live", stats.live_bytes, "blocks that the program holds");
   print_line("bytes free", stats.free_bytes, "free blocks in pages that are in use");
+  print_line("bytes uncarved", stats.uncarved_bytes, "parts of those pages never touched");
+  print_line("bytes rest", stats.rest_bytes, "behind the ends of large blocks");
   print_line("bytes retained", stats.retained_bytes, "free pages kept for reuse");
-  print_line("bytes uncarved", stats.uncarved_bytes, "parts of pages never touched");
-  print_line("bytes metadata", stats.metadata_bytes, "descriptors, heaps and tables");
-  print_line("bytes committed", stats.committed_bytes, "address space made accessible");
+  print_line("bytes unused", stats.unused_bytes, "never used, or returned to the kernel");
+  print_line("bytes committed", stats.committed_bytes,
+             "all of these: what is accessible for blocks");
+  print_line("bytes metadata", stats.metadata_bytes, "beside these: descriptors, heaps, tables");
   print_line("bytes purged", stats.purged_bytes, "returned to the kernel so far");
+  print_resident();
   print_line("bytes large", stats.large_bytes, "of those live, in blocks above 64 KiB");
   print_line("large blocks", stats.large_count, "how many of them");
   print_line("pages", stats.page_count, "runs of equal blocks in use");

@@ -44,6 +44,45 @@ static void large_blocks_are_counted_apart(void **state)
   assert_int_equal(get_stats().large_bytes, before.large_bytes);
 }
 
+static void assert_parts_add_up(void)
+{
+  struct mend_stats stats = get_stats();
+  assert_int_equal(stats.live_bytes + stats.free_bytes + stats.uncarved_bytes + stats.rest_bytes +
+                       stats.retained_bytes + stats.unused_bytes,
+                   stats.committed_bytes);
+  struct mend_mallinfo2 info = mend_mallinfo2();
+  assert_int_equal(info.uordblks + info.fordblks, info.arena);
+  assert_int_equal(info.arena + info.hblkhd + stats.rest_bytes + stats.unused_bytes,
+                   stats.committed_bytes);
+}
+
+static void the_parts_are_all_that_is_committed(void **state)
+{
+  (void)state;
+  static void *blocks[TEST_SIZE_COUNT];
+  mend_heap *heap = mend_heap_create();
+  for (size_t round = 0; round < 3; round++) {
+    for (size_t i = 0; i < TEST_SIZE_COUNT; i++) {
+      blocks[i] = i % 3 == 0   ? mend_heap_malloc(heap, test_sizes[i])
+                  : i % 3 == 1 ? mend_aligned_alloc(4096, test_sizes[i])
+                               : mend_malloc(test_sizes[i]);
+      assert_parts_add_up();
+    }
+    for (size_t i = 0; i < TEST_SIZE_COUNT; i += 2) {
+      blocks[i] = mend_realloc(blocks[i], test_sizes[TEST_SIZE_COUNT - 1 - i] + 1);
+      assert_parts_add_up();
+    }
+    for (size_t i = 0; i < TEST_SIZE_COUNT; i++) {
+      mend_free(blocks[i]);
+      assert_parts_add_up();
+    }
+    if (round == 1) mend_malloc_trim(0);
+    assert_parts_add_up();
+  }
+  mend_heap_destroy(heap);
+  assert_parts_add_up();
+}
+
 static void pages_and_heaps_are_counted(void **state)
 {
   enum { COUNT = 2000 };
@@ -119,6 +158,7 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(live_bytes_follow_each_block),
       cmocka_unit_test(large_blocks_are_counted_apart),
+      cmocka_unit_test(the_parts_are_all_that_is_committed),
       cmocka_unit_test(pages_and_heaps_are_counted),
       cmocka_unit_test(freed_memory_is_free_and_then_purged),
       cmocka_unit_test(shorter_and_longer_structs_are_served),

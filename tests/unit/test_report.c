@@ -24,8 +24,10 @@ static void mallinfo_agrees_with_the_statistics(void **state)
   assert_int_equal(info.hblks, stats.large_count);
   assert_int_equal(info.hblkhd, stats.large_bytes);
   assert_int_equal(info.keepcost, stats.retained_bytes);
-  assert_int_equal(info.fordblks, stats.free_bytes + stats.retained_bytes);
-  assert_int_equal(info.arena, info.uordblks + info.fordblks + stats.uncarved_bytes);
+  assert_int_equal(info.fordblks, stats.free_bytes + stats.uncarved_bytes + stats.retained_bytes);
+  assert_int_equal(info.arena, info.uordblks + info.fordblks);
+  assert_int_equal(info.arena + info.hblkhd + stats.rest_bytes + stats.unused_bytes,
+                   stats.committed_bytes);
   for (size_t i = 0; i < 5; i++) mend_free(blocks[i]);
 }
 

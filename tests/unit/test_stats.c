@@ -31,7 +31,10 @@ static void assert_parts_add_up(const struct mend_stats *stats)
   assert_true(stats->large_bytes <= stats->live_bytes);
   size_t in_use = stats->live_bytes + stats->free_bytes + stats->uncarved_bytes;
   assert_int_equal((in_use - stats->large_bytes) % 65536, 0);  // pages are whole slices
-  assert_true(in_use + stats->retained_bytes <= stats->committed_bytes);
+  assert_int_equal((stats->large_bytes + stats->rest_bytes) % 65536, 0);
+  assert_true(stats->rest_bytes <= (size_t)65536 * stats->large_count);
+  assert_int_equal(in_use + stats->rest_bytes + stats->retained_bytes + stats->unused_bytes,
+                   stats->committed_bytes);
   assert_true(stats->metadata_bytes > 0 && stats->os_call_count > 0 && stats->heap_count > 0);
 }
 
@@ -67,6 +70,7 @@ static void large_blocks_are_counted_and_added_up(void **state)
   void *one = mend_malloc(100000);
   void *two = mend_malloc(5000000);
   struct mend_stats stats = stats_collect();
+  assert_parts_add_up(&stats);
   assert_int_equal(stats.large_count, before.large_count + 2);
   size_t usable = mend_malloc_usable_size(one) + mend_malloc_usable_size(two);
   assert_true(is_growth_by(before.large_bytes, stats.large_bytes, usable));
@@ -244,6 +248,8 @@ static void the_table_says_the_same(void **state)
   assert_int_equal(printed("bytes free"), stats.free_bytes);
   assert_int_equal(printed("bytes retained"), stats.retained_bytes);
   assert_int_equal(printed("bytes uncarved"), stats.uncarved_bytes);
+  assert_int_equal(printed("bytes rest"), stats.rest_bytes);
+  assert_int_equal(printed("bytes unused"), stats.unused_bytes);
   assert_int_equal(printed("bytes metadata"), stats.metadata_bytes);
   assert_int_equal(printed("bytes committed"), stats.committed_bytes);
   assert_int_equal(printed("bytes purged"), stats.purged_bytes);
@@ -253,6 +259,9 @@ static void the_table_says_the_same(void **state)
   assert_int_equal(printed("heaps"), stats.heap_count);
   assert_int_equal(printed("mappings"), stats.mapping_count);
   assert_true(printed("system calls") >= stats.os_call_count);
+  assert_int_equal(printed("bytes committed"),
+                   printed("bytes live") + printed("bytes free") + printed("bytes uncarved") +
+                       printed("bytes rest") + printed("bytes retained") + printed("bytes unused"));
   mend_free(small);
   mend_free(large);
 }

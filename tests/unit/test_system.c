@@ -5,6 +5,7 @@
 #include "child.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -112,6 +113,31 @@ static void of_a_closed_descriptor_there_is_no_copy(void **state)
   assert_int_equal(os_duplicate_descriptor(400), -1);
 }
 
+// In a child, where nothing else comes and goes.
+static void touch_and_return(void)
+{
+  enum { BYTES = 32 << 20 };
+  struct os_resident before = os_resident();
+  char *memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(memory != MAP_FAILED);
+  memset(memory, 1, BYTES);
+  struct os_resident with = os_resident();
+  CHECK(munmap(memory, BYTES) == 0);
+  struct os_resident after = os_resident();
+  CHECK(before.now_bytes > 0 && before.now_bytes <= before.most_bytes);
+  CHECK(with.now_bytes >= before.now_bytes + BYTES / 8 * 7);
+  CHECK(with.most_bytes >= with.now_bytes - BYTES / 8);
+  CHECK(after.now_bytes + BYTES / 8 * 7 <= with.now_bytes);
+  CHECK(after.most_bytes + BYTES / 8 >= with.most_bytes);  // the kernel counts in batches
+}
+
+static void resident_memory_is_what_was_touched(void **state)
+{
+  (void)state;
+  if (os_resident().now_bytes == 0) skip();  // there is no /proc, or an emulator's
+  child_check(touch_and_return);
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -122,6 +148,7 @@ int main(void)
       cmocka_unit_test(a_copy_outlives_its_original_out_of_programs_reach),
       cmocka_unit_test(where_few_descriptors_are_allowed_any_will_do),
       cmocka_unit_test(of_a_closed_descriptor_there_is_no_copy),
+      cmocka_unit_test(resident_memory_is_what_was_touched),
   };
   return SUITE_RUN(tests);
 }
