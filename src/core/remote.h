@@ -17,16 +17,14 @@
 struct outgoing {
   struct {
     struct page *page;  // NULL: unused
-    struct block *first;
-    struct block *last;
-    uint32_t count;
+    struct block_chain chain;
   } slot[TUNING_OUTGOING_SLOTS];
 };
 
-// Frees a block of another heap's list page: at once, or when the chain that it joins is spliced,
-// which remote_flush does with all of them.
+// Frees a block of another heap's list page at once.
 INTERNAL void remote_free(struct page *page, struct block *block);
-INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block *block);
+// Frees blocks of one of another heap's list pages at remote_flush, or before.
+INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block_chain chain);
 INTERNAL void remote_flush(struct outgoing *outgoing);
 // Frees a block of a bitmap page, whoever owns it.
 INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index);

@@ -179,7 +179,7 @@ static void a_walk_over_a_list_page_meets_the_blocks_that_are_out(void **state)
   for (uint32_t i = 0; i < chain.count; i++) is_live[i] = true;
   assert_visits(page, is_live);
   for (uint32_t i = 0; i < chain.count; i += 2) {
-    page_list_return(page, block_at(page, i));
+    page_list_return(page, block_chain_of(block_at(page, i)));
     is_live[i] = false;
     assert_visits(page, is_live);
   }
