@@ -62,7 +62,7 @@ static void a_page_of_any_class_holds_as_many_blocks_as_fit(void **state)
     size_t fitting = page->slices * SLICE_BYTES / bytes;
     size_t most = TUNING_PAGE_BLOCKS;
     assert_int_equal(page->capacity, fitting < most ? fitting : most);
-    assert_true(fitting >= 8);
+    assert_true(fitting >= 2);
     assert_int_equal(page->block_bytes, bytes);
     assert_int_equal(page->carved, 0);
     assert_int_equal(page->bin_offset, 0);
