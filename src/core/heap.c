@@ -75,7 +75,8 @@ static void return_to_page(struct heap *heap, struct page *page, struct block_ch
 // Gives blocks of any pages back. Often several of the same page follow each other.
 static void return_chain(struct heap *heap, struct block *block)
 {
-  struct outgoing outgoing = {0};
+  struct outgoing outgoing;
+  outgoing.taken = 0;
   while (block != NULL) {
     struct page *page = page_of_units(page_units(block));
     struct block_chain chain = block_chain_of(block);

@@ -127,31 +127,28 @@ INTERNAL void remote_free(struct page *page, struct block *block)
   splice_chain(page, block_chain_of(block));
 }
 
-static void flush_slot(struct outgoing *outgoing, unsigned index)
-{
-  struct page *page = outgoing->slot[index].page;
-  if (page == NULL) return;
-  outgoing->slot[index].page = NULL;
-  splice_chain(page, outgoing->slot[index].chain);
-}
-
 INTERNAL void remote_flush(struct outgoing *outgoing)
 {
-  for (unsigned i = 0; i < TUNING_OUTGOING_SLOTS; i++) flush_slot(outgoing, i);
+  for (; outgoing->taken != 0; outgoing->taken &= outgoing->taken - 1) {
+    unsigned slot = bits_lowest(outgoing->taken);
+    splice_chain(outgoing->page[slot], outgoing->chain[slot]);
+  }
 }
 
 INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block_chain chain)
 {
-  unsigned index = (unsigned)page_index(page) & (TUNING_OUTGOING_SLOTS - 1);
-  struct block_chain *gathered = &outgoing->slot[index].chain;
-  if (outgoing->slot[index].page == page) {
+  unsigned slot = (unsigned)page_index(page) & (TUNING_OUTGOING_SLOTS - 1);
+  struct block_chain *gathered = &outgoing->chain[slot];
+  bool is_taken = (outgoing->taken >> slot & 1) != 0;
+  if (is_taken && outgoing->page[slot] == page) {
     policy_set_next(chain.last, gathered->first);
     gathered->first = chain.first;
     gathered->count += chain.count;
     return;
   }
-  flush_slot(outgoing, index);
-  outgoing->slot[index].page = page;
+  if (is_taken) splice_chain(outgoing->page[slot], *gathered);
+  outgoing->taken |= UINT32_C(1) << slot;
+  outgoing->page[slot] = page;
   *gathered = chain;
 }
 

@@ -13,12 +13,11 @@
 
 #include "core/page_list.h"
 
-// Chains that are being gathered.
+// Chains that are being gathered, each for a page. None of them: {.taken = 0}.
 struct outgoing {
-  struct {
-    struct page *page;  // NULL: unused
-    struct block_chain chain;
-  } slot[TUNING_OUTGOING_SLOTS];
+  uint32_t taken;  // bit a slot that is in use; the others are undefined
+  struct page *page[TUNING_OUTGOING_SLOTS];
+  struct block_chain chain[TUNING_OUTGOING_SLOTS];
 };
 
 // Frees a block of another heap's list page at once.
