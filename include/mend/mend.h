@@ -119,9 +119,10 @@ MEND_EXPORT void *mend_expand(void *block, size_t size) MEND_NOTHROW;
 // Whether `pointer` lies inside a page or large block that mend has handed out from. True says
 // nothing about the block being live. Any address may be asked; it is never dereferenced.
 MEND_EXPORT bool mend_owns(const void *pointer) MEND_NOTHROW;
-// Takes back what other threads have freed of the calling thread's blocks and gives free pages
-// back; with `force`, every heap's wholly free pages, and the whole os pages inside free blocks of
-// 4 to 64 KiB, are returned to the kernel at once (docs/API.md says what that cannot reach).
+// Gives back what the calling thread keeps ready, takes back what other threads gave back of its
+// heap's blocks, and gives free pages back; with `force`, every heap's wholly free pages, and the
+// whole os pages inside free blocks of 4 to 64 KiB, are returned to the kernel at once (docs/API.md
+// says what that cannot reach).
 MEND_EXPORT void mend_collect(bool force) MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------
@@ -185,8 +186,8 @@ MEND_EXPORT void mend_heap_collect(mend_heap *heap) MEND_NOTHROW;
 // lock: it may read the block, but must not call back into mend.
 typedef bool (*mend_visit_function)(void *block, size_t usable_size, void *argument);
 // Visits every live block of `heap`; NULL stands for the calling thread's own blocks of up to the
-// largest size class. A block that another thread is freeing at this moment may or may not be
-// seen. Returns false if the function stopped the visit.
+// largest size class. A block that another thread is freeing at this moment, or has freed and
+// keeps ready for itself, may or may not be seen. Returns false if the function stopped the visit.
 MEND_EXPORT bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argument)
     MEND_NOTHROW;
 

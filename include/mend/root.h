@@ -25,7 +25,7 @@ struct mend_root_field {
   uint16_t bytes;
 };
 
-// Since 0.1. Fields are only ever added at the end.
+// Since 0.1. From the first release on, fields are only ever added at the end.
 struct mend_root {
   char magic[8];     // "mendroot"
   uint32_t version;  // MEND_ROOT_VERSION
@@ -47,8 +47,8 @@ struct mend_root {
   struct mend_root_field block_bytes;
   struct mend_root_field carved;    // blocks handed out at least once
   struct mend_root_field capacity;  // blocks that fit
-  struct mend_root_field used;      // LIST: of those not free in the page; and see remote
-  struct mend_root_field remote;    // LIST: count in the top 16 bits; BITMAP: used, if over 64 fit
+  struct mend_root_field used;      // LIST: of the carved, not in the page's own list
+  struct mend_root_field remote;    // LIST: of the used, free: top 16 bits; BITMAP: used, over 64
   struct mend_root_field bits;      // BITMAP of up to 64: bit a block, set while it is free
 };
 

@@ -4,9 +4,9 @@
 // know it of an allocator that is not theirs. In other builds all of this is nothing.
 //
 // Between allocations all of a page is forbidden: annotate_allocate opens exactly the bytes that
-// were asked for, annotate_free closes the whole block before it enters any list. The links of free
-// lists live in closed memory; policy_*.h and api/extent_exact.h alone touches them, between
-// annotate_link_begin and _end.
+// were asked for, annotate_free closes the whole block before it enters any bin or page. The links
+// of free blocks live in closed memory. What touches that does so between annotate_link_begin and
+// _end: policy_*.h, api/extent_exact.h, and os/memory.c where the kernel does not take it back.
 #ifndef BASE_ANNOTATE_H
 #define BASE_ANNOTATE_H
 

@@ -5,8 +5,8 @@
 // full.
 //
 // Blocks that lie here keep their pages, so the limit of each adapts to how it is used: it doubles
-// whenever the bin was found empty, and halves whenever it was found full. One that only ever gains
-// soon holds next to nothing.
+// whenever the bin was found empty, and halves whenever it was found without room. One that only
+// ever gains soon holds next to nothing.
 #ifndef CORE_BIN_H
 #define CORE_BIN_H
 
@@ -74,7 +74,8 @@ INTERNAL struct block *bin_relieve(struct bin *bin);
 // Takes all.
 INTERNAL struct block *bin_empty(struct bin *bin);
 
-// Unlike blocks in a bin these are not written to, and a second free of one is told.
+// Unlike blocks in a bin these are not written to, and a second free of one by the same thread is
+// told.
 struct shelf {
   void *blocks[TUNING_SHELF_BLOCKS];  // the one put in last at the end
   uint32_t count;

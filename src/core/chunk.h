@@ -11,7 +11,8 @@
 // goes up and down pays for memory once; one that grows never grows for the sake of what it keeps.
 //
 // One lock guards it all, runs.c included; system calls that return memory are made outside it, but
-// for the rests of large blocks, whose length must not change meanwhile.
+// for the rests of large blocks, whose length must not change meanwhile, and what mapping_cut_off
+// renews.
 #ifndef CORE_CHUNK_H
 #define CORE_CHUNK_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The slow paths of a heap. A page of a heap is in one of two places: in the queue of its class,
-// because it has free blocks, or parked, because it has none. A page whose blocks come free goes to
-// the end of the queue, so that by its turn it has gathered more of them.
+// because it has free blocks, or parked, because it has none or next to none. A page whose blocks
+// come free goes to the end of the queue, so that by its turn it has gathered more of them.
 #include "core/heap.h"
 
 #include "base/fatal.h"

@@ -11,8 +11,8 @@
 //
 // Everything else happens inside the heap (heap_enter), where one thread is at a time: its owner,
 // for whom that costs next to nothing, in every slow path; other threads briefly, to give back what
-// an idle owner cannot: see remote.c and registry.c. What a thread inside that is not the owner may
-// touch are pages of which no block is out, and everything that the owner's fast paths do not use.
+// an idle owner cannot: see remote.c and registry.c. Whoever is inside may touch everything but the
+// bins and shelves, which the owner works on outside as well.
 //
 // There are two kinds of heap. A thread's heap belongs to the thread whose id is its owner word. A
 // shared heap has OWNER_SHARED for that: it has no fast path, everybody goes inside. Such are the
@@ -32,7 +32,7 @@ enum { OWNER_NOBODY = 0, OWNER_SHARED = 2 };
 
 struct heap {
   struct bin bins[1 + SIZE_CLASS_SMALL_COUNT];    // bin 0 has no room (owner; shared: inside)
-  struct shelf shelves[SIZE_CLASS_MEDIUM_COUNT];  // (owner)
+  struct shelf shelves[SIZE_CLASS_MEDIUM_COUNT];  // (owner; shared: nothing is put in)
   _Atomic(uintptr_t) owner;                       // thread id, OWNER_SHARED or OWNER_NOBODY
   bool adopts;                                    // takes pages that ended threads left
   bool keeps_unused;                              // one unused page of a class rather than none
@@ -88,7 +88,8 @@ static inline struct block *heap_take_small(struct heap *heap, size_t size)
   return bin_take(bin_at(heap->bins, bin_offset_of_units[(size + 15) >> 4]));
 }
 
-// A block of a medium class from its shelf, or NULL: then heap_take. (Owner)
+// A block of a medium class from its shelf, or NULL: then heap_take, which looks at pages only.
+// (Owner)
 static inline void *heap_take_medium(struct heap *heap, unsigned size_class)
 {
   return shelf_take(&heap->shelves[size_class - SIZE_CLASS_SMALL_COUNT]);

@@ -15,9 +15,10 @@
 //                thread may set. Can be closed to allocation and walked while others free.
 //   PAGE_LARGE   one block.
 //
-// Who may touch what: the first cache line is written inside `heap` (heap.h) only; others read its
-// atomic fields, and `bin_offset`, which is all that a free's fast path needs. The second line is
-// for anyone, by the rules at each field.
+// Who may touch what: the first cache line of a list or bitmap page is written inside `heap`
+// (heap.h) only; others read `bin_offset`, which is all that a free's fast path needs, `used`, and
+// what stays the same while a block is out. The second line is for anyone, by the rules at each
+// field.
 #ifndef CORE_PAGE_H
 #define CORE_PAGE_H
 
@@ -36,7 +37,7 @@ struct block {
 
 enum page_kind {
   PAGE_NONE = 0,  // not in use: fresh, inside a free run, or a later slice of a large block
-  PAGE_FREE,      // the first or last slice of a free run (chunk.c)
+  PAGE_FREE,      // the first or last slice of a free run (runs.c)
   PAGE_INSIDE,    // a slice of a page other than its first
   PAGE_LIST,
   PAGE_BITMAP,
@@ -105,7 +106,7 @@ enum {
 struct region {
   uintptr_t start;
   // Addresses below start + 16 * units have descriptors. In units of 16 bytes, rotated: see
-  // page_at.
+  // page_units.
   _Atomic(size_t) units;
   struct page *pages;  // the table: one descriptor a slice
 };
@@ -213,7 +214,7 @@ INTERNAL bool page_is_unused(struct page *page);
 INTERNAL void page_assert_valid(struct page *page);
 
 // Calls the function for each block that is in use, until it returns false; returns what it
-// returned last. List pages: inside the heap, and the blocks in heaps' lists count as used.
+// returned last. Inside the heap. Blocks in bins and on shelves count as used.
 typedef bool (*page_visitor)(void *block, size_t usable_size, void *argument);
 INTERNAL bool page_visit(struct page *page, page_visitor visitor, void *argument);
 

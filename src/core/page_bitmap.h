@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The bitmap page: one bit a block, set while the block is free. Setting it is all that a free
-// does, from whichever thread, so a second free of the same block is told by the bit itself, and
-// whoever walks the page sees a truth about each block that is at most an instant old.
+// The bitmap page: one bit a block, set while the block is free in the page. Setting it is all that
+// giving a block back takes, from whichever thread, so doing that twice is told by the bit itself,
+// and whoever walks the page sees a truth about each block that is at most an instant old. (A block
+// on a heap's shelf has its bit clear.)
 //
 // Pages can be closed, and can hold more than 64 blocks, for the sake of what will stand on them
 // (relocatable objects); no page of the malloc family is or does.

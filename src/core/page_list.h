@@ -30,9 +30,9 @@ static inline struct block_chain block_chain_of(struct block *block)
   return (struct block_chain){block, block, 1};
 }
 
-// Takes free blocks out of the page: what the owner freed, else what others freed, else the next os
-// page's worth of blocks that were never used. Empty only if all blocks are out. The blocks count
-// as in use. Inside the heap.
+// Takes free blocks out of the page: what its heap returned, else what others freed, else the next
+// os page's worth of blocks that were never used. Empty only if all blocks are out. The blocks
+// count as in use. Inside the heap.
 INTERNAL struct block_chain page_list_take(struct page *page);
 // Whether page_list_take would find something.
 INTERNAL bool page_list_has_free(struct page *page);

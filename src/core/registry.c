@@ -303,10 +303,10 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
 // Fork. Nothing is locked around it: a thread that waited for such a lock could hold another that
 // the C library needs in order to fork (its stream locks), and nobody would ever go on. So the
 // child starts with whatever the other threads, which it does not have, were doing. A heap that one
-// of them was inside of is given up: its blocks stay valid and can be freed, its free memory is not
-// used again in this process. Every other heap of theirs is inherited. The region and the metadata
-// mend themselves in the same way if somebody held their lock. In place of a first-class heap that
-// was given up another one serves.
+// of them was inside of is given up: its blocks stay valid and can be freed, what is free in its
+// pages is not used again in this process. Every other heap of theirs is inherited. The region and
+// the metadata mend themselves in the same way if somebody held their lock. In place of a
+// first-class heap that was given up another one serves.
 
 // The heap's thread does not exist in this process: its pages are for whoever needs them.
 // (Nobody has to be kept out: there is one thread.)

@@ -24,7 +24,7 @@ INTERNAL bool registry_init(void);
 INTERNAL struct heap *registry_current(void);
 // The calling thread's own heap, or NULL.
 INTERNAL struct heap *registry_own(void);
-// A page that an ended thread left, for a heap whose lock is held.
+// A page that an ended thread left. Inside the heap that it is for.
 INTERNAL struct page *registry_adopt(struct heap *heap, unsigned size_class);
 
 // A first-class heap.

@@ -3,7 +3,8 @@
 // The lines add up to what is committed: live, free, uncarved and rest are the pages and large
 // blocks in use, retained and unused the free runs of slices. What is known of all slices together
 // gives the rest, so whatever is lost (by a fork, by a handler) is in there too. Blocks in the
-// lists of other threads' heaps count as live: their owners may be handing them out this instant.
+// bins and on the shelves of other threads count as live: these may be handing them out this
+// instant.
 #include "stats/stats.h"
 
 #include <string.h>
