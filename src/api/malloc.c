@@ -118,8 +118,16 @@ void *mend_pvalloc(size_t size)
 
 static NOINLINE void free_refused(struct page *slice, void *block)
 {
-  heap_refused(heap_current, slice);
-  allocate_free(block);
+  struct heap *heap = heap_current;
+  heap_refused(heap, slice);
+  if (slice->bin_offset == 0 || heap == &heap_empty) {
+    allocate_free(block);
+    return;
+  }
+  int saved_errno = errno;
+  heap_put(heap, slice, block);
+  allocate_count_slow_call(heap);
+  errno = saved_errno;
 }
 
 void mend_free(void *block)

@@ -56,15 +56,15 @@ static void park_if_full(struct heap *heap, struct page *page)
 // ---------------------------------------------------------------------------------------------
 // Bins.
 
-// Gives a free block back to its page, which may be any heap's.
-static void return_block(struct heap *heap, struct block *block, struct outgoing *outgoing)
+// Gives free blocks of a page back to it, which may be any heap's.
+static void return_to_page(struct heap *heap, struct page *page, struct block_chain chain,
+                           struct outgoing *outgoing)
 {
-  struct page *page = page_of_units(page_units(block));
   if (page_heap(page) != heap) {
-    remote_gather(outgoing, page, block);
+    remote_gather(outgoing, page, chain);
     return;
   }
-  page_list_return(page, block);
+  page_list_return(page, chain);
   if (page_list_is_unused(page)) {
     heap_page_emptied(heap, page);
   } else if (page->carved - page_used(page) >= page->capacity / TUNING_WAKE_SHARE) {
@@ -72,13 +72,21 @@ static void return_block(struct heap *heap, struct block *block, struct outgoing
   }
 }
 
+// Gives blocks of any pages back. Often several of the same page follow each other.
 static void return_chain(struct heap *heap, struct block *block)
 {
-  struct outgoing outgoing = {0};
+  struct outgoing outgoing;
+  outgoing.taken = 0;
   while (block != NULL) {
-    struct block *next = policy_next(block);
-    return_block(heap, block, &outgoing);
-    block = next;
+    struct page *page = page_of_units(page_units(block));
+    struct block_chain chain = block_chain_of(block);
+    for (;;) {
+      block = policy_next(chain.last);
+      if (block == NULL || page_of_units(page_units(block)) != page) break;
+      chain.last = block;
+      chain.count++;
+    }
+    return_to_page(heap, page, chain, &outgoing);
   }
   remote_flush(&outgoing);
 }

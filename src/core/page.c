@@ -10,7 +10,7 @@ INTERNAL struct region region;
 
 INTERNAL uint32_t page_slices_for(size_t block_bytes)
 {
-  return block_bytes <= SLICE_BYTES / 8 ? 1 : TUNING_MEDIUM_SLICES;
+  return block_bytes <= SLICE_BYTES / 2 ? 1 : 2;
 }
 
 // Slices of a page whose blocks can lie in any of them must lead back to the first. A large block

@@ -188,7 +188,8 @@ static inline struct heap *page_heap(struct page *page)
   return atomic_load_explicit(&page->heap, memory_order_acquire);
 }
 
-// How many slices a page of this block size has.
+// How many slices a page of this block size has: so few that at least two blocks fit. (A page that
+// empties soon is worth more than one that many blocks share.)
 INTERNAL uint32_t page_slices_for(size_t block_bytes);
 // Makes a page out of a run of slices that a source gave: all fields that the kinds share.
 // `is_zero` tells whether its memory reads as zero.

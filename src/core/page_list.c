@@ -19,7 +19,7 @@ static struct block_chain carve(struct page *page)
   size_t from = page->carved * bytes;
   size_t boundary = bits_align_up(from + bytes, os_page_bytes());
   size_t fitting = bits_smaller((boundary - from) / bytes, page->capacity - page->carved);
-  if (fitting == 0) return (struct block_chain){NULL, 0};
+  if (fitting == 0) return (struct block_chain){0};
   char *first = page_start(page) + from;
   char *last = first + (fitting - 1) * bytes;
   for (char *at = first; at < last; at += bytes) {
@@ -27,14 +27,14 @@ static struct block_chain carve(struct page *page)
   }
   policy_set_next((struct block *)(void *)last, NULL);
   page->carved += (uint32_t)fitting;
-  return (struct block_chain){(struct block *)(void *)first, (uint32_t)fitting};
+  return (struct block_chain){(struct block *)(void *)first, NULL, (uint32_t)fitting};
 }
 
 INTERNAL struct block_chain page_list_take(struct page *page)
 {
   uint32_t used = page_used(page);
   if (page->local_free != NULL) {
-    struct block_chain chain = {page->local_free, page->carved - used};
+    struct block_chain chain = {page->local_free, NULL, page->carved - used};
     page->local_free = NULL;
     set_used(page, page->carved);
     return chain;
@@ -51,11 +51,11 @@ INTERNAL bool page_list_has_free(struct page *page)
   return page->local_free != NULL || page->carved < page->capacity || remote_count(page) > 0;
 }
 
-INTERNAL void page_list_return(struct page *page, struct block *block)
+INTERNAL void page_list_return(struct page *page, struct block_chain chain)
 {
-  policy_set_next(block, page->local_free);
-  page->local_free = block;
-  set_used(page, page_used(page) - 1);
+  policy_set_next(chain.last, page->local_free);
+  page->local_free = chain.first;
+  set_used(page, page_used(page) - chain.count);
 }
 
 INTERNAL bool page_list_is_unused(struct page *page)

@@ -18,11 +18,17 @@ static inline uint32_t page_used(struct page *page)
   return atomic_load_explicit(&page->used, memory_order_acquire);
 }
 
-// A chain of free blocks, ready to be handed out.
+// A chain of free blocks.
 struct block_chain {
   struct block *first;
+  struct block *last;  // unknown (NULL) in what page_list_take returns
   uint32_t count;
 };
+
+static inline struct block_chain block_chain_of(struct block *block)
+{
+  return (struct block_chain){block, block, 1};
+}
 
 // Takes free blocks out of the page: what the owner freed, else what others freed, else the next os
 // page's worth of blocks that were never used. Empty only if all blocks are out. The blocks count
@@ -30,8 +36,8 @@ struct block_chain {
 INTERNAL struct block_chain page_list_take(struct page *page);
 // Whether page_list_take would find something.
 INTERNAL bool page_list_has_free(struct page *page);
-// Puts a free block back. Inside the heap.
-INTERNAL void page_list_return(struct page *page, struct block *block);
+// Puts free blocks back. Inside the heap.
+INTERNAL void page_list_return(struct page *page, struct block_chain chain);
 // Whether every block is free. Exact inside the heap, a good guess otherwise.
 INTERNAL bool page_list_is_unused(struct page *page);
 // Sets a bit in `free` for each of its blocks that is free in the page. Inside the heap.

@@ -31,11 +31,11 @@ INTERNAL struct block *remote_peek(struct page *page)
 INTERNAL struct block_chain remote_take(struct page *page)
 {
   if (atomic_load_explicit(&page->remote, memory_order_relaxed) == 0) {
-    return (struct block_chain){NULL, 0};
+    return (struct block_chain){0};
   }
   // acquire: pairs with splice, so that the links and the blocks' last uses are seen
   uint64_t word = atomic_exchange_explicit(&page->remote, 0, memory_order_acquire);
-  return (struct block_chain){word_first(word), word_count_of(word)};
+  return (struct block_chain){word_first(word), NULL, word_count_of(word)};
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -105,13 +105,14 @@ INTERNAL void remote_read_inbox(struct heap *heap)
 // ---------------------------------------------------------------------------------------------
 // Frees into list pages.
 
-static void splice_chain(struct page *page, struct block *first, struct block *last, uint32_t count)
+static void splice_chain(struct page *page, struct block_chain chain)
 {
   uint64_t before = atomic_load_explicit(&page->remote, memory_order_relaxed);
   uint64_t after;
   do {
-    policy_set_next(last, word_first(before));
-    after = (uint64_t)(uintptr_t)first | (uint64_t)(word_count_of(before) + count) << COUNT_SHIFT;
+    policy_set_next(chain.last, word_first(before));
+    after = (uint64_t)(uintptr_t)chain.first | (uint64_t)(word_count_of(before) + chain.count)
+                                                   << COUNT_SHIFT;
     // seq_cst covers the release that pairs with remote_take, and remote_notify
   } while (!atomic_compare_exchange_weak(&page->remote, &before, after));
   if (page_list_is_unused(page)) {
@@ -123,36 +124,32 @@ static void splice_chain(struct page *page, struct block *first, struct block *l
 
 INTERNAL void remote_free(struct page *page, struct block *block)
 {
-  splice_chain(page, block, block, 1);
-}
-
-static void flush_slot(struct outgoing *outgoing, unsigned index)
-{
-  struct page *page = outgoing->slot[index].page;
-  if (page == NULL) return;
-  outgoing->slot[index].page = NULL;
-  splice_chain(page, outgoing->slot[index].first, outgoing->slot[index].last,
-               outgoing->slot[index].count);
+  splice_chain(page, block_chain_of(block));
 }
 
 INTERNAL void remote_flush(struct outgoing *outgoing)
 {
-  for (unsigned i = 0; i < TUNING_OUTGOING_SLOTS; i++) flush_slot(outgoing, i);
+  for (; outgoing->taken != 0; outgoing->taken &= outgoing->taken - 1) {
+    unsigned slot = bits_lowest(outgoing->taken);
+    splice_chain(outgoing->page[slot], outgoing->chain[slot]);
+  }
 }
 
-INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block *block)
+INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block_chain chain)
 {
-  unsigned index = (unsigned)page_index(page) & (TUNING_OUTGOING_SLOTS - 1);
-  if (outgoing->slot[index].page != page) {
-    flush_slot(outgoing, index);
-    outgoing->slot[index].page = page;
-    outgoing->slot[index].last = block;
-    outgoing->slot[index].count = 0;
-  } else {
-    policy_set_next(block, outgoing->slot[index].first);
+  unsigned slot = (unsigned)page_index(page) & (TUNING_OUTGOING_SLOTS - 1);
+  struct block_chain *gathered = &outgoing->chain[slot];
+  bool is_taken = (outgoing->taken >> slot & 1) != 0;
+  if (is_taken && outgoing->page[slot] == page) {
+    policy_set_next(chain.last, gathered->first);
+    gathered->first = chain.first;
+    gathered->count += chain.count;
+    return;
   }
-  outgoing->slot[index].first = block;
-  outgoing->slot[index].count++;
+  if (is_taken) splice_chain(outgoing->page[slot], *gathered);
+  outgoing->taken |= UINT32_C(1) << slot;
+  outgoing->page[slot] = page;
+  *gathered = chain;
 }
 
 static void bitmap_page_emptied(struct page *page)

@@ -13,20 +13,17 @@
 
 #include "core/page_list.h"
 
-// Chains that are being gathered.
+// Chains that are being gathered, each for a page. None of them: {.taken = 0}.
 struct outgoing {
-  struct {
-    struct page *page;  // NULL: unused
-    struct block *first;
-    struct block *last;
-    uint32_t count;
-  } slot[TUNING_OUTGOING_SLOTS];
+  uint32_t taken;  // bit a slot that is in use; the others are undefined
+  struct page *page[TUNING_OUTGOING_SLOTS];
+  struct block_chain chain[TUNING_OUTGOING_SLOTS];
 };
 
-// Frees a block of another heap's list page: at once, or when the chain that it joins is spliced,
-// which remote_flush does with all of them.
+// Frees a block of another heap's list page at once.
 INTERNAL void remote_free(struct page *page, struct block *block);
-INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block *block);
+// Frees blocks of one of another heap's list pages at remote_flush, or before.
+INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block_chain chain);
 INTERNAL void remote_flush(struct outgoing *outgoing);
 // Frees a block of a bitmap page, whoever owns it.
 INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index);

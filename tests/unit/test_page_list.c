@@ -73,7 +73,7 @@ static void blocks_that_were_returned_come_back_together(void **state)
   uint32_t taken = spread(page, page_list_take(page), is_out);
   taken += spread(page, page_list_take(page), is_out);
   assert_true(taken >= 2);
-  for (uint32_t i = 0; i < taken; i += 2) page_list_return(page, block_at(page, i));
+  for (uint32_t i = 0; i < taken; i += 2) page_list_return(page, block_chain_of(block_at(page, i)));
   assert_int_equal(page_used(page), taken / 2);
   struct block_chain chain = page_list_take(page);
   assert_int_equal(chain.count, taken - taken / 2);
@@ -94,7 +94,7 @@ static void blocks_that_others_freed_come_after_those_returned(void **state)
   assert_true(taken >= 4);
   remote_free(page, block_at(page, 0));
   remote_free(page, block_at(page, 2));
-  page_list_return(page, block_at(page, 1));
+  page_list_return(page, block_chain_of(block_at(page, 1)));
   assert_int_equal(remote_count(page), 2);
   assert_int_equal(page_used(page), taken - 1);  // others' frees are not seen yet
   struct block_chain local = page_list_take(page);
@@ -119,7 +119,7 @@ static void blocks_that_were_not_used_can_be_returned(void **state)
   assert_false(page_list_is_unused(page));
   for (struct block *at = chain.first, *next; at != NULL; at = next) {
     next = policy_next(at);
-    page_list_return(page, at);
+    page_list_return(page, block_chain_of(at));
   }
   assert_int_equal(page_used(page), 0);
   assert_true(page_list_is_unused(page));
@@ -137,7 +137,7 @@ static void each_return_counts_and_the_last_leaves_the_page_unused(void **state)
   for (uint32_t i = 0; i < taken; i++) {
     assert_int_equal(page_used(page), taken - i);
     assert_false(page_list_is_unused(page));
-    page_list_return(page, block_at(page, i));
+    page_list_return(page, block_chain_of(block_at(page, i)));
     assert_ptr_equal(page->local_free, block_at(page, i));
     assert_int_equal(page->carved, taken);
     page_list_assert_valid(page);
@@ -154,7 +154,7 @@ static void *write_and_return(void *argument)
   struct page *page = argument;
   for (uint32_t used = page_used(page); used > 0; used--) {
     letters[used - 1] = used;
-    page_list_return(page, block_at(page, used - 1));
+    page_list_return(page, block_chain_of(block_at(page, used - 1)));
   }
   return NULL;
 }
@@ -189,7 +189,7 @@ static void a_page_is_unused_when_every_block_was_freed_by_whomever(void **state
     if (i % 2 == 0) {
       remote_free(page, block_at(page, i));
     } else {
-      page_list_return(page, block_at(page, i));
+      page_list_return(page, block_chain_of(block_at(page, i)));
     }
   }
   assert_true(page_list_is_unused(page));
@@ -203,8 +203,8 @@ static void free_blocks_are_marked_wherever_they_wait(void **state)
   uint64_t marks[TUNING_PAGE_BLOCKS / 64 + 1] = {0};
   uint32_t taken = page_list_take(page).count;
   assert_true(taken >= 4);
-  page_list_return(page, block_at(page, 0));
-  page_list_return(page, block_at(page, 3));
+  page_list_return(page, block_chain_of(block_at(page, 0)));
+  page_list_return(page, block_chain_of(block_at(page, 3)));
   remote_free(page, block_at(page, 1));
   page_list_mark_free(page, marks);
   assert_int_equal(marks[0], 1 | 2 | 8);
@@ -216,7 +216,7 @@ static void mark_corrupted(void)
   struct page *page = page_of(1024);
   uint64_t marks[TUNING_PAGE_BLOCKS / 64 + 1] = {0};
   page_list_take(page);
-  page_list_return(page, block_at(page, 0));
+  page_list_return(page, block_chain_of(block_at(page, 0)));
   policy_set_next(block_at(page, 0), (struct block *)(void *)(page_start(page) + 8 * 1024 + 16));
   page_list_mark_free(page, marks);
 }
@@ -256,12 +256,12 @@ static void step(struct model *model, struct random *random)
   }
   uint32_t index = any_block_out(model, random);
   if (choice < 5) {
-    page_list_return(page, block_at(page, index));
+    page_list_return(page, block_chain_of(block_at(page, index)));
   } else if (choice < 7) {
     remote_free(page, block_at(page, index));
   } else {
     struct outgoing outgoing = {0};
-    remote_gather(&outgoing, page, block_at(page, index));
+    remote_gather(&outgoing, page, block_chain_of(block_at(page, index)));
     remote_flush(&outgoing);
   }
   model->is_out[index] = false;

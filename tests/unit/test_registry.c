@@ -159,6 +159,13 @@ static void what_an_ended_thread_leaves_lives_on(void **state)
   check_and_free(blocks);
 }
 
+// Whether the pages that leave_blocks has filled with a class have room for one more.
+static bool is_room_left(char **blocks, unsigned size_class)
+{
+  size_t count = BLOCKS / SIZE_CLASS_COUNT + (size_class < BLOCKS % SIZE_CLASS_COUNT);
+  return count % page_first(page_at(blocks[size_class]))->capacity != 0;
+}
+
 static void pages_of_ended_threads_are_used_before_fresh_ones(void **state)
 {
   (void)state;
@@ -166,6 +173,7 @@ static void pages_of_ended_threads_are_used_before_fresh_ones(void **state)
   threads_run(1, leave_blocks, blocks, 0);
   size_t used = chunk_statistics().used_bytes;
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    if (!is_room_left(blocks, i)) continue;
     void *block = take(i);
     assert_int_equal(chunk_statistics().used_bytes, used);
     free_block(block);
@@ -237,7 +245,7 @@ static void threads_that_follow_each_other_do_not_grow_the_heap(void **state)
   for (size_t i = 0; i < 20; i++) threads_run(1, alternate, kept, 0);
   size_t used = chunk_statistics().used_bytes;
   for (size_t i = 0; i < 100; i++) threads_run(1, alternate, kept, 0);
-  assert_true(chunk_statistics().used_bytes <= used + 8 * TUNING_MEDIUM_SLICES * SLICE_BYTES);
+  assert_true(chunk_statistics().used_bytes <= used + 16 * SLICE_BYTES);
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) free_block(kept[i]);
 }
 

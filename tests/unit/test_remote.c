@@ -49,7 +49,7 @@ static void blocks_are_gathered_until_they_are_flushed(void **state)
   init_heaps(SOMEBODY);
   struct page *page = take_page(&owner_heap, 0, blocks);
   size_t gathered = page->capacity / 2;
-  for (size_t i = 0; i < gathered; i++) remote_gather(&outgoing, page, blocks[i]);
+  for (size_t i = 0; i < gathered; i++) remote_gather(&outgoing, page, block_chain_of(blocks[i]));
   assert_int_equal(remote_count(page), 0);
   remote_flush(&outgoing);
   assert_int_equal(remote_count(page), gathered);
@@ -79,10 +79,11 @@ static void pages_that_share_a_slot_push_each_other_out(void **state)
     if (i > 0) assert_ptr_equal(pages[i], pages[i - 1] + 1);
   }
   for (unsigned i = 0; i < TUNING_OUTGOING_SLOTS; i++) {
-    remote_gather(&outgoing, pages[i], blocks[i]);
+    remote_gather(&outgoing, pages[i], block_chain_of(blocks[i]));
     assert_int_equal(remote_count(pages[i]), 0);
   }
-  remote_gather(&outgoing, pages[TUNING_OUTGOING_SLOTS], blocks[TUNING_OUTGOING_SLOTS]);
+  remote_gather(&outgoing, pages[TUNING_OUTGOING_SLOTS],
+                block_chain_of(blocks[TUNING_OUTGOING_SLOTS]));
   for (unsigned i = 0; i <= TUNING_OUTGOING_SLOTS; i++) {
     assert_int_equal(remote_count(pages[i]), i == 0);
   }
@@ -123,7 +124,7 @@ static void more_pages_than_slots_get_each_their_own_blocks(void **state)
     size_t which = random_below(&random, PAGES);
     if (gathered[which] == pages[which]->capacity) continue;
     char *block = page_start(pages[which]) + gathered[which]++ * 64;
-    remote_gather(&outgoing, pages[which], (struct block *)(void *)block);
+    remote_gather(&outgoing, pages[which], block_chain_of((struct block *)(void *)block));
   }
   remote_flush(&outgoing);
   for (size_t i = 0; i < PAGES; i++) {
