@@ -44,21 +44,40 @@ static int clean_up(void **state)
 // ---------------------------------------------------------------------------------------------
 // Random use.
 
-static void random_use_keeps_runs_apart_and_the_region_valid(void **state)
+// The number of steps that the budget was used up after.
+static size_t use_at_random(size_t steps)
 {
-  (void)state;
   static struct model model;
   struct random random = {random_seed()};
+  size_t full = 0;
   options.retain_bytes = 4 * MIB;
-  for (size_t i = 0; i < test_scaled(20000); i++) {
+  for (size_t i = 0; i < steps; i++) {
     model_step(&model, &random);
     struct chunk_statistics statistics = chunk_statistics();
     assert_int_equal(statistics.used_bytes, bytes_of(model.taken));
+    assert_true(statistics.mapping_count <= options.map_budget);
+    full += statistics.mapping_count == options.map_budget;
     if (i % 16 == 0) chunk_assert_valid();
   }
   for (size_t i = 0; i < RUNS; i++) {
     if (model.runs[i].page != NULL) model_give(&model, &model.runs[i]);
   }
+  return full;
+}
+
+static void random_use_keeps_runs_apart_and_the_region_valid(void **state)
+{
+  (void)state;
+  (void)use_at_random(test_scaled(20000));
+}
+
+static void random_use_keeps_to_a_small_budget_of_mappings(void **state)
+{
+  (void)state;
+  options.map_budget = 6;
+  assert_true(use_at_random(test_scaled(20000)) > 0);
+  chunk_purge(0);
+  assert_int_equal(chunk_statistics().mapping_count, 0);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -76,22 +95,6 @@ static void a_fresh_run_reads_as_zero(void **state)
   page->is_rest_purged = true;
   give(page);
   assert_int_equal(chunk_statistics().dirty_bytes, 0);
-}
-
-static void neighbours_that_are_free_become_one_run(void **state)
-{
-  enum { COUNT = 16 };
-  (void)state;
-  struct page *pages[COUNT];
-  options.retain_bytes = 64 * MIB;
-  for (size_t i = 0; i < COUNT; i++) pages[i] = take_touched(4);
-  size_t frontier = runs_frontier();
-  for (size_t i = 0; i < COUNT; i++) give(pages[(i * 7) % COUNT]);
-  chunk_assert_valid();
-  struct page *whole = take_touched(4 * COUNT);
-  assert_ptr_equal(whole, pages[0]);
-  assert_int_equal(runs_frontier(), frontier);
-  give(whole);
 }
 
 static void memory_that_was_touched_is_handed_out_first(void **state)
@@ -359,30 +362,6 @@ static size_t mappings(void)
   return chunk_statistics().mapping_count;
 }
 
-static void splits_are_counted_within_a_budget(void **state)
-{
-  (void)state;
-  assert_int_equal(mappings(), 0);
-  struct page *one = take_touched(16);
-  struct page *two = take_touched(16);
-  options.map_budget = 3;
-  assert_true(mapping_split(one));
-  size_t cost = mappings();
-  assert_true(cost > 0 && (one->flags & PAGE_IS_SPLIT) != 0);
-  assert_true(mapping_split(one));  // is split already
-  assert_int_equal(mappings(), cost);
-  assert_false(mapping_split(two));
-  assert_int_equal(two->flags & PAGE_IS_SPLIT, 0);
-  assert_int_equal(mappings(), cost);
-  assert_true(mapping_renew(one));
-  assert_int_equal(mappings(), 0);
-  assert_int_equal(one->flags, PAGE_IS_ZERO);
-  assert_true(is_zero(page_start(one), bytes_of(16)));
-  assert_true(mapping_split(two));
-  give(one);
-  give(two);
-}
-
 static void a_purge_heals_what_was_split(void **state)
 {
   (void)state;
@@ -394,21 +373,23 @@ static void a_purge_heals_what_was_split(void **state)
   assert_true(is_zero(page_start(page), bytes_of(16)));
 }
 
-static void splits_stay_counted_through_cutting_and_merging(void **state)
+static void splits_stay_counted_and_within_the_budget_through_cutting_and_merging(void **state)
 {
   enum { PIECES = 8 };
   (void)state;
   struct page *pieces[PIECES];
   options.retain_bytes = 64 * MIB;
-  for (size_t round = 0; round < 10; round++) {
+  for (size_t round = 0; round < 20; round++) {
+    options.map_budget = round < 10 ? 2 * PIECES : PIECES;  // for all the pieces, or half of them
     struct page *page = take_touched(2 * PIECES);
     assert_true(mapping_split(page));
     give(page);
     for (size_t i = 0; i < PIECES; i++) pieces[i] = take_touched(2);
+    assert_int_equal(mappings(), options.map_budget);
     for (size_t i = 0; i < PIECES; i += 2) give(pieces[i]);
     if (round % 2 == 0) chunk_purge(0);
     for (size_t i = 1; i < PIECES; i += 2) give(pieces[i]);
-    assert_true(mappings() <= 2 * PIECES);
+    assert_true(mappings() <= options.map_budget);
     chunk_purge(0);
     assert_int_equal(mappings(), 0);
   }
@@ -518,7 +499,6 @@ int main(void)
       CHUNK_TEST(a_fresh_run_reads_as_zero),
       CHUNK_TEST(the_last_run_grows_into_fresh_memory),
       CHUNK_TEST(random_use_keeps_runs_apart_and_the_region_valid),
-      CHUNK_TEST(neighbours_that_are_free_become_one_run),
       CHUNK_TEST(memory_that_was_touched_is_handed_out_first),
       CHUNK_TEST(a_run_grows_into_what_is_free_behind_it_and_no_further),
       CHUNK_TEST(the_region_ends),
@@ -530,12 +510,12 @@ int main(void)
       CHUNK_TEST(dirty_and_clean_neighbours_make_one_run_together),
       CHUNK_TEST(free_memory_is_returned_when_its_time_is_over),
       CHUNK_TEST(a_limit_holds_and_free_memory_makes_room_under_it),
-      CHUNK_TEST(splits_are_counted_within_a_budget),
       CHUNK_TEST(a_purge_heals_what_was_split),
-      CHUNK_TEST(splits_stay_counted_through_cutting_and_merging),
       CHUNK_TEST(what_lies_behind_a_large_block_is_returned_once),
       CHUNK_TEST(threads_share_the_region),
       CHUNK_TEST(it_serves_a_child_that_was_forked_amid_others_work),
+      CHUNK_TEST(splits_stay_counted_and_within_the_budget_through_cutting_and_merging),
+      CHUNK_TEST(random_use_keeps_to_a_small_budget_of_mappings),
   };
   return cmocka_run_group_tests(tests, start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
 }
