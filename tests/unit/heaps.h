@@ -35,9 +35,10 @@ static inline void *take(struct heap *heap, unsigned size_class, bool *is_clean)
 static inline void free_into(struct heap *heap, void *block)
 {
   struct page *page = page_of(block);
+  bool is_own = heap_owner(heap) == os_thread_id();
   if (page_kind(page) == PAGE_BITMAP) {
-    remote_free_bitmap(page, block, page_block_index(page, block));
-  } else if (page->bin_offset == 0 || heap_owner(heap) != os_thread_id()) {
+    heap_put_medium(is_own ? heap : NULL, page, block, page_block_index(page, block));
+  } else if (page->bin_offset == 0 || !is_own) {
     remote_free(page, block);
   } else {
     heap_put(heap, page, block);

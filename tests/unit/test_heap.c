@@ -7,9 +7,7 @@
 #include "child.h"
 #include "heaps.h"
 
-#include <pthread.h>
-
-enum { BLOCKS = 2000, THREADS = 4 };
+enum { BLOCKS = 2000 };
 
 static void every_class_gives_blocks_of_its_size(void **state)
 {
@@ -343,77 +341,26 @@ static void a_page_tells_the_bin_of_its_class(void **state)
   collect(&direct);  // and the fixture looks that no page goes back with a bin
 }
 
-static void refilling_doubles_a_bins_limit_up_to_the_most(void **state)
-{
-  (void)state;
-  static struct heap heap;
-  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
-    init_heap(&heap, os_thread_id());
-    struct bin *bin = heap_bin(&heap, i);
-    uint32_t expected = TUNING_BIN_LEAST;
-    assert_int_equal(bin->limit, 0);
-    for (size_t round = 0; round < 12; round++) {
-      assert_non_null(heap_take(&heap, i, NULL));
-      assert_int_equal(bin->limit, expected);
-      assert_int_equal(counter_get(&bin->room), expected);
-      size_t count = bin_count(bin);
-      while (bin_take(heap_bin(&heap, i)) != NULL) {
-      }
-      assert_int_equal(counter_get(&bin->room), expected + count);
-      expected = 2 * expected < most_of_class(i) ? 2 * expected : most_of_class(i);
-    }
-    assert_int_equal(bin->limit, most_of_class(i));
-    free_all(&heap);
-  }
-}
-
-// Puts a block into a bin without room, and looks at all that should follow.
-static void overflow(struct heap *heap, void **freed, size_t count)
-{
-  struct page *page = page_at(freed[count]);
-  struct bin *bin = heap_bin_of_page(heap, page);
-  uint32_t limit = bin->limit;
-  size_t in_bin = bin_count(bin);
-  size_t in_pages = blocks_in_pages();
-  size_t pages = fixture.pages_out;
-  assert_false(heap_free(heap, page, freed[count]));
-  heap_refused(heap, page);
-  assert_int_equal(counter_get(&bin->room), 0);
-  heap_put(heap, page, freed[count]);
-  size_t kept = bin_count(bin);
-  size_t half = limit / 2 > TUNING_BIN_LEAST ? limit / 2 : TUNING_BIN_LEAST;
-  size_t stays = half / 2 > 1 ? half / 2 : 1;
-  assert_int_equal(bin->limit, half);
-  assert_int_equal(kept, (in_bin < stays ? in_bin : stays) + 1);
-  assert_int_equal(counter_get(&bin->room), half - half / 2 - 1);
-  if (fixture.pages_out == pages) {
-    assert_int_equal(blocks_in_pages() - in_pages, in_bin + 1 - kept);
-  }
-}
-
-static void a_bin_that_overflows_keeps_what_was_freed_last(void **state)
+static void what_overflows_a_bin_goes_back_to_its_pages(void **state)
 {
   (void)state;
   static struct heap heap;
   static void *blocks[BLOCKS];
   init_heap(&heap, os_thread_id());
+  heap.keeps_unused = false;
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i += 7) {
     struct bin *bin = grow_bin(&heap, i);
-    size_t overflows = 0;
     for (size_t j = 0; j < BLOCKS; j++) blocks[j] = take(&heap, i, NULL);
     for (size_t j = 0; j < 1000; j++) {
-      if (counter_get(&bin->room) > 0) {
-        assert_true(heap_free(&heap, page_at(blocks[j]), blocks[j]));
-      } else {
-        overflow(&heap, blocks, j);
-        overflows++;
-      }
-      struct block *at = bin->first;  // the newest; behind the freed ones lie fresh ones at first
-      for (size_t k = 0; k <= j && k <= bin->limit / 2; k++, at = policy_next(at)) {
-        assert_ptr_equal(at, blocks[j - k]);
-      }
+      size_t pages = fixture.pages_out;
+      size_t free_blocks = blocks_in_pages() + bin_count(bin);
+      bool is_full = counter_get(&bin->room) == 0;
+      free_block(blocks[j]);
+      assert_ptr_equal(bin->first, blocks[j]);
+      if (is_full) assert_int_equal(bin_count(bin), bin->limit / 2 + 1);
+      if (fixture.pages_out < pages) continue;  // with all their blocks
+      assert_int_equal(blocks_in_pages() + bin_count(bin), free_blocks + 1);
     }
-    assert_true(overflows > 3);
     assert_int_equal(bin->limit, TUNING_BIN_LEAST);
     for (size_t j = 1000; j < BLOCKS; j++) free_block(blocks[j]);
     free_all(&heap);
@@ -476,61 +423,6 @@ static void a_full_page_is_queued_when_a_64th_of_it_has_come_back(void **state)
   }
 }
 
-static void what_no_bin_takes_is_refused_however_often(void **state)
-{
-  (void)state;
-  static struct heap heap, direct;
-  init_heap(&heap, os_thread_id());
-  init_heap(&direct, OWNER_SHARED);
-  direct.is_direct = true;
-  void *blocks[] = {take(&heap, 60, NULL), take(&heap, SIZE_CLASS_COUNT - 1, NULL),
-                    take(&direct, 10, NULL), take(&direct, 60, NULL)};
-  for (size_t i = 0; i < 100000; i++) {
-    void *block = blocks[i % 4];
-    assert_false(heap_free(&heap, page_at(block), block));
-    if (i % 8 > 4) heap_refused(&heap, page_at(block));
-  }
-  heap_refused(&heap, page_at(blocks[0]));
-  assert_int_equal(counter_get(&heap.bins[0].room), 0);
-  assert_null(heap.bins[0].first);
-  for (size_t i = 0; i < 4; i++) free_into(&heap, blocks[i]);
-  collect(&heap);
-  collect(&direct);
-}
-
-static void *try_heap_empty(void *argument)
-{
-  struct page *page = argument;
-  char *block = page_start(page);
-  for (size_t i = 0; i < test_scaled(100000); i++) {
-    CHECK(bin_take(heap_bin(&heap_empty, (unsigned)i % SIZE_CLASS_SMALL_COUNT)) == NULL);
-    CHECK(!heap_free(&heap_empty, page, block));
-    heap_refused(&heap_empty, page);
-  }
-  return NULL;
-}
-
-static void the_empty_heap_takes_nothing_from_any_thread(void **state)
-{
-  (void)state;
-  static struct heap heap;
-  pthread_t threads[THREADS];
-  init_heap(&heap, os_thread_id());
-  // Two threads try each bin.
-  void *blocks[] = {take(&heap, 3, NULL), take(&heap, 60, NULL)};
-  for (size_t i = 0; i < THREADS; i++) {
-    void *page = page_at(blocks[i % 2]);
-    assert_int_equal(pthread_create(&threads[i], NULL, try_heap_empty, page), 0);
-  }
-  for (size_t i = 0; i < THREADS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-  for (size_t i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) {
-    assert_null(heap_empty.bins[i].first);
-    assert_true(counter_get(&heap_empty.bins[i].room) <= 0);
-  }
-  for (size_t i = 0; i < 2; i++) free_block(blocks[i]);
-  collect(&heap);
-}
-
 static void collecting_empties_the_bins_if_it_is_told_to(void **state)
 {
   (void)state;
@@ -563,12 +455,13 @@ static void a_free_inside_the_heap_waits_for_nothing(void **state)
   static void *blocks[BLOCKS];
   init_heap(&heap, os_thread_id());
   for (size_t i = 0; i < 1000; i++) blocks[i] = take(&heap, 10, NULL);
-  void *medium = take(&heap, 60, NULL);
+  void *medium[2 * TUNING_SHELF_BLOCKS];
+  for (size_t i = 0; i < 2 * TUNING_SHELF_BLOCKS; i++) medium[i] = take(&heap, 60, NULL);
   collect(&heap);
   size_t before = blocks_in_pages();
   heap_enter(&heap);
   for (size_t i = 0; i < 999; i++) free_block(blocks[i]);
-  free_block(medium);
+  for (size_t i = 0; i < 2 * TUNING_SHELF_BLOCKS; i++) free_block(medium[i]);
   assert_int_equal(bin_count(heap_bin(&heap, 10)), 999);
   assert_int_equal(blocks_in_pages(), before);
   heap_leave(&heap);
@@ -728,12 +621,9 @@ int main(void)
       FIXTURE_TEST(a_page_is_adopted_with_the_class_it_has),
       FIXTURE_TEST(a_heap_that_is_entered_is_known_as_such),
       FIXTURE_TEST(a_page_tells_the_bin_of_its_class),
-      FIXTURE_TEST(refilling_doubles_a_bins_limit_up_to_the_most),
-      FIXTURE_TEST(a_bin_that_overflows_keeps_what_was_freed_last),
+      FIXTURE_TEST(what_overflows_a_bin_goes_back_to_its_pages),
       FIXTURE_TEST(a_page_that_an_overflow_empties_goes_unless_it_is_the_last),
       FIXTURE_TEST(a_full_page_is_queued_when_a_64th_of_it_has_come_back),
-      FIXTURE_TEST(what_no_bin_takes_is_refused_however_often),
-      FIXTURE_TEST(the_empty_heap_takes_nothing_from_any_thread),
       FIXTURE_TEST(collecting_empties_the_bins_if_it_is_told_to),
       FIXTURE_TEST(a_free_inside_the_heap_waits_for_nothing),
       FIXTURE_TEST(a_free_while_the_bin_is_being_filled_is_not_lost),

@@ -1,0 +1,19 @@
+// expect: abort "malloc_usable_size of memory that is not in use"
+// SPDX-License-Identifier: MIT
+//
+// The thread does not keep the block for itself any more.
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "../support/support.h"
+
+int main(void)
+{
+  char *block = malloc(6000);
+  char *neighbour = malloc(6000);  // keeps the page in use
+  CHECK(block != NULL && neighbour != NULL);
+  char *again = opaque(block);
+  free(block);
+  malloc_trim(0);
+  return malloc_usable_size(again) > 0;
+}
