@@ -90,6 +90,46 @@ static void the_bin_takes_blocks_of_other_threads_too(void **state)
   mend_free(blocks[7]);
 }
 
+static void a_medium_request_takes_the_block_that_was_freed_last(void **state)
+{
+  (void)state;
+  if (TEST_IS_ANNOTATED) return;
+  for (size_t size = SIZE_CLASS_SMALL_BYTES + 1; size <= SIZE_CLASS_MAX_BYTES; size += 1777) {
+    struct shelf *shelf = &heap_current->shelves[size_class_of(size) - SIZE_CLASS_SMALL_COUNT];
+    void *one = mend_malloc(size);
+    void *two = mend_malloc(size);
+    shelf->limit = 2;
+    mend_free(one);
+    mend_free(two);
+    assert_int_equal(shelf->count, 2);
+    assert_ptr_equal(mend_malloc(size), two);
+    assert_ptr_equal(mend_malloc(size), one);
+    assert_int_equal(shelf->count, 0);
+    assert_int_equal(mend_malloc_usable_size(one), mend_good_size(size));
+    mend_free(one);
+    mend_free(two);
+    mend_collect(false);
+    assert_int_equal(shelf->count, 0);
+  }
+}
+
+static void medium_blocks_that_were_written_to_come_back_zeroed(void **state)
+{
+  enum { COUNT = 40 };
+  (void)state;
+  unsigned char *blocks[COUNT];
+  for (size_t size = SIZE_CLASS_SMALL_BYTES + 1; size <= 60000; size += 5555) {
+    for (size_t round = 0; round < 3; round++) {
+      for (size_t i = 0; i < COUNT; i++) {
+        blocks[i] = i % 2 == 0 ? mend_calloc(1, size) : mend_zalloc(size);
+        assert_true(is_zero(blocks[i], size));
+        memset(blocks[i], 0xff, size);
+      }
+      for (size_t i = 0; i < COUNT; i++) mend_free(blocks[i]);
+    }
+  }
+}
+
 static void frees_that_no_bin_takes_leave_it_and_errno_alone(void **state)
 {
   (void)state;
@@ -128,6 +168,7 @@ static void without_a_heap_a_block_goes_to_its_page(void **state)
   void *medium = mend_malloc(30000);
   struct page *page = page_of(small);
   uint32_t count = remote_count(page);
+  uint32_t index = page_block_index(page_of(medium), medium);
   struct heap *own = heap_current;
   heap_current = &heap_empty;
   mend_free(small);
@@ -135,6 +176,8 @@ static void without_a_heap_a_block_goes_to_its_page(void **state)
   mend_free(NULL);
   heap_current = own;
   assert_int_equal(remote_count(page), count + 1);
+  assert_false(page_kind(page_of(medium)) == PAGE_BITMAP &&
+               page_bitmap_is_live(page_of(medium), index));
   for (unsigned i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) {
     assert_null(heap_empty.bins[i].first);
     assert_int_equal(counter_get(&heap_empty.bins[i].room), 0);
@@ -382,6 +425,8 @@ int main(void)
       cmocka_unit_test(a_small_request_takes_the_first_block_of_its_bin),
       cmocka_unit_test(a_freed_block_waits_in_its_bin_and_is_the_next),
       cmocka_unit_test(the_bin_takes_blocks_of_other_threads_too),
+      cmocka_unit_test(a_medium_request_takes_the_block_that_was_freed_last),
+      cmocka_unit_test(medium_blocks_that_were_written_to_come_back_zeroed),
       cmocka_unit_test(frees_that_no_bin_takes_leave_it_and_errno_alone),
       cmocka_unit_test(a_bin_that_overflows_leaves_errno_alone),
       cmocka_unit_test(without_a_heap_a_block_goes_to_its_page),

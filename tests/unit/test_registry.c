@@ -21,7 +21,7 @@ static void free_block(void *block)
 {
   struct page *page = page_first(page_at(block));
   if (page_kind(page) == PAGE_BITMAP) {
-    remote_free_bitmap(page, block, page_block_index(page, block));
+    heap_put_medium(registry_own(), page, block, page_block_index(page, block));
   } else if (page->bin_offset == 0 || registry_own() == NULL) {
     remote_free(page, block);
   } else {
@@ -188,6 +188,13 @@ static void *leave_many(void *argument)
   return NULL;
 }
 
+static uint32_t count_on_shelves(const struct heap *heap)
+{
+  uint32_t count = 0;
+  for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) count += heap->shelves[i].count;
+  return count;
+}
+
 // No more than a bin's worth keeps their pages from going back.
 static void what_an_ended_thread_left_goes_back_as_it_is_freed(void **state)
 {
@@ -213,10 +220,11 @@ static void *free_and_end(void *argument)
     held += heap_bin(registry_own(), i)->first != NULL;
   }
   CHECK(held == SIZE_CLASS_SMALL_COUNT);
+  CHECK(count_on_shelves(registry_own()) >= SIZE_CLASS_MEDIUM_COUNT);
   return NULL;
 }
 
-static void the_end_of_a_thread_gives_back_what_lies_in_its_bins(void **state)
+static void the_end_of_a_thread_gives_back_what_lies_in_its_bins_and_shelves(void **state)
 {
   (void)state;
   static char *blocks[BLOCKS];
@@ -337,6 +345,7 @@ static void heaps_that_live_at_once_are_different(void **state)
 // Looking after all heaps.
 
 struct idle {
+  bool keeps;  // a block of each class in its bins and shelves
   struct heap *heap;
   char *blocks[BLOCKS];
   pthread_barrier_t *barrier;
@@ -347,15 +356,17 @@ static void *leave_and_idle(void *argument)
   struct idle *idle = argument;
   idle->heap = registry_current();
   leave_blocks(idle->blocks);
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT && idle->keeps; i++) free_block(take(i));
   pthread_barrier_wait(idle->barrier);  // the blocks are there
   pthread_barrier_wait(idle->barrier);  // others have done what they do
   return NULL;
 }
 
 // Has a thread allocate and then sit idle while `with_idle` runs.
-static void beside_idle_thread(void (*with_idle)(struct idle *idle))
+static void beside_idle_thread(bool keeps, void (*with_idle)(struct idle *idle))
 {
   static struct idle idle;
+  idle.keeps = keeps;
   pthread_barrier_t barrier;
   pthread_t thread;
   CHECK(pthread_barrier_init(&barrier, NULL, 2) == 0);
@@ -381,7 +392,7 @@ static void collect_beside(struct idle *idle)
 static void a_collection_reaches_the_heaps_of_idle_threads(void **state)
 {
   (void)state;
-  beside_idle_thread(collect_beside);
+  beside_idle_thread(false, collect_beside);
 }
 
 static void tick_beside(struct idle *idle)
@@ -403,7 +414,7 @@ static void tick_beside(struct idle *idle)
 static void a_tick_reaches_them_too_and_returns_the_memory(void **state)
 {
   (void)state;
-  beside_idle_thread(tick_beside);
+  beside_idle_thread(false, tick_beside);
 }
 
 static void a_tick_that_is_not_due_does_nothing(void **state)
@@ -425,37 +436,41 @@ static void a_tick_that_is_not_due_does_nothing(void **state)
   assert_int_equal(chunk_statistics().dirty_bytes, 0);
 }
 
-// Ticks with the given delay, and leaves a block in the calling thread's bin of class 4.
-static void tick_with_block(uint32_t purge_delay)
+// Ticks with the given delay after a small and a medium block were freed. Returns how many of them
+// the thread still keeps.
+static size_t kept_after_tick(uint32_t purge_delay)
 {
   free_block(take(4));
+  free_block(take(60));
   assert_non_null(heap_bin(registry_own(), 4)->first);
+  assert_int_equal(count_on_shelves(registry_own()), 1);
   options.purge_delay = purge_delay;
   registry_tick();
+  return (heap_bin(registry_own(), 4)->first != NULL) + count_on_shelves(registry_own());
 }
 
-static void a_tick_empties_bins_when_the_delay_is_over(void **state)
+static void a_tick_empties_bins_and_shelves_when_the_delay_is_over(void **state)
 {
   (void)state;
   registry_collect(true);
   size_t pages = count_pages();
-  tick_with_block(0);  // from now on the delay is counted
-  assert_null(heap_bin(registry_own(), 4)->first);
-  tick_with_block(3600000);
-  assert_non_null(heap_bin(registry_own(), 4)->first);
-  assert_int_equal(count_pages(), pages + 1);
+  assert_int_equal(kept_after_tick(0), 0);  // from now on the delay is counted
+  assert_int_equal(kept_after_tick(3600000), 2);
+  assert_int_equal(count_pages(), pages + 2);
   os_sleep_ms(50);
-  tick_with_block(3600000);
-  assert_non_null(heap_bin(registry_own(), 4)->first);
-  tick_with_block(40);
-  assert_null(heap_bin(registry_own(), 4)->first);
+  free_block(heap_take_medium(registry_own(), 60));
+  registry_tick();
+  assert_int_equal(count_pages(), pages + 2);
+  registry_collect(false);
+  assert_int_equal(kept_after_tick(40), 0);
   assert_int_equal(count_pages(), pages);
 }
 
-static void a_tick_inside_the_heap_leaves_its_bins(void **state)
+static void a_tick_inside_the_heap_leaves_its_bins_and_shelves(void **state)
 {
   (void)state;
   free_block(take(4));
+  free_block(take(60));
   struct bin *bin = heap_bin(registry_own(), 4);
   struct block *first = bin->first;
   options.purge_delay = 0;
@@ -463,13 +478,17 @@ static void a_tick_inside_the_heap_leaves_its_bins(void **state)
   heap_enter(registry_own());
   registry_tick();
   assert_ptr_equal(bin->first, first);
+  assert_int_equal(count_on_shelves(registry_own()), 1);
   heap_leave(registry_own());
 }
 
 static void tick_and_look(struct idle *idle)
 {
-  struct bin before[1 + SIZE_CLASS_SMALL_COUNT];
-  memcpy(before, idle->heap->bins, sizeof before);
+  struct bin bins[1 + SIZE_CLASS_SMALL_COUNT];
+  struct shelf shelves[SIZE_CLASS_MEDIUM_COUNT];
+  memcpy(bins, idle->heap->bins, sizeof bins);
+  memcpy(shelves, idle->heap->shelves, sizeof shelves);
+  CHECK(count_on_shelves(idle->heap) == SIZE_CLASS_MEDIUM_COUNT);
   options.purge_delay = 0;
   check_and_free(idle->blocks);  // so that the idle thread's heap has mail
   for (size_t i = 0; i < 3; i++) {
@@ -477,13 +496,14 @@ static void tick_and_look(struct idle *idle)
     registry_tick();
   }
   registry_collect(true);
-  CHECK(memcmp(before, idle->heap->bins, sizeof before) == 0);
+  CHECK(memcmp(bins, idle->heap->bins, sizeof bins) == 0);
+  CHECK(memcmp(shelves, idle->heap->shelves, sizeof shelves) == 0);
 }
 
-static void the_bins_of_another_thread_are_left_alone(void **state)
+static void the_bins_and_shelves_of_another_thread_are_left_alone(void **state)
 {
   (void)state;
-  beside_idle_thread(tick_and_look);
+  beside_idle_thread(true, tick_and_look);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -491,12 +511,23 @@ static void the_bins_of_another_thread_are_left_alone(void **state)
 
 static _Atomic(bool) is_over;
 
+// Not onto a shelf: one that a fork finds half changed is not whole in the child.
+static void free_to_page(void *block)
+{
+  struct page *page = page_first(page_at(block));
+  if (page_kind(page) != PAGE_BITMAP) {
+    free_block(block);
+  } else {
+    remote_free_bitmap(page, block, page_block_index(page, block));
+  }
+}
+
 static void *work_until_over(void *unused)
 {
   void *blocks[64] = {NULL};
   for (size_t i = 0; !atomic_load(&is_over); i++) {
     void **place = &blocks[i * 7 % 64];
-    if (*place != NULL) free_block(*place);
+    if (*place != NULL) free_to_page(*place);
     *place = take((unsigned)(i % SIZE_CLASS_COUNT));
   }
   for (size_t i = 0; i < 64; i++) {
@@ -536,8 +567,12 @@ static void a_child_that_was_forked_amid_others_work_goes_on(void **state)
   check_and_free(blocks_of_parent);
 }
 
+static void *kept_by_parent;
+
 static void check_quiet_child(void)
 {
+  CHECK(heap_take_medium(registry_own(), 60) == kept_by_parent);
+  free_block(kept_by_parent);
   check_and_free(blocks_of_parent);
   registry_collect(true);
   CHECK(count_pages() == 0);
@@ -547,6 +582,8 @@ static void check_quiet_child(void)
 static void fork_beside_idle(struct idle *idle)
 {
   memcpy(blocks_of_parent, idle->blocks, sizeof idle->blocks);
+  kept_by_parent = take(60);
+  free_block(kept_by_parent);
   child_check(check_quiet_child);
   check_and_free(idle->blocks);
 }
@@ -554,7 +591,7 @@ static void fork_beside_idle(struct idle *idle)
 static void a_child_inherits_the_heaps_of_threads_it_does_not_have(void **state)
 {
   (void)state;
-  beside_idle_thread(fork_beside_idle);
+  beside_idle_thread(true, fork_beside_idle);
 }
 
 #define REGISTRY_TEST(function) cmocka_unit_test_setup_teardown(function, NULL, check_clean)
@@ -568,7 +605,7 @@ int main(void)
       REGISTRY_TEST(what_an_ended_thread_leaves_lives_on),
       REGISTRY_TEST(pages_of_ended_threads_are_used_before_fresh_ones),
       REGISTRY_TEST(what_an_ended_thread_left_goes_back_as_it_is_freed),
-      REGISTRY_TEST(the_end_of_a_thread_gives_back_what_lies_in_its_bins),
+      REGISTRY_TEST(the_end_of_a_thread_gives_back_what_lies_in_its_bins_and_shelves),
       REGISTRY_TEST(threads_that_follow_each_other_do_not_grow_the_heap),
       REGISTRY_TEST(destructors_may_still_allocate_and_free),
       REGISTRY_TEST(a_thread_inside_its_heap_gets_the_common_one),
@@ -579,9 +616,9 @@ int main(void)
       REGISTRY_TEST(a_child_that_was_forked_amid_others_work_goes_on),
       REGISTRY_TEST(a_tick_that_is_not_due_does_nothing),
       REGISTRY_TEST(a_tick_reaches_them_too_and_returns_the_memory),
-      REGISTRY_TEST(a_tick_empties_bins_when_the_delay_is_over),
-      REGISTRY_TEST(a_tick_inside_the_heap_leaves_its_bins),
-      REGISTRY_TEST(the_bins_of_another_thread_are_left_alone),
+      REGISTRY_TEST(a_tick_empties_bins_and_shelves_when_the_delay_is_over),
+      REGISTRY_TEST(a_tick_inside_the_heap_leaves_its_bins_and_shelves),
+      REGISTRY_TEST(the_bins_and_shelves_of_another_thread_are_left_alone),
   };
   return SUITE_RUN(tests);
 }
