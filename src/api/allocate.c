@@ -188,6 +188,7 @@ static void free_to_page(struct page *page, void *block)
     break;
   case PAGE_BITMAP:
     heap_put_medium(own, page, block, page_block_index(page, block));
+    if (own != NULL) allocate_count_slow_call(own);
     break;
   default:
     if (!large_free(page)) refuse(block, USE_FREE);

@@ -47,25 +47,32 @@ INTERNAL void bin_fill(struct bin *bin, struct block *first, size_t block_bytes)
   set_room(bin, bin->limit);
 }
 
-INTERNAL struct block *bin_relieve(struct bin *bin)
-{
-  bin->limit = halved(bin->limit, TUNING_BIN_LEAST);
-  uint32_t kept = bin->limit / 2;
-  set_room(bin, bin->limit - kept);
-  struct block *last = bin->first;
-  if (last == NULL) return NULL;
-  struct block *rest;
-  for (uint32_t i = 1; (rest = policy_next(last)) != NULL && i < kept; i++) last = rest;
-  policy_set_next(last, NULL);
-  return rest;
-}
-
 INTERNAL struct block *bin_empty(struct bin *bin)
 {
   struct block *first = bin->first;
   bin->first = NULL;
   set_room(bin, 0);
   return first;
+}
+
+INTERNAL struct block *bin_relieve(struct bin *bin)
+{
+  // Taken out first: a signal handler that allocates must not find what is walked here.
+  struct block *first = bin_empty(bin);
+  if (first == NULL) {
+    bin->limit = (uint32_t)bits_larger(bin->limit, TUNING_BIN_LEAST);
+    set_room(bin, bin->limit);
+    return NULL;
+  }
+  bin->limit = halved(bin->limit, TUNING_BIN_LEAST);
+  uint32_t kept = bin->limit / 2;
+  struct block *last = first;
+  struct block *rest;
+  for (uint32_t i = 1; (rest = policy_next(last)) != NULL && i < kept; i++) last = rest;
+  policy_set_next(last, NULL);
+  bin->first = first;
+  set_room(bin, bin->limit - kept);
+  return rest;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -84,14 +91,26 @@ INTERNAL bool shelf_holds(const struct shelf *shelf, const void *block)
   return false;
 }
 
+// A fork may copy the shelf, and a signal handler use it, between any two stores: blocks below
+// `count` are there then, and no block is there twice.
+static void set_count(struct shelf *shelf, uint32_t count)
+{
+  atomic_signal_fence(memory_order_seq_cst);
+  shelf->count = count;
+  atomic_signal_fence(memory_order_seq_cst);
+}
+
 INTERNAL uint32_t shelf_empty(struct shelf *shelf, uint32_t kept, void **returned)
 {
-  if (shelf->count <= kept) return 0;
-  uint32_t count = shelf->count - kept;
-  memcpy(returned, shelf->blocks, count * sizeof *returned);
-  memmove(shelf->blocks, shelf->blocks + count, kept * sizeof *shelf->blocks);
-  shelf->count = kept;
-  return count;
+  void *blocks[TUNING_SHELF_BLOCKS];
+  uint32_t count = shelf->count;
+  if (count <= kept) return 0;
+  memcpy(blocks, shelf->blocks, count * sizeof *blocks);
+  set_count(shelf, 0);
+  memcpy(shelf->blocks, blocks + (count - kept), kept * sizeof *blocks);
+  set_count(shelf, kept);
+  memcpy(returned, blocks, (count - kept) * sizeof *blocks);
+  return count - kept;
 }
 
 INTERNAL uint32_t shelf_put(struct shelf *shelf, void *block, void **returned)
@@ -101,6 +120,7 @@ INTERNAL uint32_t shelf_put(struct shelf *shelf, void *block, void **returned)
     shelf->limit = halved(shelf->limit, 1);
     count = shelf_empty(shelf, shelf->limit / 2, returned);
   }
-  shelf->blocks[shelf->count++] = block;
+  shelf->blocks[shelf->count] = block;
+  set_count(shelf, shelf->count + 1);
   return count;
 }

@@ -184,6 +184,15 @@ INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes)
   if (!was_mine) os_lock_release(&chunk.lock);
 }
 
+INTERNAL void chunk_set_untouched(struct page *page)
+{
+  bool was_mine = chunk_lock_is_mine();
+  if (!was_mine) os_lock_acquire(&chunk.lock);
+  page->carved = 0;
+  page->is_rest_purged = true;
+  if (!was_mine) os_lock_release(&chunk.lock);
+}
+
 INTERNAL void chunk_purge_expired(uint32_t now_ms)
 {
   if (chunk_lock_is_mine() || region.pages == NULL) return;

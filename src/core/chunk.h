@@ -37,6 +37,8 @@ INTERNAL size_t chunk_purge(size_t keep);
 INTERNAL size_t chunk_purge_rests(void);
 // Sets how much a large block holds. What is behind it may be returned at any time.
 INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes);
+// What is behind a large block, and what it holds, has been returned.
+INTERNAL void chunk_set_untouched(struct page *page);
 // Returns the dirty runs that have been free for longer than the purge delay.
 INTERNAL void chunk_purge_expired(uint32_t now_ms);
 INTERNAL struct chunk_statistics chunk_statistics(void);

@@ -95,7 +95,11 @@ static void return_medium(void *const *blocks, uint32_t count)
 {
   for (uint32_t i = 0; i < count; i++) {
     struct page *page = page_first(page_of_units(page_units(blocks[i])));
-    remote_free_bitmap(page, blocks[i], page_block_index(page, blocks[i]));
+    // Another thread may have freed it as well meanwhile, and its page be gone.
+    uint32_t index =
+        page_kind(page) == PAGE_BITMAP ? page_block_index(page, blocks[i]) : UINT32_MAX;
+    if (index == UINT32_MAX) fatal("double free", blocks[i]);
+    remote_free_bitmap(page, blocks[i], index);
   }
 }
 
@@ -318,9 +322,12 @@ static void *refill(struct heap *heap, unsigned size_class)
   return chain.first;
 }
 
-static void *take_from_bitmap(struct heap *heap, unsigned size_class, bool *is_zero)
+static void *take_medium(struct heap *heap, unsigned size_class, bool *is_zero)
 {
-  shelf_missed(shelf_of(heap, size_class), size_class_bytes(size_class));
+  struct shelf *shelf = shelf_of(heap, size_class);
+  void *kept = shelf_take(shelf);
+  if (kept != NULL) return kept;
+  shelf_missed(shelf, size_class_bytes(size_class));
   struct page *page = find_page(heap, size_class);
   if (page == NULL) return NULL;
   void *block = page_bitmap_take(page, is_zero);
@@ -335,7 +342,7 @@ INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero)
   remote_read_inbox(heap);
   void *block;
   if (size_class >= SIZE_CLASS_SMALL_COUNT) {
-    block = take_from_bitmap(heap, size_class, is_zero);
+    block = take_medium(heap, size_class, is_zero);
   } else {
     block = bin_take(heap_bin(heap, size_class));
     if (block == NULL) block = refill(heap, size_class);

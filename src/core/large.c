@@ -172,10 +172,7 @@ static bool move_pages(struct page *from, struct page *to)
   if (!mapping_split(to)) return false;
   switch (os_memory_move(page_start(from), page_start(to), from->block_bytes)) {
   case OS_MOVED:
-    if (mapping_renew(from)) {
-      from->carved = 0;
-      from->is_rest_purged = true;
-    }
+    if (mapping_renew(from)) chunk_set_untouched(from);
     break;
   case OS_COPIED:
     break;

@@ -149,15 +149,18 @@ INTERNAL struct heap *registry_current(void)
   return is_stuck ? NULL : registry.common;
 }
 
-// Leaves a heap's pages to the common heap. Inside the heap.
-static void bequeath(struct heap *heap)
+// Leaves a heap's pages to the common heap, and the heap to the next thread. Inside the heap. A
+// signal handler that has interrupted its thread inside the common heap cannot: then the heap, with
+// what is in it, is nobody's for ever.
+static bool bequeath(struct heap *heap)
 {
   (void)heap_collect(heap, true, false);
-  if (heap_is_barred(registry.common)) return;
+  if (heap_is_barred(registry.common)) return false;
   heap_enter(registry.common);
   heap_give_pages(heap, registry.common);
   remote_read_inbox(registry.common);
   heap_leave(registry.common);
+  return true;
 }
 
 static void thread_ends(void)
@@ -167,9 +170,9 @@ static void thread_ends(void)
   heap_enter(heap);
   thread_has_ended = true;
   heap_current = &heap_empty;
-  bequeath(heap);
+  bool is_empty = bequeath(heap);
   heap_leave(heap);
-  leave_heap(heap);
+  if (is_empty) leave_heap(heap);
 }
 
 INTERNAL struct page *registry_adopt(struct heap *heap, unsigned size_class)
@@ -312,8 +315,7 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
 // (Nobody has to be kept out: there is one thread.)
 static void inherit(struct heap *heap)
 {
-  bequeath(heap);
-  leave_heap(heap);
+  if (bequeath(heap)) leave_heap(heap);
 }
 
 // The counts of large blocks that a heap has made stay in the sum.
