@@ -51,6 +51,12 @@ static inline void free_block(void *block)
   free_into(page_heap(page_of(block)), block);
 }
 
+// Frees a medium block past the shelf.
+static inline void free_to_page(void *block)
+{
+  heap_put_medium(NULL, page_of(block), block, page_block_index(page_of(block), block));
+}
+
 static inline void collect(struct heap *heap)
 {
   heap_enter(heap);

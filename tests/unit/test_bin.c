@@ -6,6 +6,7 @@
 #include "heaps.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 enum { BLOCKS = 600, THREADS = 4 };
 
@@ -136,11 +137,23 @@ static void relieving_halves_the_limit_down_to_the_least(void **state)
   }
 }
 
+static void a_bin_that_was_emptied_is_not_taken_for_a_full_one(void **state)
+{
+  (void)state;
+  for (uint32_t limit = 0; limit <= TUNING_BIN_MOST; limit++) {
+    struct bin bin = {.limit = limit};
+    assert_null(bin_relieve(&bin));
+    assert_int_equal(bin.limit, limit > TUNING_BIN_LEAST ? limit : TUNING_BIN_LEAST);
+    assert_int_equal(room_of(&bin), bin.limit);
+    assert_null(bin.first);
+  }
+}
+
 static void relieving_keeps_the_newest_and_returns_the_rest_in_order(void **state)
 {
   (void)state;
   for (uint32_t limit = TUNING_BIN_LEAST; limit <= TUNING_BIN_MOST; limit += limit / 2) {
-    for (size_t count = 0; count <= 2 * (size_t)limit; count++) {
+    for (size_t count = 1; count <= 2 * (size_t)limit; count++) {
       struct bin bin = {.first = chain_of(count), .limit = limit};
       struct block *rest = bin_relieve(&bin);
       size_t kept = clamped(bin.limit / 2, 0, count);
@@ -388,6 +401,73 @@ static void a_shelf_in_random_use_loses_nothing_and_holds_nothing_twice(void **s
   }
 }
 
+// What a fork copies, between any two instructions: the processor stops after each of them.
+
+static struct {
+  struct shelf shelf;
+  size_t stops;
+  size_t faults;  // stops at which a place below the count held no block, or one twice
+} watched;
+
+static bool is_whole(const struct shelf *shelf)
+{
+  bool is_seen[sizeof places] = {false};
+  for (uint32_t i = 0; i < shelf->count; i++) {
+    size_t place = (size_t)((char *)shelf->blocks[i] - places);
+    if (i >= TUNING_SHELF_BLOCKS || place > TUNING_SHELF_BLOCKS || is_seen[place]) return false;
+    is_seen[place] = true;
+  }
+  return true;
+}
+
+static void look_at_the_shelf(int signal_number)
+{
+  (void)signal_number;
+  watched.stops++;
+  watched.faults += !is_whole(&watched.shelf);
+}
+
+static void step_by_step(bool is_stepping)
+{
+#if defined(__x86_64__)
+  uint64_t flags = __builtin_ia32_readeflags_u64();
+  __builtin_ia32_writeeflags_u64(is_stepping ? flags | 0x100 : flags & ~(uint64_t)0x100);
+#else
+  (void)is_stepping;
+#endif
+}
+
+// The blocks are places[0] to places[limit]; behind the count there are others.
+static void put_step_by_step(uint32_t count, uint32_t limit)
+{
+  void *returned[TUNING_SHELF_BLOCKS];
+  watched.shelf = shelf_of(count, limit);
+  for (uint32_t i = count; i < TUNING_SHELF_BLOCKS; i++) {
+    watched.shelf.blocks[i] = &places[sizeof places - 1];
+  }
+  step_by_step(true);
+  (void)shelf_put(&watched.shelf, &places[limit], returned);
+  (void)shelf_take(&watched.shelf);
+  step_by_step(false);
+}
+
+static void a_shelf_is_whole_after_every_instruction(void **state)
+{
+  (void)state;
+  if (test_is_instrumented()) return;
+  struct sigaction before;
+  struct sigaction action = {.sa_handler = look_at_the_shelf};
+  assert_int_equal(sigaction(SIGTRAP, &action, &before), 0);
+  for (uint32_t limit = 1; limit <= TUNING_SHELF_BLOCKS; limit++) {
+    for (uint32_t count = 0; count <= limit; count++) put_step_by_step(count, limit);
+  }
+  assert_int_equal(sigaction(SIGTRAP, &before, NULL), 0);
+#if defined(__x86_64__)
+  assert_true(watched.stops > 100);
+#endif
+  assert_int_equal(watched.faults, 0);
+}
+
 // ---------------------------------------------------------------------------------------------
 // In a heap.
 
@@ -570,7 +650,7 @@ static void only_a_threads_own_blocks_go_onto_its_shelves(void **state)
   for (unsigned i = SIZE_CLASS_SMALL_COUNT; i < SIZE_CLASS_COUNT; i += 5) {
     for (size_t j = 0; j < 6; j++) {
       struct heap *from = heaps[j % 3];
-      bool is_without_heap = j >= 3;
+      bool is_without_heap = j < 3;
       void *block = take(from, i, NULL);
       void *neighbour = take(from, i, NULL);  // keeps the page
       free_into(is_without_heap ? &shared : &own, block);
@@ -595,6 +675,7 @@ int main(void)
       cmocka_unit_test(an_enlarged_bin_takes_one_more),
       cmocka_unit_test(filling_doubles_the_limit_within_its_bounds),
       cmocka_unit_test(relieving_halves_the_limit_down_to_the_least),
+      cmocka_unit_test(a_bin_that_was_emptied_is_not_taken_for_a_full_one),
       cmocka_unit_test(relieving_keeps_the_newest_and_returns_the_rest_in_order),
       cmocka_unit_test(emptying_takes_all_and_leaves_no_room),
       cmocka_unit_test(a_bin_in_random_use_holds_what_an_array_would),
@@ -605,6 +686,7 @@ int main(void)
       cmocka_unit_test(a_shelf_knows_what_it_holds),
       cmocka_unit_test(emptying_a_shelf_keeps_as_many_of_the_newest_as_it_is_told),
       cmocka_unit_test(a_shelf_in_random_use_loses_nothing_and_holds_nothing_twice),
+      cmocka_unit_test(a_shelf_is_whole_after_every_instruction),
       FIXTURE_TEST(refilling_doubles_a_bins_limit_up_to_the_most),
       FIXTURE_TEST(what_no_bin_takes_is_refused_however_often),
       FIXTURE_TEST(the_empty_heap_takes_nothing_from_any_thread),

@@ -129,7 +129,7 @@ static void one_unused_page_of_a_class_is_kept(void **state)
   for (unsigned i = SIZE_CLASS_SMALL_COUNT; i < SIZE_CLASS_COUNT; i += 13) {
     size_t count = 0;
     while (fixture.pages_out < 4) blocks[count++] = take(&heap, i, NULL);
-    for (size_t j = 0; j < count; j++) free_block(blocks[j]);
+    for (size_t j = 0; j < count; j++) free_to_page(blocks[j]);
     free_block(take(&heap, 5, NULL));  // a slow path, which finds what was posted
     assert_int_equal(fixture.pages_out, 2);
     fixture.takes_left = 0;

@@ -511,23 +511,12 @@ static void the_bins_and_shelves_of_another_thread_are_left_alone(void **state)
 
 static _Atomic(bool) is_over;
 
-// Not onto a shelf: one that a fork finds half changed is not whole in the child.
-static void free_to_page(void *block)
-{
-  struct page *page = page_first(page_at(block));
-  if (page_kind(page) != PAGE_BITMAP) {
-    free_block(block);
-  } else {
-    remote_free_bitmap(page, block, page_block_index(page, block));
-  }
-}
-
 static void *work_until_over(void *unused)
 {
   void *blocks[64] = {NULL};
   for (size_t i = 0; !atomic_load(&is_over); i++) {
     void **place = &blocks[i * 7 % 64];
-    if (*place != NULL) free_to_page(*place);
+    if (*place != NULL) free_block(*place);
     *place = take((unsigned)(i % SIZE_CLASS_COUNT));
   }
   for (size_t i = 0; i < 64; i++) {
@@ -565,6 +554,36 @@ static void a_child_that_was_forked_amid_others_work_goes_on(void **state)
   atomic_store(&is_over, true);
   for (size_t i = 0; i < 3; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
   check_and_free(blocks_of_parent);
+}
+
+// Fills and overflows a shelf all the time.
+static void *free_medium_until_over(void *unused)
+{
+  void *blocks[24];
+  while (!atomic_load(&is_over)) {
+    for (size_t i = 0; i < 24; i++) blocks[i] = take(SIZE_CLASS_SMALL_COUNT);
+    for (size_t i = 0; i < 24; i++) free_block(blocks[i]);
+  }
+  return unused;
+}
+
+static void check_shelves_of_child(void)
+{
+  registry_collect(true);
+  CHECK(count_on_shelves(registry_own()) == 0);
+}
+
+static void a_child_finds_the_shelves_of_others_whole(void **state)
+{
+  (void)state;
+  pthread_t threads[2];
+  atomic_store(&is_over, false);
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(pthread_create(&threads[i], NULL, free_medium_until_over, NULL), 0);
+  }
+  for (size_t i = 0; i < test_scaled(100); i++) child_check(check_shelves_of_child);
+  atomic_store(&is_over, true);
+  for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
 static void *kept_by_parent;
@@ -614,6 +633,7 @@ int main(void)
       REGISTRY_TEST(a_collection_reaches_the_heaps_of_idle_threads),
       REGISTRY_TEST(a_child_inherits_the_heaps_of_threads_it_does_not_have),
       REGISTRY_TEST(a_child_that_was_forked_amid_others_work_goes_on),
+      REGISTRY_TEST(a_child_finds_the_shelves_of_others_whole),
       REGISTRY_TEST(a_tick_that_is_not_due_does_nothing),
       REGISTRY_TEST(a_tick_reaches_them_too_and_returns_the_memory),
       REGISTRY_TEST(a_tick_empties_bins_and_shelves_when_the_delay_is_over),
