@@ -52,8 +52,8 @@ static void tally_page(struct tally *tally, struct page *page)
 
 static void subtract(struct tally *tally, unsigned size_class, const void *block)
 {
-  // The pages of a heap that cannot be entered have not been counted.
-  if (heap_is_barred(page_heap(page_first(page_at(block))))) return;
+  // The pages of a heap that was given up in a fork have not been counted.
+  if (page_heap(page_first(page_at(block)))->is_given_up) return;
   tally->live_bytes -= size_class_bytes(size_class);
   if (size_class != tally->size_class) return;
   tally->of_class.live_count--;
