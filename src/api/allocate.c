@@ -169,7 +169,8 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
 INTERNAL struct heap *allocate_home(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  return heap != NULL && heap->is_direct ? registry_serving(heap) : NULL;
+  bool is_first_class = page_kind(page) == PAGE_LARGE ? heap != NULL : page->is_direct;
+  return is_first_class ? registry_serving(heap) : NULL;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ mend_heap *mend_heap_create(void)
 void mend_heap_destroy(mend_heap *heap)
 {
   if (heap == NULL) return;
-  if (!registry_is_shared(core_of(heap))) fatal("destroy of a heap that does not exist", heap);
+  if (!registry_is_first_class(core_of(heap))) fatal("destroy of a heap that does not exist", heap);
   int saved_errno = errno;
   if (!EXTENT_IS_PLAIN) (void)mend_heap_visit(heap, close_block, NULL);
   registry_destroy(core_of(heap));

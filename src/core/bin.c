@@ -20,6 +20,7 @@ INTERNAL const uint16_t bin_offset_of_units[SIZE_CLASS_SMALL_BYTES / 16 + 1] = {
     768, 768, 768, 768, 768, 768, 768, 768, 768, 768,
 };
 
+static_assert(sizeof(struct bin) == 16, "the table is written for that");
 static_assert(TUNING_BIN_LEAST >= 2, "half of a bin stays, and half is room");
 
 static uint32_t doubled(uint32_t limit, size_t most, size_t least)

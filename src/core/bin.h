@@ -41,8 +41,9 @@ static inline struct block *bin_take(struct bin *bin)
 {
   struct block *block = bin->first;
   if (UNLIKELY(block == NULL)) return NULL;
-  bin->first = policy_next(block);
+  struct block *next = policy_next(block);
   counter_increment(&bin->room);
+  bin->first = next;
   return block;
 }
 
@@ -51,6 +52,7 @@ static inline bool bin_put(struct bin *bin, struct block *block)
 {
   if (UNLIKELY(counter_decrement(&bin->room))) return false;
   policy_set_next(block, bin->first);
+  atomic_signal_fence(memory_order_release);  // a fork may copy the bin between the two stores
   bin->first = block;
   return true;
 }

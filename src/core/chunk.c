@@ -103,11 +103,14 @@ static size_t footprint_limit(void)
   return peak + bits_larger(peak / 100 * options.retain_percent, options.retain_bytes);
 }
 
-// Returns a run's memory; the run is in no bin and the lock is not held.
+// Returns a run's memory; the run is not filed and the lock is not held.
 static void purge_memory(struct page *run)
 {
-  if ((run->flags & PAGE_IS_SPLIT) != 0 && mapping_renew(run)) return;
-  os_memory_purge(page_start(run), slices_to_bytes(run->slices));
+  if ((run->flags & PAGE_IS_SPLIT) != 0 && mapping_renew(run)) {
+    os_memory_count_purged(page_run_bytes(run));
+  } else {
+    os_memory_purge(page_start(run), page_run_bytes(run));
+  }
 }
 
 // Purges the oldest dirty run, if there is one; says how much it held. The lock is held before and
@@ -193,15 +196,15 @@ INTERNAL void chunk_set_untouched(struct page *page)
   if (!was_mine) os_lock_release(&chunk.lock);
 }
 
-INTERNAL void chunk_purge_expired(uint32_t now_ms)
+INTERNAL void chunk_tick(uint32_t now_ms)
 {
   if (chunk_lock_is_mine() || region.pages == NULL) return;
   os_lock_acquire(&chunk.lock);
   size_t peak = chunk_peak_bytes();
   set_peak(peak - (peak - bits_smaller(peak, chunk.used_bytes)) / 4);
+  runs_expire(now_ms, options.purge_delay);
   for (struct page *run; (run = runs_oldest()) != NULL;) {
-    uint32_t age_ms = now_ms - run->freed_at_ms;
-    if (age_ms < options.purge_delay || age_ms > UINT32_MAX / 2) break;
+    if (!run_has_expired(run, now_ms, options.purge_delay)) break;
     purge_oldest();
   }
   os_lock_release(&chunk.lock);

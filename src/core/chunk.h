@@ -39,8 +39,9 @@ INTERNAL size_t chunk_purge_rests(void);
 INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes);
 // What is behind a large block, and what it holds, has been returned.
 INTERNAL void chunk_set_untouched(struct page *page);
-// Returns the dirty runs that have been free for longer than the purge delay.
-INTERNAL void chunk_purge_expired(uint32_t now_ms);
+// Lets the remembered peak fade by a quarter of the way to what is in use, and returns the dirty
+// runs that have been free for longer than the purge delay.
+INTERNAL void chunk_tick(uint32_t now_ms);
 INTERNAL struct chunk_statistics chunk_statistics(void);
 // The most that was in use of late.
 INTERNAL size_t chunk_peak_bytes(void);

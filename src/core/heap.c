@@ -226,6 +226,7 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
     heap->source->give(heap->source, page);
     return NULL;
   }
+  page->is_direct = heap->is_direct;
   if (kind == PAGE_LIST && !heap->is_direct) page->bin_offset = bin_offset(size_class);
   add_page(heap, page);
   atomic_store(&page->notice, NOTICE_AWAITED);  // from here on it can be posted
@@ -256,7 +257,7 @@ INTERNAL void heap_page_emptied(struct heap *heap, struct page *page)
     release_page(heap, page);
     return;
   }
-  atomic_store_explicit(&heap->unused_pages, 1, memory_order_relaxed);
+  atomic_store_explicit(&heap->may_hold_unused, true, memory_order_relaxed);
   queue(heap, page);
 }
 
@@ -367,7 +368,7 @@ INTERNAL size_t heap_collect(struct heap *heap, bool bins, bool purges)
   size_t bytes = 0;
   if (bins) return_all(heap);
   remote_read_inbox(heap);
-  atomic_store_explicit(&heap->unused_pages, 0, memory_order_relaxed);
+  atomic_store_explicit(&heap->may_hold_unused, false, memory_order_relaxed);
   struct list *next;
   for (struct list *at = heap->pages.next; at != &heap->pages; at = next) {
     next = at->next;
@@ -420,7 +421,7 @@ INTERNAL void heap_free_all(struct heap *heap)
     discard_page(heap, CONTAINER_OF(heap->pages.next, struct page, chain));
   }
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) (void)bin_empty(heap_bin(heap, i));
-  atomic_store_explicit(&heap->unused_pages, 0, memory_order_relaxed);
+  atomic_store_explicit(&heap->may_hold_unused, false, memory_order_relaxed);
   heap->keeps_unused = true;
 }
 

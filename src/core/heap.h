@@ -44,7 +44,7 @@ struct heap {
   _Atomic(size_t) large_blocks;  // and how many of them (owner writes)
 
   struct os_gate gate;                  // protects the rest, and all pages in `pages`
-  _Atomic(uint32_t) unused_pages;       // kept though no block of theirs is out
+  _Atomic(bool) may_hold_unused;        // pages kept though no block of theirs is out
   _Atomic(uint64_t) queued[2];          // bit a class: its queue may hold a page (any thread reads)
   struct list queue[SIZE_CLASS_COUNT];  // pages that have free blocks; the longest queued first
   struct list pages;                    // all of its pages, by `chain`

@@ -119,10 +119,13 @@ static void give_back(struct page *page)
 
 INTERNAL bool large_free(struct page *page)
 {
-  if (!claim(page)) return false;
   struct heap *heap = page_heap(page);
-  // A signal handler frees a block of a heap that its thread is inside of: it is lost.
-  if (heap != NULL && !heap->is_given_up && heap_is_barred(heap)) return true;
+  if (heap != NULL && !heap->is_given_up && heap_is_barred(heap)) {
+    // A signal handler frees a block of a heap that its thread is inside of: it stays until the
+    // heap ends.
+    return page_kind(page) == PAGE_LARGE;
+  }
+  if (!claim(page)) return false;
   detach_from_heap(page);
   give_back(page);
   return true;
@@ -185,16 +188,19 @@ static bool move_pages(struct page *from, struct page *to)
 INTERNAL void *large_move(struct page *page, size_t size)
 {
   if (page->block_bytes < TUNING_MOVE_BYTES || page->source != &chunk_source) return NULL;
-  bool is_clean;
+  struct heap *heap = page_heap(page);
+  // Nobody will ever get into a heap that was given up; the caller copies, to the one that serves.
+  if (heap != NULL && heap_is_barred(heap)) return NULL;
   struct page_request any = {PAGE_ANY_NODE, 0};
-  struct page *to = take_page(page->source, any, size, SLICE_BYTES, &is_clean);
+  bool is_clean;
+  struct page *to =
+      take_page(page->source, heap != NULL ? heap->request : any, size, SLICE_BYTES, &is_clean);
   if (to == NULL) return NULL;
   // Over memory that is there already it is cheaper to copy than to move: the kernel would throw
   // that memory away, and the next user of the old place would have to ask for it again.
   if (!is_clean || !move_pages(page, to)) {
     memcpy(page_start(to), page_start(page), page->block_bytes);
   }
-  struct heap *heap = page_heap(page);
   large_free(page);
   attach_to_heap(to, heap);
   return page_start(to);

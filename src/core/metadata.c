@@ -32,16 +32,19 @@ static unsigned size_index(size_t bytes)
   return bits_highest(bits_next_power_of_two(bytes)) - SMALLEST_SHIFT;
 }
 
+INTERNAL size_t metadata_bytes(void)
+{
+  return atomic_load_explicit(&metadata_extent.bytes, memory_order_relaxed);
+}
+
 static bool commit_metadata(size_t end)
 {
-  if (end <= metadata_extent.bytes) return true;
-  size_t bytes =
-      bits_align_up(end - metadata_extent.bytes, bits_larger(COMMIT_BYTES, os_page_bytes()));
-  if (metadata_extent.bytes + bytes > metadata.range.bytes) return false;
-  if (!os_range_commit(&metadata.range, metadata.range.start + metadata_extent.bytes, bytes)) {
-    return false;
-  }
-  metadata_extent.bytes += bytes;
+  size_t committed = metadata_bytes();
+  if (end <= committed) return true;
+  size_t bytes = bits_align_up(end - committed, bits_larger(COMMIT_BYTES, os_page_bytes()));
+  if (committed + bytes > metadata.range.bytes) return false;
+  if (!os_range_commit(&metadata.range, metadata.range.start + committed, bytes)) return false;
+  atomic_store_explicit(&metadata_extent.bytes, committed + bytes, memory_order_relaxed);
   return true;
 }
 
@@ -91,15 +94,10 @@ INTERNAL void metadata_free(void *memory, size_t bytes)
   os_lock_release(&metadata.lock);
 }
 
-INTERNAL size_t metadata_bytes(void)
-{
-  return metadata_extent.bytes;
-}
-
 INTERNAL void metadata_after_fork(void)
 {
   if (!os_lock_take_from_strangers(&metadata.lock)) return;
   for (unsigned i = 0; i < SIZE_COUNT; i++) metadata.free[i] = NULL;
-  metadata.used = metadata_extent.bytes;
+  metadata.used = metadata_bytes();
   metadata.range.may_be_mapped = true;
 }

@@ -29,6 +29,7 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
   size_t fitting = ((size_t)slices << SLICE_SHIFT) / block_bytes;
   page->local_free = NULL;
   page->bin_offset = 0;
+  page->is_direct = false;
   atomic_store_explicit(&page->used, 0, memory_order_relaxed);
   page->carved = kind == PAGE_LARGE ? 1 : 0;
   page->capacity = kind == PAGE_LARGE ? 1 : (uint16_t)bits_smaller(fitting, TUNING_PAGE_BLOCKS);

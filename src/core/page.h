@@ -16,9 +16,9 @@
 //   PAGE_LARGE   one block.
 //
 // Who may touch what: the first cache line of a list or bitmap page is written inside `heap`
-// (heap.h) only; others read `bin_offset`, which is all that a free's fast path needs, `used`, and
-// what stays the same while a block is out. The second line is for anyone, by the rules at each
-// field.
+// (heap.h) only; others read `bin_offset`, which is all that a free's fast path needs, `heap`, what
+// stays the same while a block is out and, for a guess, `used`. The second line is for anyone, by
+// the rules at each field.
 #ifndef CORE_PAGE_H
 #define CORE_PAGE_H
 
@@ -70,9 +70,10 @@ struct page {
     bool is_rest_purged;  // LARGE: what lies behind the block holds no memory
   };
   uint8_t flags;                // PAGE_ flags below
+  bool is_direct;               // LIST, BITMAP: of a first-class heap
   uint32_t inverse;             // of block_bytes: see page_block_index
   size_t block_bytes;           // usable size of each; PAGE_FREE: bytes that may hold memory
-  struct list link;             // in the heap's queue of its class; PAGE_FREE: in a bin
+  struct list link;             // in the heap's queue of its class; PAGE_FREE: in a row (runs.c)
   _Atomic(struct heap *) heap;  // whose it is; PAGE_LARGE: NULL unless of a first-class heap
 
   // Second line: anyone's.

@@ -8,7 +8,7 @@
 
 static void set_used(struct page *page, uint32_t used)
 {
-  atomic_store_explicit(&page->used, used, memory_order_release);
+  atomic_store_explicit(&page->used, used, memory_order_relaxed);
 }
 
 // Links the blocks that end within the os page in which the first of them ends. Touching no more
@@ -60,9 +60,8 @@ INTERNAL void page_list_return(struct page *page, struct block_chain chain)
 
 INTERNAL bool page_list_is_unused(struct page *page)
 {
-  // The order matters: nobody takes blocks meanwhile, so used only falls and remote_count only
-  // grows, so if the later value of the second equals the earlier value of the first, no block is
-  // out.
+  // Inside, nobody else changes `used` or takes from `remote`, which only grows: if they are equal,
+  // no block is out. The acquire in page_used keeps the look at `remote` after it.
   uint32_t used = page_used(page);
   return remote_count(page) == used;
 }

@@ -191,7 +191,7 @@ INTERNAL struct heap *registry_create(void)
   return registry_init() ? take_heap(OWNER_SHARED) : NULL;
 }
 
-INTERNAL bool registry_is_shared(const struct heap *heap)
+INTERNAL bool registry_is_first_class(const struct heap *heap)
 {
   struct heap *at = atomic_load_explicit(&registry.first, memory_order_acquire);
   while (at != NULL && at != heap) at = at->next;
@@ -230,7 +230,7 @@ INTERNAL void registry_destroy(struct heap *heap)
 static void tend(struct heap *heap)
 {
   bool has_mail = atomic_load_explicit(&heap->inbox, memory_order_relaxed) != NULL;
-  bool has_unused = atomic_load_explicit(&heap->unused_pages, memory_order_relaxed) != 0;
+  bool has_unused = atomic_load_explicit(&heap->may_hold_unused, memory_order_relaxed);
   if ((!has_mail && !has_unused) || heap_is_barred(heap)) return;
   if (heap == heap_current) {
     heap_enter(heap);
@@ -266,7 +266,7 @@ INTERNAL void registry_tick(void)
   if (now - last < tick_interval_ms()) return;
   if (!atomic_compare_exchange_strong(&registry.ticked_ms, &last, now)) return;
   for (struct heap *heap = registry.common; heap != NULL; heap = next_heap(heap)) tend(heap);
-  chunk_purge_expired(now);
+  chunk_tick(now);
 }
 
 static void collect_one(struct heap *heap, void *argument)

@@ -31,7 +31,7 @@ INTERNAL struct page *registry_adopt(struct heap *heap, unsigned size_class);
 INTERNAL struct heap *registry_create(void);
 INTERNAL void registry_destroy(struct heap *heap);
 // Whether that is a first-class heap that has not been destroyed. Any address may be asked.
-INTERNAL bool registry_is_shared(const struct heap *heap);
+INTERNAL bool registry_is_first_class(const struct heap *heap);
 // The heap that serves in place of a first-class heap: itself, unless it was given up in a fork;
 // NULL if there is no memory for another.
 INTERNAL struct heap *registry_serving(struct heap *heap);

@@ -4,21 +4,21 @@
 #include "base/fatal.h"
 #include "core/mapping.h"
 
-#define EXACT_BINS 32
-#define BIN_COUNT 136  // up to 2^31 slices
-#define BIN_WORDS ((BIN_COUNT + 63) / 64)
-#define FIT_ATTEMPTS 16  // runs of a wide bin that are looked at
+#define EXACT_ROWS 32
+#define ROW_COUNT 136  // up to 2^31 slices
+#define ROW_WORDS ((ROW_COUNT + 63) / 64)
+#define FIT_ATTEMPTS 16  // runs of a wide row that are looked at
 
 // Free runs of one kind.
 struct run_set {
-  struct list bins[BIN_COUNT];
-  uint64_t occupied[BIN_WORDS];  // bit a bin that is not empty
+  struct list rows[ROW_COUNT];
+  uint64_t occupied[ROW_WORDS];  // bit a row that is not empty
 };
 
 static struct {
   struct run_set dirty;
   struct run_set clean;
-  struct list by_age;  // dirty runs, the one freed last at the end
+  struct list order;  // dirty runs; see runs_expire
   size_t dirty_bytes;
   size_t frontier;
 } runs;
@@ -41,24 +41,24 @@ INTERNAL size_t runs_dirty_bytes(void)
 // ---------------------------------------------------------------------------------------------
 // Bins.
 
-static unsigned bin_of(size_t slices)
+static unsigned row_of(size_t slices)
 {
-  if (slices <= EXACT_BINS) return (unsigned)slices - 1;
+  if (slices <= EXACT_ROWS) return (unsigned)slices - 1;
   unsigned exponent = bits_highest(slices);
-  return EXACT_BINS + (exponent - 5) * 4 + (unsigned)(slices >> (exponent - 2) & 3);
+  return EXACT_ROWS + (exponent - 5) * 4 + (unsigned)(slices >> (exponent - 2) & 3);
 }
 
 static void init_set(struct run_set *set)
 {
-  for (unsigned i = 0; i < BIN_COUNT; i++) list_init(&set->bins[i]);
-  for (unsigned i = 0; i < BIN_WORDS; i++) set->occupied[i] = 0;
+  for (unsigned i = 0; i < ROW_COUNT; i++) list_init(&set->rows[i]);
+  for (unsigned i = 0; i < ROW_WORDS; i++) set->occupied[i] = 0;
 }
 
 INTERNAL void runs_init(void)
 {
   init_set(&runs.dirty);
   init_set(&runs.clean);
-  list_init(&runs.by_age);
+  list_init(&runs.order);
   runs.dirty_bytes = 0;
 }
 
@@ -75,11 +75,11 @@ static void insert_run(struct page *run)
   page_set_kind(run, PAGE_FREE);
   page_set_kind(last, PAGE_FREE);
   struct run_set *set = set_of(run);
-  unsigned bin = bin_of(run->slices);
-  list_push_front(&set->bins[bin], &run->link);
-  set->occupied[bin / 64] |= UINT64_C(1) << bin % 64;
+  unsigned row = row_of(run->slices);
+  list_push_front(&set->rows[row], &run->link);
+  set->occupied[row / 64] |= UINT64_C(1) << row % 64;
   if (run_is_dirty(run)) {
-    list_push_back(&runs.by_age, &run->chain);
+    list_push_back(&runs.order, &run->chain);
     runs.dirty_bytes += run->block_bytes;
   }
 }
@@ -87,9 +87,9 @@ static void insert_run(struct page *run)
 static void remove_run(struct page *run)
 {
   struct run_set *set = set_of(run);
-  unsigned bin = bin_of(run->slices);
+  unsigned row = row_of(run->slices);
   list_remove(&run->link);
-  if (list_is_empty(&set->bins[bin])) set->occupied[bin / 64] &= ~(UINT64_C(1) << bin % 64);
+  if (list_is_empty(&set->rows[row])) set->occupied[row / 64] &= ~(UINT64_C(1) << row % 64);
   if (run_is_dirty(run)) {
     list_remove(&run->chain);
     runs.dirty_bytes -= run->block_bytes;
@@ -98,39 +98,39 @@ static void remove_run(struct page *run)
   page_set_kind(run + run->slices - 1, PAGE_NONE);
 }
 
-// The first occupied bin from `bin` on, or BIN_COUNT.
-static unsigned next_occupied(const struct run_set *set, unsigned bin)
+// The first occupied row from `row` on, or ROW_COUNT.
+static unsigned next_occupied(const struct run_set *set, unsigned row)
 {
-  for (unsigned word = bin / 64; word < BIN_WORDS; word++) {
+  for (unsigned word = row / 64; word < ROW_WORDS; word++) {
     uint64_t bits = set->occupied[word];
-    if (word == bin / 64) bits &= ~bits_low_mask(bin % 64);
+    if (word == row / 64) bits &= ~bits_low_mask(row % 64);
     if (bits != 0) return word * 64 + bits_lowest(bits);
   }
-  return BIN_COUNT;
+  return ROW_COUNT;
 }
 
 // A run of at least `slices`, nearly the shortest there is.
 static struct page *find_run(struct run_set *set, size_t slices)
 {
-  unsigned bin = bin_of(slices);
-  if (slices > EXACT_BINS) {
+  unsigned row = row_of(slices);
+  if (slices > EXACT_ROWS) {
     unsigned attempts = FIT_ATTEMPTS;
-    struct list *head = &set->bins[bin];
+    struct list *head = &set->rows[row];
     for (struct list *at = head->next; at != head && attempts > 0; at = at->next, attempts--) {
       struct page *run = CONTAINER_OF(at, struct page, link);
       if (run->slices >= slices) return run;
     }
-    bin++;
+    row++;
   }
-  bin = next_occupied(set, bin);
-  if (bin == BIN_COUNT) return NULL;
-  return CONTAINER_OF(set->bins[bin].next, struct page, link);
+  row = next_occupied(set, row);
+  if (row == ROW_COUNT) return NULL;
+  return CONTAINER_OF(set->rows[row].next, struct page, link);
 }
 
 // ---------------------------------------------------------------------------------------------
 // Cutting and merging.
 
-// Splits a run that is in no bin after `slices`; the rest goes back to its bin.
+// Splits a run that is in no row after `slices`; the rest goes back to its row.
 static void cut_run(struct page *run, uint32_t slices)
 {
   if (run->slices == slices) return;
@@ -152,7 +152,7 @@ static bool can_merge(const struct page *a, const struct page *b)
   return run_is_dirty(a) == run_is_dirty(b);
 }
 
-// Merges two neighbours that are in no bin. The longer one's age is the whole's: a little that
+// Merges two neighbours that are in no row. The longer one's age is the whole's: a little that
 // comes and goes at the edge of an old run must not keep that young for ever.
 static struct page *join(struct page *left, struct page *right)
 {
@@ -210,7 +210,7 @@ static struct page *find_aligned_run(struct run_set *set, uint32_t slices, uint3
   struct page *run = find_run(set, slices);
   if (run == NULL || run_skip(run, alignment) + slices <= run->slices) return run;
   unsigned attempts = FIT_ATTEMPTS;
-  struct list *head = &set->bins[bin_of(run->slices)];
+  struct list *head = &set->rows[row_of(run->slices)];
   for (struct list *at = head->next; at != head && attempts > 0; at = at->next, attempts--) {
     run = CONTAINER_OF(at, struct page, link);
     if (run_skip(run, alignment) + slices <= run->slices) return run;
@@ -238,7 +238,7 @@ INTERNAL struct page *runs_take(bool is_dirty, uint32_t slices, uint32_t alignme
 }
 
 // Of neighbouring free runs, of whatever kinds, the first of which is given, cuts a stretch out
-// that they cover and makes it one run in no bin.
+// that they cover and makes it one run in no row.
 static struct page *join_stretch(struct page *run, struct page *first, uint32_t slices)
 {
   while (run + run->slices <= first) run += run->slices;
@@ -276,8 +276,8 @@ static struct page *take_around(struct page *run, uint32_t slices, uint32_t alig
 INTERNAL struct page *runs_take_mixed(uint32_t slices, uint32_t alignment)
 {
   unsigned attempts = FIT_ATTEMPTS;
-  for (unsigned bin = bin_of(slices) + 1; bin-- > 0 && attempts > 0;) {
-    struct list *head = &runs.dirty.bins[bin];
+  for (unsigned row = row_of(slices) + 1; row-- > 0 && attempts > 0;) {
+    struct list *head = &runs.dirty.rows[row];
     for (struct list *at = head->next; at != head && attempts > 0; at = at->next, attempts--) {
       struct page *run = take_around(CONTAINER_OF(at, struct page, link), slices, alignment);
       if (run != NULL) return run;
@@ -297,9 +297,20 @@ INTERNAL struct page *runs_take_at(struct page *slice, uint32_t slices)
 
 // ---------------------------------------------------------------------------------------------
 
+INTERNAL void runs_expire(uint32_t now_ms, size_t delay_ms)
+{
+  struct list *next;
+  for (struct list *at = runs.order.next; at != &runs.order; at = next) {
+    next = at->next;
+    if (!run_has_expired(CONTAINER_OF(at, struct page, chain), now_ms, delay_ms)) continue;
+    list_remove(at);
+    list_push_front(&runs.order, at);
+  }
+}
+
 INTERNAL struct page *runs_oldest(void)
 {
-  return list_is_empty(&runs.by_age) ? NULL : CONTAINER_OF(runs.by_age.next, struct page, chain);
+  return list_is_empty(&runs.order) ? NULL : CONTAINER_OF(runs.order.next, struct page, chain);
 }
 
 INTERNAL struct page *runs_take_oldest(void)
@@ -312,13 +323,13 @@ INTERNAL struct page *runs_take_oldest(void)
 static size_t assert_set_valid(struct run_set *set)
 {
   size_t slices = 0;
-  for (unsigned bin = 0; bin < BIN_COUNT; bin++) {
-    bool is_marked = (set->occupied[bin / 64] >> bin % 64 & 1) != 0;
-    ASSERT(is_marked == !list_is_empty(&set->bins[bin]));
+  for (unsigned row = 0; row < ROW_COUNT; row++) {
+    bool is_marked = (set->occupied[row / 64] >> row % 64 & 1) != 0;
+    ASSERT(is_marked == !list_is_empty(&set->rows[row]));
     (void)is_marked;
-    for (struct list *at = set->bins[bin].next; at != &set->bins[bin]; at = at->next) {
+    for (struct list *at = set->rows[row].next; at != &set->rows[row]; at = at->next) {
       struct page *run = CONTAINER_OF(at, struct page, link);
-      ASSERT(bin_of(run->slices) == bin && set_of(run) == set);
+      ASSERT(row_of(run->slices) == row && set_of(run) == set);
       ASSERT(page_kind(run) == PAGE_FREE && page_kind(run + run->slices - 1) == PAGE_FREE);
       ASSERT((run + run->slices - 1)->slices == run->slices);
       slices += run->slices;

@@ -4,7 +4,7 @@
 //
 // A run is *dirty* while it may hold memory and *clean* when the kernel has that back
 // (PAGE_IS_ZERO). Neighbours of the same kind are merged. Runs of a length are found through
-// bins: exact up to 32 slices, four to a doubling above.
+// rows: exact up to 32 slices, four to a doubling above.
 //
 // A free run is described by its first and its last descriptor (kind PAGE_FREE, `slices` its length
 // in both), so that a neighbour finds it from either side; those in between are PAGE_NONE. A run
@@ -29,6 +29,13 @@ static inline bool run_is_dirty(const struct page *run)
   return (run->flags & PAGE_IS_ZERO) == 0;
 }
 
+// Whether a run has been free for as long as the delay; one that was freed after `now` has not.
+static inline bool run_has_expired(const struct page *run, uint32_t now_ms, size_t delay_ms)
+{
+  uint32_t age_ms = now_ms - run->freed_at_ms;
+  return age_ms >= delay_ms && age_ms <= UINT32_MAX / 2;
+}
+
 // How many slices from this one on are to be skipped until one is aligned.
 INTERNAL uint32_t run_skip(const struct page *slice, uint32_t alignment);
 
@@ -38,10 +45,14 @@ INTERNAL void runs_free(struct page *run);
 INTERNAL struct page *runs_take_at(struct page *slice, uint32_t slices);
 // Takes a run of this length that starts at a multiple of the alignment; NULL if there is none.
 INTERNAL struct page *runs_take(bool is_dirty, uint32_t slices, uint32_t alignment);
-// The same from several neighbours, dirty and clean ones; what it returns counts as dirty.
+// The same out of neighbours, dirty and clean ones, at least one of them dirty.
 INTERNAL struct page *runs_take_mixed(uint32_t slices, uint32_t alignment);
 
-// The dirty run that was freed first; NULL if there is none. And taking that out.
+// Dirty runs have an order: those that have expired first, then as they were filed. (Not by age: a
+// part of an old run that was cut is filed anew, and a merged run has the age of its longer part.)
+// Puts those that have expired by now in front.
+INTERNAL void runs_expire(uint32_t now_ms, size_t delay_ms);
+// The first in that order; NULL if there is none. And taking it out.
 INTERNAL struct page *runs_oldest(void);
 INTERNAL struct page *runs_take_oldest(void);
 // How much memory the dirty runs may hold.

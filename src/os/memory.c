@@ -166,25 +166,35 @@ static void overwrite(void *start, size_t bytes)
   annotate_link_end(start, bytes);
 }
 
-INTERNAL void os_memory_purge(void *start, size_t bytes)
-{
-  count_call();
-  atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed);
-  // DONTNEED fails only for memory that is locked.
-  if (madvise(start, bytes, MADV_DONTNEED) == 0) return;
-  if (madvise(start, bytes, MADV_DONTNEED_LOCKED) == 0) return;  // since Linux 5.18
-  if (!os_memory_renew(start, bytes)) overwrite(start, bytes);
-}
-
 INTERNAL bool os_memory_renew(void *start, size_t bytes)
 {
-  atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed);
   return map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) != NULL;
+}
+
+static bool advise(void *start, size_t bytes, int advice)
+{
+  count_call();
+  return madvise(start, bytes, advice) == 0;
+}
+
+INTERNAL void os_memory_count_purged(size_t bytes)
+{
+  atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed);
+}
+
+INTERNAL void os_memory_purge(void *start, size_t bytes)
+{
+  os_memory_count_purged(bytes);
+  // DONTNEED fails only for memory that is locked; the second is there since Linux 5.18.
+  if (advise(start, bytes, MADV_DONTNEED)) return;
+  if (advise(start, bytes, MADV_DONTNEED_LOCKED)) return;
+  if (!os_memory_renew(start, bytes)) overwrite(start, bytes);
 }
 
 static bool is_mapped(const char *page)
 {
   unsigned char unused;
+  count_call();
   return mincore((void *)(uintptr_t)page, 1, &unused) == 0;
 }
 

@@ -26,7 +26,8 @@ struct os_range {
 // The size of the kernel's page, read once at the start.
 INTERNAL size_t os_page_bytes(void);
 // Reads that, or pretends pretended_page_bytes (0: does not); wants_reserve: ranges are reserved.
-// Once, before the others, which may be called by several threads for different ranges.
+// Once, before the others, which several threads may call for different addresses, but for
+// os_range_reserve: one thread at a time.
 INTERNAL void os_memory_init(size_t pretended_page_bytes, bool wants_reserve);
 
 // Finds a range of `bytes`, or of less, halving down to `least`. Its start is aligned to
@@ -41,6 +42,8 @@ INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
 INTERNAL void os_memory_purge(void *start, size_t bytes);
 // The same, by a fresh mapping: heals what os_memory_move and os_memory_advise_huge have split.
 INTERNAL bool os_memory_renew(void *start, size_t bytes);
+// Counts memory as purged that went by that.
+INTERNAL void os_memory_count_purged(size_t bytes);
 // Moves the pages at `from` over those at `to` (both ours and committed; `to` reads as zero).
 enum os_moved {
   OS_MOVED,   // `from` reads as zero

@@ -162,7 +162,7 @@ static inline void model_step(struct model *model, struct random *random)
   if (choice == 0) {
     chunk_purge(random_below(random, 2) * bytes_of(random_below(random, 100)));
   } else if (choice == 1) {
-    chunk_purge_expired(os_clock_ms());
+    chunk_tick(os_clock_ms());
   } else if (run->page == NULL) {
     model_take(model, run, random);
   } else if (choice < 15) {

@@ -34,7 +34,7 @@ static int clean_up(void **state)
 {
   (void)state;
   options = initial_options;
-  for (size_t i = 0; i < 64; i++) chunk_purge_expired(os_clock_ms());  // forgets the peak
+  for (size_t i = 0; i < 64; i++) chunk_tick(os_clock_ms());  // forgets the peak
   chunk_purge(0);
   chunk_assert_valid();
   struct chunk_statistics statistics = chunk_statistics();
@@ -286,7 +286,7 @@ static void the_past_peak_is_forgotten_in_time(void **state)
   options.retain_bytes = 0;
   options.retain_percent = 0;
   give(take_touched(500));
-  for (size_t i = 0; i < 64; i++) chunk_purge_expired(os_clock_ms());
+  for (size_t i = 0; i < 64; i++) chunk_tick(os_clock_ms());
   chunk_purge(0);
   scatter(pages, 20);
   size_t before = footprint();
@@ -326,11 +326,11 @@ static void free_memory_is_returned_when_its_time_is_over(void **state)
   uint32_t now = os_clock_ms();
   struct page *page = take_touched(16);
   give(page);
-  chunk_purge_expired(now - 50);  // a clock that was read before the free
+  chunk_tick(now - 50);  // a clock that was read before the free
   assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(16));
-  chunk_purge_expired(now + 90000);
+  chunk_tick(now + 90000);
   assert_int_equal(chunk_statistics().dirty_bytes, bytes_of(16));
-  chunk_purge_expired(os_clock_ms() + 100000);
+  chunk_tick(os_clock_ms() + 100000);
   assert_int_equal(chunk_statistics().dirty_bytes, 0);
 }
 

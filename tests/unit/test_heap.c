@@ -387,7 +387,7 @@ static void a_page_that_an_overflow_empties_goes_unless_it_is_the_last(void **st
     assert_int_equal(page_kind(pages[1]), PAGE_NONE);
     assert_int_equal(page_kind(pages[2]), PAGE_LIST);
     assert_valid(&heap);
-    assert_int_equal(atomic_load(&heap.unused_pages), keeps);
+    assert_int_equal(atomic_load(&heap.may_hold_unused), keeps);
     fixture.takes_left = 0;  // what is there is enough for as many as were kept
     for (uint32_t j = 0; j < (1 + keeps) * capacity; j++) {
       blocks[0][0] = take(&heap, 40, NULL);
