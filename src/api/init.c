@@ -7,6 +7,7 @@
 #include "base/output.h"
 #include "core/registry.h"
 #include "mend/mend.h"
+#include "os/memory.h"
 #include "os/system.h"
 #include "stats/stats.h"
 
@@ -35,7 +36,7 @@ INTERNAL void init_once(void)
   uint32_t expected = 0;
   if (atomic_compare_exchange_strong(&state, &expected, 1)) {
     char *const *environment = os_environment();
-    if (environment != NULL) options_read(environment);
+    if (environment != NULL) options_read(environment, os_kernel_page_bytes());
     atomic_store(&state, 2);
   }
   while (atomic_load(&state) != 2) os_sleep_ms(0);

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/format.h"
 #include "base/output.h"
 
-enum option_kind { BOOL, NUMBER, SIZE, TIME };
-enum verdict { GOOD, MALFORMED, OUT_OF_RANGE };
+enum option_kind { BOOL, NUMBER, SIZE, OS_PAGE, TIME };
+enum verdict { GOOD, MALFORMED, OUT_OF_RANGE, NO_OS_PAGE };
 
 struct option_row {
   const char *name;
@@ -32,6 +33,9 @@ static const struct option_row option_rows[] = {
 
 #define OPTION_COUNT (sizeof option_rows / sizeof option_rows[0])
 static_assert(sizeof options == OPTION_COUNT * sizeof(uint64_t), "one number a row");
+
+// What no os page is smaller than, once options_read has been told.
+static size_t least_os_page = 1;
 
 static uint64_t *option_value(const struct option_row *row)
 {
@@ -88,6 +92,7 @@ static uint64_t suffix_factor(enum option_kind kind, const char *suffix, size_t 
       {"s", TIME, 1000},
   };
   if (length == 0) return 1;
+  if (kind == OS_PAGE) kind = SIZE;
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     if (rows[i].kind == kind && text_is(suffix, length, rows[i].suffix)) return rows[i].factor;
   }
@@ -111,12 +116,19 @@ static enum verdict parse_number(enum option_kind kind, const char *text, size_t
   return overflows ? OUT_OF_RANGE : GOOD;
 }
 
+// Whether there could be os pages of this size on this kernel; 0 stands for those that there are.
+static bool is_os_page(uint64_t bytes)
+{
+  return bytes == 0 || (bits_is_power_of_two(bytes) && bytes >= least_os_page);
+}
+
 static enum verdict parse_value(const struct option_row *row, const char *text, size_t length,
                                 uint64_t *value)
 {
   enum verdict verdict = row->kind == BOOL ? parse_bool(text, length, value)
                                            : parse_number(row->kind, text, length, value);
   if (verdict == GOOD && (*value < row->minimum || *value > row->maximum)) return OUT_OF_RANGE;
+  if (verdict == GOOD && row->kind == OS_PAGE && !is_os_page(*value)) return NO_OS_PAGE;
   return verdict;
 }
 
@@ -125,6 +137,7 @@ static void format_value(struct format *format, enum option_kind kind, uint64_t 
 {
   static const char *const units[] = {"", "k", "m", "g", "t"};
   unsigned unit = 0;
+  if (kind == OS_PAGE) kind = SIZE;
   if (kind == BOOL) {
     format_text(format, value != 0 ? "on" : "off");
     return;
@@ -180,7 +193,7 @@ static const struct option_row *find_row(const char *name, size_t length)
 INTERNAL bool options_set(const char *prefix, const char *entry, size_t length, char separator)
 {
   static const char *const malformed[] = {"neither on nor off", "not a number", "not a size",
-                                          "not a time"};
+                                          "not a size", "not a time"};
   const char *end = memchr(entry, separator, length);
   size_t name_length = end == NULL ? length : (size_t)(end - entry);
   if (name_length + 1 == length) return true;  // an empty value
@@ -196,6 +209,9 @@ INTERNAL bool options_set(const char *prefix, const char *entry, size_t length, 
     return false;
   case OUT_OF_RANGE:
     warn(prefix, entry, length, "not in the range of ", row);
+    return false;
+  case NO_OS_PAGE:
+    warn(prefix, entry, length, "neither 0 nor a power of two from the kernel's page on", NULL);
     return false;
   case GOOD:
     *option_value(row) = value;
@@ -219,10 +235,11 @@ static bool has_prefix(const char *text, const char *prefix)
   return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-INTERNAL void options_read(char *const *environment)
+INTERNAL void options_read(char *const *environment, size_t kernel_page_bytes)
 {
   static const char conf[] = "MEND_CONF=";
   static const char prefix[] = "MEND_";
+  least_os_page = kernel_page_bytes;
   for (char *const *entry = environment; *entry != NULL; entry++) {
     if (has_prefix(*entry, conf)) read_list(*entry + strlen(conf));
   }

@@ -17,8 +17,9 @@ struct options {
 
 INTERNAL_DATA struct options options;
 
-// Reads the options out of an environment: a NULL-terminated array of "NAME=value".
-INTERNAL void options_read(char *const *environment);
+// Reads the options out of an environment: a NULL-terminated array of "NAME=value". No os page is
+// smaller than kernel_page_bytes.
+INTERNAL void options_read(char *const *environment, size_t kernel_page_bytes);
 // Sets one option by an entry "name=value" with that separator and the name in either case. Returns
 // false, having said so in a line that begins with `prefix` and the entry, if that is no good.
 INTERNAL bool options_set(const char *prefix, const char *entry, size_t length, char separator);

@@ -31,7 +31,7 @@ static void init_common_heap(struct heap *heap)
 
 static bool start(void)
 {
-  os_memory_init(options.page_size, options.reserve);
+  os_memory_init(options.os_page_size, options.reserve);
   os_gate_init();
   if (!chunk_init()) return false;
   init_common_heap(&registry.first_common);

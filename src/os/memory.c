@@ -45,6 +45,11 @@ INTERNAL size_t os_memory_call_count(void)
   return atomic_load_explicit(&call_count, memory_order_relaxed);
 }
 
+INTERNAL size_t os_kernel_page_bytes(void)
+{
+  return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 INTERNAL size_t os_page_bytes(void)
 {
   return page_bytes;
@@ -66,7 +71,7 @@ static bool reserves = MUST_RESERVE;
 INTERNAL void os_memory_init(size_t pretended_page_bytes, bool wants_reserve)
 {
   if (wants_reserve) reserves = true;
-  size_t real = (size_t)sysconf(_SC_PAGESIZE);
+  size_t real = os_kernel_page_bytes();
   bool is_usable = bits_is_power_of_two(pretended_page_bytes) && pretended_page_bytes >= real;
   page_bytes = is_usable ? pretended_page_bytes : real;
 }

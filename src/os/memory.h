@@ -23,7 +23,9 @@ struct os_range {
   bool may_be_mapped;  // parts beyond what we know of may be committed: map over them
 };
 
-// The size of the kernel's page, read once at the start.
+// The size of the kernel's page, at any time.
+INTERNAL size_t os_kernel_page_bytes(void);
+// The same, read once at the start, or what is pretended.
 INTERNAL size_t os_page_bytes(void);
 // Reads that, or pretends pretended_page_bytes (0: does not); wants_reserve: ranges are reserved.
 // Once, before the others, which several threads may call for different addresses, but for

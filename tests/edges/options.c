@@ -109,8 +109,14 @@ static void expect_warnings(void)
   expect_warning("MEND_CONF", "limit", "mend: MEND_CONF: limit: no value; ignored\n");
   expect_warning("MEND_LIMIT", "12q", "mend: MEND_LIMIT=12q: not a size; ignored\n");
   expect_warning("MEND_LIMIT", "-1", "mend: MEND_LIMIT=-1: not a size; ignored\n");
-  expect_warning("MEND_PAGE_SIZE", "1t",
-                 "mend: MEND_PAGE_SIZE=1t: not in the range of 0 to 64k; ignored\n");
+  expect_warning("MEND_OS_PAGE_SIZE", "1t",
+                 "mend: MEND_OS_PAGE_SIZE=1t: not in the range of 0 to 64k; ignored\n");
+  expect_warning("MEND_OS_PAGE_SIZE", "12k",
+                 "mend: MEND_OS_PAGE_SIZE=12k: neither 0 nor a power of two from the kernel's page "
+                 "on; ignored\n");
+  expect_warning("MEND_CONF", "os_page_size:2k",
+                 "mend: MEND_CONF: os_page_size:2k: neither 0 nor a power of two from the kernel's "
+                 "page on; ignored\n");
   expect_warning("MEND_CONF", "no:1,such:2,limit:1g",
                  "mend: MEND_CONF: no:1: no such option; ignored\n"
                  "mend: MEND_CONF: such:2: no such option; ignored\n");

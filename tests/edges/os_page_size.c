@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Kernels with os pages of 16 and 64 KiB, faked by MEND_PAGE_SIZE (a kernel with 4 KiB can be asked
-// for less than it grants): what is aligned to an os page is aligned to that one, and everything
-// else works.
+// Kernels with os pages of 16 and 64 KiB, faked by MEND_OS_PAGE_SIZE (a kernel with 4 KiB can be
+// asked for less than it grants): what is aligned to an os page is aligned to that one, and
+// everything else works.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../support/respawn.h"
 #include "../support/sizes.h"
@@ -46,7 +47,8 @@ int main(int argc, char **argv)
   static struct outcome outcome;
   if (argc > 1) return run_with_pages_of(strtoull(argv[1], NULL, 10));
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    const char *const environment[] = {"MEND_PAGE_SIZE", names[i], NULL};
+    if (strtoull(bytes[i], NULL, 10) < (size_t)sysconf(_SC_PAGESIZE)) continue;
+    const char *const environment[] = {"MEND_OS_PAGE_SIZE", names[i], NULL};
     respawn_check(&(struct respawn){.argument = bytes[i], .environment = environment}, &outcome);
     CHECK(outcome.bytes == 0);  // no warning about the option
   }

@@ -28,7 +28,7 @@ static void assert_works_with(const char *bytes)
 {
   static struct outcome outcome;
   for (size_t is_reserved = 0; is_reserved < 2; is_reserved++) {
-    const char *const environment[] = {"MEND_PAGE_SIZE", bytes, "MEND_RESERVE",
+    const char *const environment[] = {"MEND_OS_PAGE_SIZE", bytes, "MEND_RESERVE",
                                        is_reserved != 0 ? "1" : "0", NULL};
     respawn_check(&(struct respawn){.argument = bytes, .environment = environment}, &outcome);
   }

@@ -10,7 +10,7 @@
 
 #include "base/options.h"
 
-enum kind { BOOL, NUMBER, SIZE, TIME };
+enum kind { BOOL, NUMBER, SIZE, OS_PAGE, TIME };
 
 struct row {
   const char *name;
@@ -262,8 +262,8 @@ static void what_is_wrong_is_told_in_one_line(void **state)
        "mend: MEND_PURGE_DELAY=9999s: not in the range of 0ms to 3600s; ignored\n"},
       {"RETAIN_PERCENT", "2000",
        "mend: MEND_RETAIN_PERCENT=2000: not in the range of 0 to 1000; ignored\n"},
-      {"PAGE_SIZE", "99999999999999999999g",
-       "mend: MEND_PAGE_SIZE=99999999999999999999g: not in the range of 0 to 64k; ignored\n"},
+      {"OS_PAGE_SIZE", "99999999999999999999g",
+       "mend: MEND_OS_PAGE_SIZE=99999999999999999999g: not in the range of 0 to 64k; ignored\n"},
   };
   for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
     capture_begin();
@@ -282,7 +282,31 @@ static void read_environment(const char *first, const char *second, const char *
     strcpy(texts[i], entries[i]);
     environment[i] = texts[i];
   }
-  options_read(environment);
+  options_read(environment, 4096);
+}
+
+static void an_os_page_is_a_power_of_two_and_not_below_the_kernels(void **state)
+{
+  (void)state;
+  const struct row *row = row_of("os_page_size");
+  static const char *const bad[] = {"1", "512", "2k", "3000", "4095", "4097", "12k", "65535"};
+  options_read((char *[]){NULL}, 4096);
+  for (uint64_t bytes = 4096; bytes <= 65536; bytes *= 2) {
+    char text[32];
+    snprintf(text, sizeof text, "%" PRIu64, bytes);
+    assert_set(row, text, bytes);
+  }
+  assert_set(row, "16k", 16384);
+  assert_set(row, "0", 0);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_refused(row, bad[i]);
+  options_read((char *[]){NULL}, 16384);
+  assert_refused(row, "8k");
+  assert_set(row, "16k", 16384);
+  options_read((char *[]){NULL}, 4096);
+  read_environment("MEND_OS_PAGE_SIZE=12k", NULL, NULL);
+  assert_string_equal(captured.text,
+                      "mend: MEND_OS_PAGE_SIZE=12k: neither 0 nor a power of two from the kernel's "
+                      "page on; ignored\n");
 }
 
 static void the_environment_is_read(void **state)
@@ -457,6 +481,7 @@ int main(void)
       OPTION_TEST(plain_numbers_take_no_suffix),
       OPTION_TEST(names_are_whole_and_in_either_case),
       OPTION_TEST(what_is_wrong_is_told_in_one_line),
+      OPTION_TEST(an_os_page_is_a_power_of_two_and_not_below_the_kernels),
       OPTION_TEST(the_environment_is_read),
       OPTION_TEST(one_variable_holds_a_list),
       OPTION_TEST(a_variable_of_its_own_wins_over_the_list),
