@@ -17,23 +17,22 @@
 
 // Every name that must be served, with the function it stands for.
 #define NAMES(entry) \
-  entry(malloc, mend_malloc) entry(calloc, mend_calloc) entry(realloc, mend_realloc) \
-      entry(free, mend_free) entry(cfree, mend_cfree) entry(reallocarray, mend_reallocarray) \
-          entry(free_sized, mend_free_sized) entry(free_aligned_sized, mend_free_aligned_sized) \
-              entry(aligned_alloc, mend_aligned_alloc) entry(memalign, mend_memalign) \
-                  entry(posix_memalign, mend_posix_memalign) entry(valloc, mend_valloc) entry( \
-                      pvalloc, mend_pvalloc) entry(malloc_usable_size, mend_malloc_usable_size) \
-                      entry(malloc_trim, mend_malloc_trim) entry(mallopt, mend_mallopt) \
-                          entry(mallinfo, mend_mallinfo) entry(mallinfo2, mend_mallinfo2) \
-                              entry(malloc_stats, mend_malloc_stats) \
-                                  entry(malloc_info, mend_malloc_info) \
-                                      entry(__libc_malloc, mend_malloc) \
-                                          entry(__libc_calloc, mend_calloc) \
-                                              entry(__libc_realloc, mend_realloc) \
-                                                  entry(__libc_free, mend_free) \
-                                                      entry(__libc_memalign, mend_memalign) \
-                                                          entry(__libc_valloc, mend_valloc) \
-                                                              entry(__libc_pvalloc, mend_pvalloc)
+  entry(malloc, mend_malloc) entry(calloc, mend_calloc) entry(realloc, mend_realloc) entry( \
+      free, mend_free) entry(cfree, mend_cfree) entry(reallocarray, mend_reallocarray) \
+      entry(free_sized, mend_free_sized) entry(free_aligned_sized, mend_free_aligned_sized) \
+          entry(aligned_alloc, mend_aligned_alloc) entry(memalign, mend_memalign) \
+              entry(posix_memalign, mend_posix_memalign) entry(valloc, mend_valloc) entry( \
+                  pvalloc, mend_pvalloc) entry(malloc_usable_size, mend_malloc_usable_size) \
+                  entry(malloc_trim, mend_malloc_trim) entry(mallopt, mend_mallopt) \
+                      entry(mallinfo, mend_mallinfo) entry(mallinfo2, mend_mallinfo2) entry( \
+                          malloc_stats, mend_malloc_stats) entry(malloc_info, mend_malloc_info) \
+                          entry(__libc_malloc, mend_malloc) entry(__libc_calloc, mend_calloc) \
+                              entry(__libc_realloc, mend_realloc) entry(__libc_free, mend_free) \
+                                  entry(__libc_cfree, mend_cfree) \
+                                      entry(__libc_memalign, mend_memalign) \
+                                          entry(__libc_valloc, mend_valloc) \
+                                              entry(__libc_pvalloc, mend_pvalloc) \
+                                                  entry(__posix_memalign, mend_posix_memalign)
 
 static void every_name_is_the_function_it_stands_for(void **state)
 {
