@@ -105,7 +105,7 @@ MEND_EXPORT size_t mend_malloc_usable_size(const void *block) MEND_NOTHROW;
 // ---------------------------------------------------------------------------------------------
 // What the standard family lacks. Since 0.1.
 
-// As mend_malloc, but 0 bytes give NULL (without touching errno). The C++ headers stand on it.
+// As mend_malloc, but 0 bytes give NULL (without touching errno).
 MEND_EXPORT void *mend_allocate(size_t size) MEND_MALLOC MEND_SIZE(1) MEND_NOTHROW;
 // As mend_malloc; on success stores the block's usable size in *got (which may be NULL).
 MEND_EXPORT void *mend_malloc_at_least(size_t size, size_t *got) MEND_MALLOC MEND_SIZE(1)
@@ -117,7 +117,9 @@ MEND_EXPORT size_t mend_good_size(size_t size) MEND_NOTHROW;
 // if that cannot be done in place, with the block unchanged. Never shrinks.
 MEND_EXPORT void *mend_expand(void *block, size_t size) MEND_NOTHROW;
 // Whether `pointer` lies inside a page or large block that mend has handed out from. True says
-// nothing about the block being live. Any address may be asked; it is never dereferenced.
+// nothing about the block being live. Any address may be asked; it is never dereferenced. In a
+// block above 64 KiB, or free memory, it looks at one descriptor for each 64 KiB before `pointer`:
+// time linear in the size / 64 KiB.
 MEND_EXPORT bool mend_owns(const void *pointer) MEND_NOTHROW;
 // Gives back what the calling thread keeps ready, takes back what other threads gave back of its
 // heap's blocks, and gives free pages back; with `force`, every heap's wholly free pages, and the
@@ -135,8 +137,8 @@ MEND_EXPORT int mend_malloc_trim(size_t pad) MEND_NOTHROW;
 MEND_EXPORT int mend_mallopt(int parameter, int value) MEND_NOTHROW;
 // A table of the heap on stderr (or through mend_set_output's function).
 MEND_EXPORT void mend_malloc_stats(void) MEND_NOTHROW;
-// The same as XML, <malloc version="mend-1">. Returns 0, or EINVAL if options is not 0.
-MEND_EXPORT int mend_malloc_info(int options, FILE *stream) MEND_NOTHROW;
+// The same as XML, <malloc version="mend-1">. Returns 0, or EINVAL if flags is not 0.
+MEND_EXPORT int mend_malloc_info(int flags, FILE *stream) MEND_NOTHROW;
 
 // As <malloc.h>'s struct mallinfo2, field for field; mend_mallinfo returns the same with ints,
 // which wrap past 2 GiB. Blocks of up to 64 KiB and what is kept for them are the arena: uordblks
@@ -177,7 +179,7 @@ MEND_EXPORT void *mend_heap_aligned_alloc(mend_heap *heap, size_t alignment, siz
 // Resizes; a NULL block is allocated from `heap`. A block of another heap stays in that heap.
 MEND_EXPORT void *mend_heap_realloc(mend_heap *heap, void *block, size_t size)
     MEND_MUST_USE MEND_SIZE(3) MEND_NOTHROW;
-// Whether `pointer` lies in a page or large block of this heap.
+// Whether `pointer` lies in a page or large block of this heap. Takes as long as mend_owns.
 MEND_EXPORT bool mend_heap_owns(const mend_heap *heap, const void *pointer) MEND_NOTHROW;
 // Gives the heap's wholly free pages back.
 MEND_EXPORT void mend_heap_collect(mend_heap *heap) MEND_NOTHROW;

@@ -22,7 +22,8 @@ INTERNAL bool large_resize(struct page *page, size_t size);
 // Moves it with its contents to a place where it can hold `size` bytes. NULL, and nothing done, if
 // it is too small to be worth more than a plain copy, or there is no memory.
 INTERNAL void *large_move(struct page *page, size_t size);
-// The large block in whose middle an address lies, or NULL. For misuse only: it searches.
+// The large block in whose middle an address lies, or NULL. It searches backwards, one descriptor a
+// slice.
 INTERNAL struct page *large_around(struct page *slice);
 // Frees every large block of a first-class heap. Inside it.
 INTERNAL void large_free_all(struct heap *heap);
