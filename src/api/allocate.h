@@ -6,6 +6,7 @@
 #define API_ALLOCATE_H
 
 #include "core/heap.h"
+#include "core/large.h"
 
 // A block of `size` bytes at a multiple of `alignment` (a power of two), zeroed if so asked, from
 // `heap` or, if that is NULL, from the calling thread's. NULL and ENOMEM on failure.
@@ -21,6 +22,16 @@ INTERNAL void allocate_count_slow_call(struct heap *heap);
 enum allocate_use { USE_FREE, USE_REALLOC, USE_SIZE };
 // The page of a block, having checked what the page kinds allow to check.
 INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use);
+
+// The page or large block that an address lies in; NULL if it lies in none.
+static inline struct page *allocate_page_around(const void *address)
+{
+  struct page *slice = page_around(address);
+  if (slice == NULL) return NULL;
+  struct page *page = page_first(slice);
+  enum page_kind kind = page_kind(page);
+  return kind == PAGE_LIST || kind == PAGE_BITMAP ? page : large_around(slice);
+}
 
 // The heap that a block should stay in when it moves; NULL: any.
 INTERNAL struct heap *allocate_home(struct page *page);

@@ -7,7 +7,6 @@
 #include "api/extent.h"
 #include "api/init.h"
 #include "base/fatal.h"
-#include "core/large.h"
 #include "core/registry.h"
 #include "mend/mend.h"
 
@@ -88,12 +87,10 @@ void *mend_heap_realloc(mend_heap *heap, void *block, size_t size)
 
 bool mend_heap_owns(const mend_heap *heap, const void *pointer)
 {
-  struct page *slice = page_around(pointer);
-  if (heap == NULL || slice == NULL || !mend_owns(pointer)) return false;
-  struct page *large = large_around(slice);
-  struct page *page = large != NULL ? large : page_first(slice);
+  struct page *page = heap != NULL ? allocate_page_around(pointer) : NULL;
+  struct heap *owner = page != NULL ? page_heap(page) : NULL;
   struct heap *core = core_of((mend_heap *)(uintptr_t)heap);
-  return page_heap(page) == core || page_heap(page) == registry_serving(core);
+  return owner != NULL && (owner == core || owner == registry_serving(core));
 }
 
 void mend_heap_collect(mend_heap *heap)

@@ -177,10 +177,7 @@ size_t mend_good_size(size_t size)
 
 bool mend_owns(const void *pointer)
 {
-  struct page *slice = page_around(pointer);
-  if (slice == NULL) return false;
-  enum page_kind kind = page_kind(page_first(slice));
-  return kind == PAGE_LIST || kind == PAGE_BITMAP || large_around(slice) != NULL;
+  return allocate_page_around(pointer) != NULL;
 }
 
 // ---------------------------------------------------------------------------------------------
