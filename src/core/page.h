@@ -24,6 +24,7 @@
 
 #include "base/bits.h"
 #include "base/list.h"
+#include "base/machine.h"
 #include "core/tuning.h"
 #include "os/thread.h"
 
@@ -123,14 +124,7 @@ static inline uint64_t page_units(const void *address)
 
 static inline bool page_has_units(uint64_t units)
 {
-#if defined(__x86_64__) && !HAS_THREAD_SANITIZER
-  // Compared in place: compilers load an atomic variable by an instruction of its own.
-  bool is_below;
-  __asm__("cmpq %1, %2" : "=@ccb"(is_below) : "m"(region.units), "r"(units));
-  return is_below;
-#else
-  return units < atomic_load_explicit(&region.units, memory_order_relaxed);
-#endif
+  return machine_is_below(units, &region.units);
 }
 
 static inline struct page *page_of_units(uint64_t units)
