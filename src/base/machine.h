@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What one instruction of x86-64 does with a variable in memory, and compilers do not say in one:
-// they load an atomic variable by an instruction of its own. Each function has a form in C for other
-// machines. ThreadSanitizer has to see each access, so it gets those.
+// they load an atomic variable by an instruction of its own. Each function has a form in C for
+// other machines, and for ThreadSanitizer, which has to see each access.
 #ifndef BASE_MACHINE_H
 #define BASE_MACHINE_H
 
