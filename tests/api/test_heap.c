@@ -5,7 +5,11 @@
 #include "../support/suite.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../support/sizes.h"
 #include "mend/mend.h"
@@ -175,6 +179,73 @@ static bool find_block(void *block, size_t usable_size, void *argument)
   return true;
 }
 
+// A signal handler that frees a block of a heap that its thread is inside of does the same.
+static bool free_argument(void *block, size_t usable_size, void *argument)
+{
+  (void)block, (void)usable_size;
+  mend_free(argument);
+  return false;
+}
+
+static void a_free_inside_the_heap_leaves_the_block_to_its_end(void **state)
+{
+  (void)state;
+  mend_heap *heap = create_heap();
+  unsigned char *block = mend_heap_malloc(heap, (size_t)1 << 20);
+  assert_non_null(block);
+  memset(block, 7, 100);
+  assert_false(mend_heap_visit(heap, free_argument, block));
+  assert_int_equal(block[99], 7);
+  mend_heap_destroy(heap);
+}
+
+static atomic_bool is_inside, may_leave;
+
+static bool stay_inside(void *block, size_t usable_size, void *argument)
+{
+  (void)block, (void)usable_size, (void)argument;
+  atomic_store(&is_inside, true);
+  while (!atomic_load(&may_leave)) usleep(100);
+  return false;
+}
+
+static void *visit_and_stay(void *heap)
+{
+  (void)mend_heap_visit(heap, stay_inside, NULL);
+  return NULL;
+}
+
+// The thread that is inside the heap does not exist in the child.
+static int resize_in_child(unsigned char *block)
+{
+  alarm(60);
+  block = mend_realloc(block, (size_t)8 << 20);
+  bool is_whole = block != NULL && block[0] == 9 && block[((size_t)1 << 20) - 1] == 9;
+  mend_free(block);
+  return is_whole ? 0 : 1;
+}
+
+static void a_forked_child_resizes_blocks_of_a_heap_that_somebody_was_in(void **state)
+{
+  (void)state;
+  mend_heap *heap = create_heap();
+  unsigned char *block = mend_heap_malloc(heap, (size_t)1 << 20);
+  assert_non_null(block);
+  memset(block, 9, (size_t)1 << 20);
+  assert_non_null(mend_heap_malloc(heap, (size_t)1 << 20));  // nor does it grow in place
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, visit_and_stay, heap), 0);
+  while (!atomic_load(&is_inside)) usleep(100);
+  pid_t child = fork();
+  if (child == 0) _exit(resize_in_child(block));
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  atomic_store(&may_leave, true);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  mend_heap_destroy(heap);
+}
+
 static void the_visitor_names_each_block_of_the_thread(void **state)
 {
   enum { COUNT = 300 };
@@ -320,6 +391,8 @@ int main(void)
       cmocka_unit_test(realloc_stays_in_the_heap),
       cmocka_unit_test(the_visitor_counts_exactly),
       cmocka_unit_test(the_visitor_names_each_block_of_the_thread),
+      cmocka_unit_test(a_free_inside_the_heap_leaves_the_block_to_its_end),
+      cmocka_unit_test(a_forked_child_resizes_blocks_of_a_heap_that_somebody_was_in),
       cmocka_unit_test(destroying_frees_everything),
       cmocka_unit_test(destroying_many_times_does_not_grow),
       cmocka_unit_test(several_threads_use_one_heap),

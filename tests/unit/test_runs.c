@@ -170,7 +170,7 @@ static void a_run_of_every_length_is_found_and_is_not_too_short(void **state)
 }
 
 // Both lengths are in one bin: 40 to 47 slices.
-static void among_runs_of_a_wide_bin_a_longer_one_is_looked_for(void **state)
+static void among_runs_of_a_wide_row_a_longer_one_is_looked_for(void **state)
 {
   (void)state;
   start(200);
@@ -290,7 +290,7 @@ static void a_rest_that_was_renewed_is_clean(void **state)
   assert_string_equal(drawn(), "D..Ccc");
 }
 
-static void dirty_runs_come_out_in_the_order_they_were_freed_in(void **state)
+static void dirty_runs_come_out_in_the_order_they_were_filed_in(void **state)
 {
   (void)state;
   lay("........C");
@@ -306,6 +306,23 @@ static void dirty_runs_come_out_in_the_order_they_were_freed_in(void **state)
   assert_null(runs_oldest());
   assert_null(runs_take_oldest());
   assert_string_equal(drawn(), "........C");
+}
+
+static void what_has_expired_comes_out_first(void **state)
+{
+  (void)state;
+  lay("........C");
+  put(6, 1, true);  // the time of each is its place
+  put(0, 2, true);
+  put(3, 2, true);
+  assert_true(run_has_expired(slice(0), 4, 2));
+  assert_true(run_has_expired(slice(0), 4, 4));
+  assert_false(run_has_expired(slice(0), 4, 5));
+  assert_false(run_has_expired(slice(6), 4, 2));  // freed after `now`
+  runs_expire(4, 2);
+  static const size_t firsts[] = {0, 6, 3};
+  for (size_t i = 0; i < 3; i++) assert_ptr_equal(runs_take_oldest(), slice(firsts[i]));
+  assert_null(runs_oldest());
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -454,13 +471,14 @@ int main(void)
       cmocka_unit_test(the_shortest_run_that_is_long_enough_is_taken),
       cmocka_unit_test(clean_runs_are_taken_for_who_wants_clean_ones),
       cmocka_unit_test(a_run_of_every_length_is_found_and_is_not_too_short),
-      cmocka_unit_test(among_runs_of_a_wide_bin_a_longer_one_is_looked_for),
+      cmocka_unit_test(among_runs_of_a_wide_row_a_longer_one_is_looked_for),
       cmocka_unit_test(every_alignment_is_found_where_it_is_sure_to_fit),
       cmocka_unit_test(a_run_is_taken_from_where_it_starts),
       cmocka_unit_test(neighbours_of_both_kinds_serve_together),
       cmocka_unit_test(the_parts_of_a_run_hold_what_it_held),
       cmocka_unit_test(a_rest_that_was_renewed_is_clean),
-      cmocka_unit_test(dirty_runs_come_out_in_the_order_they_were_freed_in),
+      cmocka_unit_test(dirty_runs_come_out_in_the_order_they_were_filed_in),
+      cmocka_unit_test(what_has_expired_comes_out_first),
       cmocka_unit_test(after_a_fork_whole_runs_are_filed_again_and_others_are_lost),
       cmocka_unit_test(a_broken_run_ends_the_process_where_it_is_looked_for),
       cmocka_unit_test(random_use_keeps_runs_apart_and_merged),
