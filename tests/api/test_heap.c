@@ -2,6 +2,7 @@
 //
 // First-class heaps: each function, blocks that stay in their heap, use from several threads at
 // once, destroying with everything in it, and the visitor's exact counts.
+#define _GNU_SOURCE 1
 #include "../support/suite.h"
 
 #include <errno.h>
