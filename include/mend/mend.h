@@ -57,10 +57,11 @@ MEND_EXPORT const char *mend_version_string(void) MEND_NOTHROW;
 MEND_EXPORT bool mend_is_redirected(void) MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------
-// The malloc family. Each does what the C library's function of the same name does, to the letter:
-// on failure NULL and errno = ENOMEM (EINVAL for a bad alignment); sizes whose product or rounding
-// overflows are such failures; the caller owns the block until it frees it with mend_free (or any
-// name of free that mend serves), from whichever thread. Since 0.1.
+// The malloc family. Each does what the C library's function of the same name does, as the C
+// standard says; unlike glibc before 2.38, mend_aligned_alloc refuses an alignment that is no power
+// of two. On failure NULL and errno = ENOMEM (EINVAL for a bad alignment); sizes whose product or
+// rounding overflows are such failures; the caller owns the block until it frees it with mend_free
+// (or any name of free that mend serves), from whichever thread. Since 0.1.
 
 // A block of at least `size` bytes, contents undefined. size 0 gives a unique block of its own.
 MEND_EXPORT void *mend_malloc(size_t size) MEND_MALLOC MEND_SIZE(1) MEND_NOTHROW;
