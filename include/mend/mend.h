@@ -115,7 +115,7 @@ MEND_EXPORT void *mend_malloc_at_least(size_t size, size_t *got) MEND_MALLOC MEN
 // Returns `size` itself where no such block can exist.
 MEND_EXPORT size_t mend_good_size(size_t size) MEND_NOTHROW;
 // Makes the block hold `size` bytes without moving it: returns `block`, or NULL (errno untouched)
-// if that cannot be done in place, with the block unchanged. Never shrinks.
+// if that cannot be done in place, with the block unchanged. Never shrinks. NULL gives NULL.
 MEND_EXPORT void *mend_expand(void *block, size_t size) MEND_NOTHROW;
 // Whether `pointer` lies inside a page or large block that mend has handed out from. True says
 // nothing about the block being live. Any address may be asked; it is never dereferenced. In a
@@ -180,29 +180,34 @@ MEND_EXPORT void *mend_heap_aligned_alloc(mend_heap *heap, size_t alignment, siz
 // Resizes; a NULL block is allocated from `heap`. A block of another heap stays in that heap.
 MEND_EXPORT void *mend_heap_realloc(mend_heap *heap, void *block, size_t size)
     MEND_MUST_USE MEND_SIZE(3) MEND_NOTHROW;
-// Whether `pointer` lies in a page or large block of this heap. Takes as long as mend_owns.
+// Whether `pointer` lies in a page or large block of this heap; false for a NULL heap. Takes as
+// long as mend_owns.
 MEND_EXPORT bool mend_heap_owns(const mend_heap *heap, const void *pointer) MEND_NOTHROW;
-// Gives the heap's wholly free pages back.
+// Gives the heap's wholly free pages back to the memory that all heaps take theirs from; that keeps
+// them or returns them to the kernel as it does all free pages. NULL: mend_collect(false).
 MEND_EXPORT void mend_heap_collect(mend_heap *heap) MEND_NOTHROW;
 
 // Called for each live block with its usable size. Return false to stop. It runs under the heap's
 // lock: it may read the block, but must not call back into mend.
 typedef bool (*mend_visit_function)(void *block, size_t usable_size, void *argument);
-// Visits every live block of `heap`; NULL stands for the calling thread's own blocks of up to the
-// largest size class. A block that another thread is freeing at this moment, or has freed and
-// keeps ready for itself, may or may not be seen. Returns false if the function stopped the visit.
+// Visits every live block of `heap`; NULL stands for the calling thread's own blocks of up to
+// 64 KiB. A block that another thread is freeing at this moment, or has freed and keeps ready for
+// itself, may or may not be seen. Returns false if the function stopped the visit.
 MEND_EXPORT bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argument)
     MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------
-// Hooks. Set them before threads are started. NULL restores the default. Since 0.1.
+// Hooks. Set them before threads are started. NULL restores the default. A hook may run in several
+// threads at once, and must return: nothing may be thrown out of it, nor longjmp'ed. Since 0.1.
 
-// Where the library's text goes (statistics, warnings, the line before an abort); default stderr.
-// The function must not allocate. `text` is not terminated.
+// Where the library's text goes (statistics, the line before an abort); default stderr. One call is
+// one line, with its newline; `text` is not terminated. The function must not allocate. Warnings
+// about options are written when these are read, before main, and thus always go to stderr.
 typedef void (*mend_output_function)(const char *text, size_t bytes, void *argument);
 MEND_EXPORT void mend_set_output(mend_output_function function, void *argument) MEND_NOTHROW;
 // Called, with no lock held, when an allocation of `size` bytes is about to fail. Return true after
-// freeing something: the allocation is tried again. It is not called again within its own call.
+// freeing something: the allocation is tried again. It may allocate, but is not called again within
+// its own call: what fails there returns NULL.
 typedef bool (*mend_out_of_memory_function)(size_t size, void *argument);
 MEND_EXPORT void mend_set_out_of_memory(mend_out_of_memory_function function, void *argument)
     MEND_NOTHROW;
