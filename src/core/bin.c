@@ -121,7 +121,8 @@ INTERNAL uint32_t shelf_put(struct shelf *shelf, void *block, void **returned)
     shelf->limit = halved(shelf->limit, 1);
     count = shelf_empty(shelf, shelf->limit / 2, returned);
   }
-  shelf->blocks[shelf->count] = block;
-  set_count(shelf, shelf->count + 1);
+  uint32_t place = shelf->count;
+  shelf->blocks[place] = block;
+  set_count(shelf, place + 1);
   return count;
 }

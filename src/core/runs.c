@@ -130,7 +130,8 @@ static struct page *find_run(struct run_set *set, size_t slices)
 // ---------------------------------------------------------------------------------------------
 // Cutting and merging.
 
-// Splits a run that is in no row after `slices`; the rest goes back to its row.
+// Splits a run that is in no row after `slices`, and files the rest, which may have become clean by
+// that.
 static void cut_run(struct page *run, uint32_t slices)
 {
   if (run->slices == slices) return;
@@ -144,7 +145,7 @@ static void cut_run(struct page *run, uint32_t slices)
   run->block_bytes = share;
   mapping_cut_off(rest);
   if (!run_is_dirty(rest)) rest->block_bytes = 0;
-  insert_run(rest);
+  runs_free(rest);
 }
 
 static bool can_merge(const struct page *a, const struct page *b)

@@ -290,6 +290,16 @@ static void a_rest_that_was_renewed_is_clean(void **state)
   assert_string_equal(drawn(), "D..Ccc");
 }
 
+static void a_rest_that_was_renewed_merges_with_clean_neighbours(void **state)
+{
+  (void)state;
+  lay("DdddCc");
+  cuts_renew = true;
+  slice(0)->flags |= PAGE_IS_SPLIT;
+  assert_ptr_equal(runs_take(true, 2, 1), slice(0));
+  assert_string_equal(drawn(), "..Cccc");
+}
+
 static void dirty_runs_come_out_in_the_order_they_were_filed_in(void **state)
 {
   (void)state;
@@ -477,6 +487,7 @@ int main(void)
       cmocka_unit_test(neighbours_of_both_kinds_serve_together),
       cmocka_unit_test(the_parts_of_a_run_hold_what_it_held),
       cmocka_unit_test(a_rest_that_was_renewed_is_clean),
+      cmocka_unit_test(a_rest_that_was_renewed_merges_with_clean_neighbours),
       cmocka_unit_test(dirty_runs_come_out_in_the_order_they_were_filed_in),
       cmocka_unit_test(what_has_expired_comes_out_first),
       cmocka_unit_test(after_a_fork_whole_runs_are_filed_again_and_others_are_lost),
