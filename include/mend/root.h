@@ -19,10 +19,10 @@ extern "C" {
 
 #define MEND_ROOT_VERSION 1
 
-// A member of a page descriptor.
+// A member of a page descriptor: an unsigned number.
 struct mend_root_field {
   uint16_t offset;  // in bytes from the descriptor's start
-  uint16_t bytes;
+  uint16_t bytes;   // how many it takes: 1, 2, 4 or 8
 };
 
 // Since 0.1. From the first release on, fields are only ever added at the end.
@@ -38,28 +38,31 @@ struct mend_root {
   const void *metadata_start;  // char *: first address of the metadata
   const void *metadata_bytes;  // size_t: how much of it is accessible
 
-  // The page table: one descriptor for each slice of the region.
+  // The page table: one descriptor for each slice of the region. A page is a run of slices; it is
+  // described by its first slice's descriptor. LIST, BITMAP and so on are the kinds below.
   uint32_t slice_bytes;
   uint32_t descriptor_bytes;
-  struct mend_root_field kind;  // a MEND_ROOT_PAGE_ value below
-  struct mend_root_field size_class;
-  struct mend_root_field slices;
-  struct mend_root_field block_bytes;
-  struct mend_root_field carved;    // blocks handed out at least once
-  struct mend_root_field capacity;  // blocks that fit
-  struct mend_root_field used;      // LIST: of the carved, not in the page's own list
-  struct mend_root_field remote;    // LIST: of the used, free: top 16 bits; BITMAP: used, over 64
-  struct mend_root_field bits;      // BITMAP of up to 64: bit a block, set while it is free
+  struct mend_root_field kind;         // a MEND_ROOT_PAGE_ value below
+  struct mend_root_field size_class;   // LIST, BITMAP: its number, by rising block_bytes
+  struct mend_root_field slices;       // of the page or run; INSIDE: how far back its first one is
+  struct mend_root_field block_bytes;  // usable size of each block; FREE: how much may hold memory
+  struct mend_root_field carved;       // LIST, BITMAP: blocks handed out at least once
+  struct mend_root_field capacity;     // LIST, BITMAP: blocks that fit
+  struct mend_root_field used;         // LIST: of the carved, those not in the page's own list
+  // In LIST pages, its top 16 bits count blocks freed by other threads that are still in `used`; in
+  // BITMAP pages with more than 64 blocks, it is the number in use.
+  struct mend_root_field remote;
+  struct mend_root_field bits;  // BITMAP of up to 64 blocks: one bit a block, set while it is free
 };
 
 // Values of `kind`.
 enum {
-  MEND_ROOT_PAGE_NONE = 0,
-  MEND_ROOT_PAGE_FREE = 1,
-  MEND_ROOT_PAGE_INSIDE = 2,
-  MEND_ROOT_PAGE_LIST = 3,
-  MEND_ROOT_PAGE_BITMAP = 4,
-  MEND_ROOT_PAGE_LARGE = 5
+  MEND_ROOT_PAGE_NONE = 0,    // not in use, or a later slice of a large block
+  MEND_ROOT_PAGE_FREE = 1,    // the first or last slice of a free run
+  MEND_ROOT_PAGE_INSIDE = 2,  // a slice of a LIST or BITMAP page other than its first
+  MEND_ROOT_PAGE_LIST = 3,    // a page of blocks of up to 4 KiB
+  MEND_ROOT_PAGE_BITMAP = 4,  // a page of blocks of 4 to 64 KiB
+  MEND_ROOT_PAGE_LARGE = 5    // one block above 64 KiB
 };
 
 MEND_EXPORT extern const struct mend_root mend_root;

@@ -14,8 +14,9 @@
 extern "C" {
 #endif
 
-// Set `bytes` to sizeof(struct mend_stats) before the call: fields beyond what the library knows
-// are left alone, fields beyond what the caller knows are not written. Since 0.1.
+// Set `bytes` to sizeof(struct mend_stats) before the call, which does not change it. Zero the
+// struct first: fields that an older library does not know stay as they are; fields that the caller
+// does not know are not written. Since 0.1.
 struct mend_stats {
   size_t bytes;            // sizeof of the caller's struct
   size_t live_bytes;       // usable sizes of the blocks that are handed out
@@ -24,7 +25,7 @@ struct mend_stats {
   size_t uncarved_bytes;   // parts of pages in use that have never been touched
   size_t committed_bytes;  // address space for blocks that is readable and writable
   size_t metadata_bytes;   // accessible for descriptors, heaps and bitmaps
-  size_t large_bytes;      // of live_bytes: blocks above the largest size class
+  size_t large_bytes;      // of live_bytes: blocks above 64 KiB
   size_t large_count;      // how many of those there are
   size_t page_count;       // pages in use
   size_t heap_count;       // threads' heaps and first-class heaps
