@@ -29,6 +29,11 @@ INTERNAL char *const *os_environment(void)
   return getauxval(AT_SECURE) != 0 ? NULL : environ;
 }
 
+INTERNAL size_t os_process_id(void)
+{
+  return (size_t)getpid();
+}
+
 INTERNAL int os_duplicate_descriptor(int descriptor)
 {
   int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, FIRST_HIDDEN_DESCRIPTOR);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The rest of what we ask of the system: time, the environment, a descriptor that stays open.
+// The rest of what we ask of the system: time, the environment, a descriptor that stays open, who
+// we are.
 #ifndef OS_SYSTEM_H
 #define OS_SYSTEM_H
 
@@ -13,6 +14,8 @@ INTERNAL void os_sleep_ms(uint32_t ms);
 // The environment, or NULL if the process runs with more rights than its caller, who then must not
 // have a say, or if it is too early in the process's life to tell.
 INTERNAL char *const *os_environment(void);
+// The number that people know the process by.
+INTERNAL size_t os_process_id(void);
 // A copy of a descriptor that programs do not know and thus do not close; -1 on failure.
 INTERNAL int os_duplicate_descriptor(int descriptor);
 

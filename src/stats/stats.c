@@ -170,6 +170,7 @@ static void print_resident(void)
 INTERNAL void stats_print(void)
 {
   struct mend_stats stats = stats_collect();
+  print_line("process", os_process_id(), "the one whose heap this is");
   print_line("bytes live", stats.live_bytes, "blocks that the program holds");
   print_line("bytes free", stats.free_bytes, "free blocks in pages that are in use");
   print_line("bytes uncarved", stats.uncarved_bytes, "parts of those pages never touched");

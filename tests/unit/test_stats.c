@@ -244,6 +244,7 @@ static void the_table_says_the_same(void **state)
   capture_begin();
   stats_print();
   capture_end();
+  assert_int_equal(printed("process"), getpid());
   assert_int_equal(printed("bytes live"), stats.live_bytes);
   assert_int_equal(printed("bytes free"), stats.free_bytes);
   assert_int_equal(printed("bytes retained"), stats.retained_bytes);

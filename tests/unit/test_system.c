@@ -69,6 +69,22 @@ static void a_sleep_goes_on_after_a_signal(void **state)
   assert_true(after - before >= 49);
 }
 
+static size_t parents_id;
+
+static void be_another_process(void)
+{
+  CHECK(os_process_id() != parents_id);
+  CHECK(os_process_id() == (size_t)getpid());
+}
+
+static void a_child_has_a_number_of_its_own(void **state)
+{
+  (void)state;
+  parents_id = os_process_id();
+  assert_int_equal(parents_id, getpid());
+  child_check(be_another_process);
+}
+
 static void an_ordinary_process_shows_its_environment(void **state)
 {
   (void)state;
@@ -144,6 +160,7 @@ int main(void)
       cmocka_unit_test(the_clock_never_goes_back),
       cmocka_unit_test(the_clock_counts_milliseconds),
       cmocka_unit_test(a_sleep_goes_on_after_a_signal),
+      cmocka_unit_test(a_child_has_a_number_of_its_own),
       cmocka_unit_test(an_ordinary_process_shows_its_environment),
       cmocka_unit_test(a_copy_outlives_its_original_out_of_programs_reach),
       cmocka_unit_test(where_few_descriptors_are_allowed_any_will_do),
