@@ -3,8 +3,8 @@
 // An ordinary program: its malloc and free are mend's because it is linked with libmend. It asks
 // whether that worked, which is worth doing where the order of libraries is not in one's own hands.
 //
-// Build: cc preloaded.c -o preloaded $(pkg-config --cflags --libs mend)
-// Run:   ./preloaded
+// Build: cc whose_malloc.c -o whose_malloc $(pkg-config --cflags --libs mend)
+// Run:   ./whose_malloc
 #include <mend/mend.h>
 #include <stdio.h>
 #include <stdlib.h>
