@@ -47,8 +47,9 @@ def lacking(results, *groups):
 def mean_bar(results, text, programs, key, groups):
     best = results.best_of_mean(programs, key)
     value = results.geomean(programs, SUBJECT, best, key)
-    return Bar(f"{text}: geomean of {len(programs)} to the best peer, {best}", value, 0.95,
-               partial=bool(lacking(results, *groups)))
+    what = (f"geomean of {len(programs)} to the best peer, {best}" if programs
+            else "geomean to the best peer (none ran)")
+    return Bar(f"{text}: {what}", value, 0.95, partial=bool(lacking(results, *groups)))
 
 
 def mean_bars(results):

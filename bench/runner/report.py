@@ -30,8 +30,9 @@ def cell(results, program, allocator, measure):
     value = results.median(program, allocator, key)
     if value is None:
         return "failed"
-    noise = 50 * results.spread(program, allocator, key)
-    return f"{value / divisor:.{digits}f} ±{noise:.0f}%"
+    shown = f"{value / divisor:.{digits}f}"
+    spread = results.spread(program, allocator, key)
+    return shown if spread is None else f"{shown} ±{50 * spread:.0f}%"
 
 
 def measure_table(results, measure):
@@ -129,8 +130,11 @@ def machine():
 
 
 def text_report(results, notes, rounds, scale):
-    lines = [f"{rounds} rounds after one warm-up, work scale {scale}; "
-             "medians, ± half of (highest - lowest) in percent"]
+    form = (f"{rounds} rounds after one warm-up, work scale {scale}; "
+            "medians, ± half of (highest - lowest) in percent")
+    if rounds == 1:
+        form = f"1 round after one warm-up, work scale {scale}; no spread is known"
+    lines = [form]
     lines += [f"{name}: {value}" for name, value in machine().items()]
     lines += [f"{allocator.name}: {allocator.version()}" for allocator in results.allocators]
     lines += [f"note: {note}" for note in notes]

@@ -43,8 +43,10 @@ class Results:
         return statistics.median(values) if values else None
 
     def spread(self, program, allocator, key):
-        """(highest - lowest) / median: the noise of one cell."""
+        """(highest - lowest) / median: the noise of one cell. None if there is only one value."""
         values = self.values(program, allocator, key)
+        if len(values) == 1:
+            return None
         middle = statistics.median(values) if values else 0
         return (max(values) - min(values)) / middle if middle else 0.0
 
