@@ -5,8 +5,19 @@
 #ifndef API_ALLOCATE_H
 #define API_ALLOCATE_H
 
+#include <errno.h>
+
 #include "core/heap.h"
 #include "core/large.h"
+
+#define NATURAL_ALIGNMENT ((size_t)16)  // what every block is aligned to at least
+
+// What a function does and returns that gives no block.
+static inline void *allocate_fail(int error)
+{
+  errno = error;
+  return NULL;
+}
 
 // A block of `size` bytes at a multiple of `alignment` (a power of two), zeroed if so asked, from
 // `heap` or, if that is NULL, from the calling thread's. NULL and ENOMEM on failure.

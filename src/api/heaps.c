@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // First-class heaps. A mend_heap is a shared heap of the core under another name.
-#include <errno.h>
-
 #include "api/allocate.h"
 #include "api/extent.h"
 #include "api/init.h"
@@ -20,9 +18,8 @@ static void *allocate_in(mend_heap *heap, size_t size, size_t alignment, bool is
 {
   if (heap == NULL) return allocate(NULL, size, alignment, is_zeroed);
   struct heap *serving = registry_serving(core_of(heap));
-  if (serving != NULL) return allocate(serving, size, alignment, is_zeroed);
-  errno = ENOMEM;
-  return NULL;
+  if (serving == NULL) return allocate_fail(ENOMEM);
+  return allocate(serving, size, alignment, is_zeroed);
 }
 
 // For checkers: the block is no longer the user's.
@@ -37,8 +34,7 @@ mend_heap *mend_heap_create(void)
 {
   init_once();
   struct heap *heap = registry_create();
-  if (heap == NULL) errno = ENOMEM;
-  return (mend_heap *)(void *)heap;
+  return heap != NULL ? (mend_heap *)(void *)heap : allocate_fail(ENOMEM);
 }
 
 void mend_heap_destroy(mend_heap *heap)
@@ -53,31 +49,25 @@ void mend_heap_destroy(mend_heap *heap)
 
 void *mend_heap_malloc(mend_heap *heap, size_t size)
 {
-  return allocate_in(heap, size, 16, false);
+  return allocate_in(heap, size, NATURAL_ALIGNMENT, false);
 }
 
 void *mend_heap_zalloc(mend_heap *heap, size_t size)
 {
-  return allocate_in(heap, size, 16, true);
+  return allocate_in(heap, size, NATURAL_ALIGNMENT, true);
 }
 
 void *mend_heap_calloc(mend_heap *heap, size_t count, size_t size)
 {
   size_t bytes;
-  if (!bits_multiply(count, size, &bytes)) {
-    errno = ENOMEM;
-    return NULL;
-  }
+  if (!bits_multiply(count, size, &bytes)) return allocate_fail(ENOMEM);
   return mend_heap_zalloc(heap, bytes);
 }
 
 void *mend_heap_aligned_alloc(mend_heap *heap, size_t alignment, size_t size)
 {
-  if (!bits_is_power_of_two(alignment)) {
-    errno = EINVAL;
-    return NULL;
-  }
-  return allocate_in(heap, size, bits_larger(alignment, 16), false);
+  if (!bits_is_power_of_two(alignment)) return allocate_fail(EINVAL);
+  return allocate_in(heap, size, bits_larger(alignment, NATURAL_ALIGNMENT), false);
 }
 
 void *mend_heap_realloc(mend_heap *heap, void *block, size_t size)

@@ -2,7 +2,6 @@
 //
 // The malloc family under its own names. mend_malloc and mend_free hold the two fast paths; what
 // they do not serve, and all the others, goes through allocate.c.
-#include <errno.h>
 #include <string.h>
 
 #include "api/allocate.h"
@@ -13,14 +12,6 @@
 #include "core/registry.h"
 #include "mend/mend.h"
 #include "os/memory.h"
-
-#define NATURAL_ALIGNMENT ((size_t)16)
-
-static void *fail(int error)
-{
-  errno = error;
-  return NULL;
-}
 
 // ---------------------------------------------------------------------------------------------
 // Allocating.
@@ -55,7 +46,7 @@ void *mend_zalloc(size_t size)
 void *mend_calloc(size_t count, size_t size)
 {
   size_t bytes;
-  if (UNLIKELY(!bits_multiply(count, size, &bytes))) return fail(ENOMEM);
+  if (UNLIKELY(!bits_multiply(count, size, &bytes))) return allocate_fail(ENOMEM);
   return mend_zalloc(bytes);
 }
 
@@ -80,13 +71,13 @@ static void *aligned(size_t alignment, size_t size)
 
 void *mend_aligned_alloc(size_t alignment, size_t size)
 {
-  if (UNLIKELY(!bits_is_power_of_two(alignment))) return fail(EINVAL);
+  if (UNLIKELY(!bits_is_power_of_two(alignment))) return allocate_fail(EINVAL);
   return aligned(alignment, size);
 }
 
 void *mend_memalign(size_t alignment, size_t size)
 {
-  if (alignment > SIZE_MAX / 2 + 1) return fail(EINVAL);  // no power of two is that large
+  if (alignment > SIZE_MAX / 2 + 1) return allocate_fail(EINVAL);  // no power of two is that large
   return aligned(bits_next_power_of_two(alignment), size);
 }
 
@@ -109,7 +100,7 @@ void *mend_pvalloc(size_t size)
 {
   init_once();
   size_t page = os_page_bytes();
-  if (size > BITS_MAX_SIZE - page) return fail(ENOMEM);
+  if (size > BITS_MAX_SIZE - page) return allocate_fail(ENOMEM);
   return aligned(page, bits_align_up(bits_larger(size, 1), page));
 }
 
@@ -217,7 +208,7 @@ static void *move_by_copy(struct page *page, void *block, size_t size)
 static NOINLINE void *realloc_block(void *block, size_t size)
 {
   struct page *page = allocate_page_of(block, USE_REALLOC);
-  if (UNLIKELY(size > BITS_MAX_SIZE - SLICE_BYTES)) return fail(ENOMEM);
+  if (UNLIKELY(size > BITS_MAX_SIZE - SLICE_BYTES)) return allocate_fail(ENOMEM);
   int saved_errno = errno;
   void *result = NULL;
   if (resize_in_place(page, block, size)) {
@@ -242,7 +233,7 @@ void *mend_realloc(void *block, size_t size)
 void *mend_reallocarray(void *block, size_t count, size_t size)
 {
   size_t bytes;
-  if (UNLIKELY(!bits_multiply(count, size, &bytes))) return fail(ENOMEM);
+  if (UNLIKELY(!bits_multiply(count, size, &bytes))) return allocate_fail(ENOMEM);
   return mend_realloc(block, bytes);
 }
 

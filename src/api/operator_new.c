@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <unwind.h>
 
+#include "api/allocate.h"
 #include "api/override.h"
 #include "base/fatal.h"
 
@@ -27,7 +28,7 @@ static bool call_new_handler(void)
 
 static void *new_once(size_t size, size_t alignment)
 {
-  return alignment <= 16 ? mend_malloc(size) : mend_aligned_alloc(alignment, size);
+  return alignment <= NATURAL_ALIGNMENT ? mend_malloc(size) : mend_aligned_alloc(alignment, size);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ MEND_EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment);
 MEND_EXPORT void *_Znwm(size_t size)
 {
   void *block = mend_malloc(size);
-  return LIKELY(block != NULL) ? block : new_or_throw(size, 16);
+  return LIKELY(block != NULL) ? block : new_or_throw(size, NATURAL_ALIGNMENT);
 }
 
 MEND_EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment)
@@ -129,7 +130,7 @@ MEND_EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignme
 MEND_EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow)
 {
   (void)nothrow;
-  return new_or_null(size, 16);
+  return new_or_null(size, NATURAL_ALIGNMENT);
 }
 
 MEND_EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
