@@ -9,7 +9,7 @@
 
 struct mend_mallinfo2 mend_mallinfo2(void)
 {
-  struct mend_stats stats = stats_collect();
+  struct mend_stats stats = stats_collect(NULL);
   size_t small_bytes = stats.live_bytes - stats.large_bytes;
   size_t free_bytes = stats.free_bytes + stats.uncarved_bytes + stats.retained_bytes;
   return (struct mend_mallinfo2){
@@ -42,21 +42,21 @@ void mend_malloc_stats(void)
   stats_print();
 }
 
-static void print_class(FILE *stream, unsigned size_class)
+static void print_class(FILE *stream, unsigned size_class, const struct stats_class *of_class)
 {
-  struct stats_class of_class = stats_of_class(size_class);
-  if (of_class.page_count == 0) return;
+  if (of_class->page_count == 0) return;
   fprintf(stream, "    <class size=\"%zu\" pages=\"%zu\" live=\"%zu\" free=\"%zu\"/>\n",
-          size_class_bytes(size_class), of_class.page_count, of_class.live_count,
-          of_class.free_count);
+          size_class_bytes(size_class), of_class->page_count, of_class->live_count,
+          of_class->free_count);
 }
 
 int mend_malloc_info(int flags, FILE *stream)
 {
   if (flags != 0) return EINVAL;
-  struct mend_stats stats = stats_collect();
+  struct stats_class classes[SIZE_CLASS_COUNT];
+  struct mend_stats stats = stats_collect(classes);
   fprintf(stream, "<malloc version=\"mend-1\">\n  <sizes>\n");
-  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) print_class(stream, i);
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) print_class(stream, i, &classes[i]);
   fprintf(stream, "  </sizes>\n");
   fprintf(stream, "  <total type=\"live\" size=\"%zu\"/>\n", stats.live_bytes);
   fprintf(stream, "  <total type=\"free\" size=\"%zu\"/>\n", stats.free_bytes);

@@ -27,8 +27,7 @@ struct tally {
   size_t heap_count;
   size_t large_bytes;
   size_t large_blocks;
-  unsigned size_class;  // of interest for `of_class`
-  struct stats_class of_class;
+  struct stats_class classes[SIZE_CLASS_COUNT];
 };
 
 static uint32_t live_blocks(struct page *page)
@@ -44,10 +43,10 @@ static void tally_page(struct tally *tally, struct page *page)
   tally->page_bytes += page_run_bytes(page);
   tally->live_bytes += live * page->block_bytes;
   tally->carved_bytes += page->carved * page->block_bytes;
-  if (page->size_class != tally->size_class) return;
-  tally->of_class.page_count++;
-  tally->of_class.live_count += live;
-  tally->of_class.free_count += page->carved - live;
+  struct stats_class *of_class = &tally->classes[page->size_class];
+  of_class->page_count++;
+  of_class->live_count += live;
+  of_class->free_count += page->carved - live;
 }
 
 static void subtract(struct tally *tally, unsigned size_class, const void *block)
@@ -55,9 +54,8 @@ static void subtract(struct tally *tally, unsigned size_class, const void *block
   // The pages of a heap that was given up in a fork have not been counted.
   if (page_heap(page_first(page_at(block)))->is_given_up) return;
   tally->live_bytes -= size_class_bytes(size_class);
-  if (size_class != tally->size_class) return;
-  tally->of_class.live_count--;
-  tally->of_class.free_count++;
+  tally->classes[size_class].live_count--;
+  tally->classes[size_class].free_count++;
 }
 
 // Blocks that wait in the heap's bins and on its shelves are not live.
@@ -87,18 +85,13 @@ static void tally_heap(struct heap *heap, void *argument)
   if (heap == tally->own || heap_owner(heap) == OWNER_SHARED) subtract_kept(tally, heap);
 }
 
-static struct tally take_tally(unsigned size_class)
+static struct tally take_tally(void)
 {
-  struct tally tally = {.own = registry_own(), .size_class = size_class};
+  struct tally tally = {.own = registry_own()};
   if (registry_init()) registry_each(tally_heap, &tally);
   tally.large_bytes += atomic_load_explicit(&heap_empty.large_bytes, memory_order_relaxed);
   tally.large_blocks += atomic_load_explicit(&heap_empty.large_blocks, memory_order_relaxed);
   return tally;
-}
-
-INTERNAL struct stats_class stats_of_class(unsigned size_class)
-{
-  return take_tally(size_class).of_class;
 }
 
 // 0 where figures of different moments contradict each other.
@@ -107,9 +100,10 @@ static size_t difference(size_t whole, size_t part)
   return whole > part ? whole - part : 0;
 }
 
-INTERNAL struct mend_stats stats_collect(void)
+INTERNAL struct mend_stats stats_collect(struct stats_class *classes)
 {
-  struct tally tally = take_tally(SIZE_CLASS_COUNT);
+  struct tally tally = take_tally();
+  if (classes != NULL) memcpy(classes, tally.classes, sizeof tally.classes);
   struct chunk_statistics region_stats = chunk_statistics();
   size_t occupied_bytes = region_stats.used_bytes + region_stats.dirty_bytes;
   return (struct mend_stats){
@@ -135,7 +129,7 @@ INTERNAL struct mend_stats stats_collect(void)
 bool mend_stats_get(struct mend_stats *stats)
 {
   if (stats == NULL || stats->bytes < sizeof stats->bytes) return false;
-  struct mend_stats all = stats_collect();
+  struct mend_stats all = stats_collect(NULL);
   size_t bytes = stats->bytes < sizeof all ? stats->bytes : sizeof all;
   all.bytes = stats->bytes;
   memcpy(stats, &all, bytes);
@@ -169,7 +163,7 @@ static void print_resident(void)
 
 INTERNAL void stats_print(void)
 {
-  struct mend_stats stats = stats_collect();
+  struct mend_stats stats = stats_collect(NULL);
   print_line("process", os_process_id(), "the one whose heap this is");
   print_line("bytes live", stats.live_bytes, "blocks that the program holds");
   print_line("bytes free", stats.free_bytes, "free blocks in pages that are in use");

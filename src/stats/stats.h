@@ -15,8 +15,8 @@ struct stats_class {
   size_t free_count;  // blocks that have been carved and are free
 };
 
-INTERNAL struct mend_stats stats_collect(void);
-INTERNAL struct stats_class stats_of_class(unsigned size_class);
+// What there is, and in `classes` (SIZE_CLASS_COUNT of them; NULL: not wanted) the same by class.
+INTERNAL struct mend_stats stats_collect(struct stats_class *classes);
 // Writes the table for people.
 INTERNAL void stats_print(void);
 

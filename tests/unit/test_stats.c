@@ -43,20 +43,20 @@ static void live_bytes_are_those_of_the_blocks_that_are_out(void **state)
   (void)state;
   static void *blocks[BLOCKS];
   mend_collect(true);
-  size_t before = stats_collect().live_bytes;
+  size_t before = stats_collect(NULL).live_bytes;
   size_t expected = before;
   for (size_t i = 0; i < BLOCKS; i++) {
     size_t size = 1 + i * 97 % 60000;
     blocks[i] = mend_malloc(size);
     expected += held_bytes(blocks[i], size);
-    struct mend_stats stats = stats_collect();
+    struct mend_stats stats = stats_collect(NULL);
     assert_int_equal(stats.live_bytes, expected);
     assert_parts_add_up(&stats);
   }
   for (size_t i = 0; i < BLOCKS; i++) {
     expected -= held_bytes(blocks[i], 1 + i * 97 % 60000);
     mend_free(blocks[i]);
-    struct mend_stats stats = stats_collect();
+    struct mend_stats stats = stats_collect(NULL);
     assert_int_equal(stats.live_bytes, expected);
     assert_parts_add_up(&stats);
   }
@@ -66,21 +66,21 @@ static void live_bytes_are_those_of_the_blocks_that_are_out(void **state)
 static void large_blocks_are_counted_and_added_up(void **state)
 {
   (void)state;
-  struct mend_stats before = stats_collect();
+  struct mend_stats before = stats_collect(NULL);
   void *one = mend_malloc(100000);
   void *two = mend_malloc(5000000);
-  struct mend_stats stats = stats_collect();
+  struct mend_stats stats = stats_collect(NULL);
   assert_parts_add_up(&stats);
   assert_int_equal(stats.large_count, before.large_count + 2);
   size_t usable = mend_malloc_usable_size(one) + mend_malloc_usable_size(two);
   assert_true(is_growth_by(before.large_bytes, stats.large_bytes, usable));
   assert_int_equal(stats.live_bytes - before.live_bytes, stats.large_bytes - before.large_bytes);
   one = mend_realloc(one, 3000000);
-  assert_int_equal(stats_collect().large_count, before.large_count + 2);
+  assert_int_equal(stats_collect(NULL).large_count, before.large_count + 2);
   mend_free(one);
   mend_free(two);
-  assert_int_equal(stats_collect().large_count, before.large_count);
-  assert_int_equal(stats_collect().large_bytes, before.large_bytes);
+  assert_int_equal(stats_collect(NULL).large_count, before.large_count);
+  assert_int_equal(stats_collect(NULL).large_bytes, before.large_bytes);
 }
 
 static void *allocate_large(void *argument)
@@ -92,13 +92,13 @@ static void *allocate_large(void *argument)
 static void blocks_that_one_thread_allocates_and_another_frees_leave_no_trace(void **state)
 {
   (void)state;
-  struct mend_stats before = stats_collect();
+  struct mend_stats before = stats_collect(NULL);
   static void *blocks[4];
   threads_run(4, allocate_large, blocks, sizeof blocks[0]);
-  assert_int_equal(stats_collect().large_count, before.large_count + 4);
+  assert_int_equal(stats_collect(NULL).large_count, before.large_count + 4);
   for (size_t i = 0; i < 4; i++) mend_free(blocks[i]);
-  assert_int_equal(stats_collect().large_count, before.large_count);
-  assert_int_equal(stats_collect().live_bytes, before.live_bytes);
+  assert_int_equal(stats_collect(NULL).large_count, before.large_count);
+  assert_int_equal(stats_collect(NULL).live_bytes, before.live_bytes);
 }
 
 static void *allocate_small(void *argument)
@@ -113,13 +113,13 @@ static void blocks_in_a_bin_are_free_whichever_heap_they_are_of(void **state)
   (void)state;
   static void *blocks[BLOCKS];
   mend_collect(true);
-  size_t before = stats_collect().live_bytes;
+  size_t before = stats_collect(NULL).live_bytes;
   threads_run(1, allocate_small, blocks, 0);
   size_t each = held_bytes(blocks[0], 100);
-  assert_int_equal(stats_collect().live_bytes, before + BLOCKS * each);
+  assert_int_equal(stats_collect(NULL).live_bytes, before + BLOCKS * each);
   for (size_t i = 0; i < BLOCKS; i++) {
     mend_free(blocks[i]);
-    struct mend_stats stats = stats_collect();
+    struct mend_stats stats = stats_collect(NULL);
     assert_int_equal(stats.live_bytes, before + (BLOCKS - 1 - i) * each);
     assert_parts_add_up(&stats);
   }
@@ -142,10 +142,11 @@ static void *stay_inside(void *unused)
 static void free_blocks_of_lost_thread(void)
 {
   mend_collect(true);
-  size_t before = stats_collect().live_bytes;
+  size_t before = stats_collect(NULL).live_bytes;
   for (size_t i = 0; i < BLOCKS; i++) {
     mend_free(blocks_of_lost_thread[i]);
-    CHECK(stats_collect().live_bytes == before);  // its heap, which was given up, is not counted
+    CHECK(stats_collect(NULL).live_bytes ==
+          before);  // its heap, which was given up, is not counted
   }
 }
 
@@ -159,6 +160,35 @@ static void blocks_of_a_heap_given_up_are_not_counted_in_a_bin_either(void **sta
   atomic_store(&lost_thread, 2);
   assert_int_equal(pthread_join(thread, NULL), 0);
   for (size_t i = 0; i < BLOCKS; i++) mend_free(blocks_of_lost_thread[i]);
+}
+
+static struct stats_class stats_of_class(unsigned size_class)
+{
+  struct stats_class classes[SIZE_CLASS_COUNT];
+  (void)stats_collect(classes);
+  return classes[size_class];
+}
+
+static void the_classes_add_up_to_the_whole(void **state)
+{
+  (void)state;
+  static void *blocks[BLOCKS];
+  struct stats_class classes[SIZE_CLASS_COUNT];
+  for (size_t i = 0; i < BLOCKS; i++) blocks[i] = mend_malloc(1 + i * 97 % 60000);
+  for (size_t i = 0; i < BLOCKS; i += 3) mend_free(blocks[i]);
+  struct mend_stats stats = stats_collect(classes);
+  size_t live = 0, free = 0, pages = 0;
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    live += classes[i].live_count * size_class_bytes(i);
+    free += classes[i].free_count * size_class_bytes(i);
+    pages += classes[i].page_count;
+  }
+  assert_int_equal(live, stats.live_bytes - stats.large_bytes);
+  assert_int_equal(free, stats.free_bytes);
+  assert_int_equal(pages, stats.page_count);
+  for (size_t i = 0; i < BLOCKS; i++) {
+    if (i % 3 != 0) mend_free(blocks[i]);
+  }
 }
 
 static void a_class_counts_its_own_blocks(void **state)
@@ -188,17 +218,17 @@ static void a_class_counts_its_own_blocks(void **state)
 static void a_first_class_heap_is_counted_until_it_is_destroyed(void **state)
 {
   (void)state;
-  struct mend_stats before = stats_collect();
+  struct mend_stats before = stats_collect(NULL);
   mend_heap *heap = mend_heap_create();
   assert_non_null(mend_heap_malloc(heap, 1000));
   assert_non_null(mend_heap_malloc(heap, 1000000));
-  struct mend_stats with = stats_collect();
+  struct mend_stats with = stats_collect(NULL);
   assert_int_equal(with.heap_count, before.heap_count + 1);
   assert_int_equal(with.large_count, before.large_count + 1);
   assert_true(with.page_count >= before.page_count + 1);
   assert_true(with.live_bytes >= before.live_bytes + 1001000);
   mend_heap_destroy(heap);
-  struct mend_stats after = stats_collect();
+  struct mend_stats after = stats_collect(NULL);
   assert_int_equal(after.heap_count, before.heap_count);
   assert_int_equal(after.live_bytes, before.live_bytes);
 }
@@ -240,7 +270,7 @@ static void the_table_says_the_same(void **state)
   (void)state;
   void *small = mend_malloc(100);
   void *large = mend_malloc(1000000);
-  struct mend_stats stats = stats_collect();
+  struct mend_stats stats = stats_collect(NULL);
   capture_begin();
   stats_print();
   capture_end();
@@ -275,6 +305,7 @@ int main(void)
       cmocka_unit_test(blocks_that_one_thread_allocates_and_another_frees_leave_no_trace),
       cmocka_unit_test(blocks_in_a_bin_are_free_whichever_heap_they_are_of),
       cmocka_unit_test(blocks_of_a_heap_given_up_are_not_counted_in_a_bin_either),
+      cmocka_unit_test(the_classes_add_up_to_the_whole),
       cmocka_unit_test(a_class_counts_its_own_blocks),
       cmocka_unit_test(a_first_class_heap_is_counted_until_it_is_destroyed),
       cmocka_unit_test(a_caller_with_a_shorter_structure_gets_that_much),
