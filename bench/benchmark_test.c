@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Prints one line a benchmark: name and number of CPUs, iterations, nanoseconds and system calls a
+// Prints one line a benchmark: name and number of CPUs, iterations, nanoseconds and system calls an
 // operation. A benchmark is run with more and more iterations until it takes a fifth of a second;
 // the last run is the one that is printed.
 //

@@ -5,21 +5,14 @@
 // Model: Berger et al., "Hoard: a scalable memory allocator for multithreaded applications"
 // (ASPLOS 2000), cache-thrash. Two threads; each allocates an 8-byte block, writes it 100 times
 // and frees it, again and again. A shared cache line makes every write a transfer between cores.
-#include "threads.h"
+#include "false_sharing.h"
 
-enum { THREADS = 2, SIZE = 8, WRITES = 100, ROUNDS = 6000000 };
+enum { THREADS = 2, ROUNDS = 6000000 };
 
 static void *run(void *argument)
 {
   const size_t rounds = *(size_t *)argument;
-  for (size_t i = 0; i < rounds; i++) {
-    void *block = block_new(SIZE);
-    volatile unsigned char *counter = (unsigned char *)block + 4;
-    *counter = 0;
-    for (int write = 0; write < WRITES; write++) (*counter)++;
-    if (*counter != WRITES) die("a counter is wrong");
-    block_end(block);
-  }
+  for (size_t i = 0; i < rounds; i++) block_write_often();
   return NULL;
 }
 

@@ -6,9 +6,9 @@
 // by side and deals them out to two threads in turn. Each thread frees what it was dealt and
 // then allocates and writes blocks of its own: if the dealt block comes back, two threads write
 // in one cache line for the rest of their lives. A unit of work is 200 deals.
-#include "threads.h"
+#include "false_sharing.h"
 
-enum { THREADS = 2, SIZE = 8, DEALT = 16, WRITES = 100, STEPS = 20000, DEALS = 200 };
+enum { THREADS = 2, DEALT = 16, STEPS = 20000, DEALS = 200 };
 
 struct hand {
   void *blocks[DEALT];
@@ -18,14 +18,7 @@ static void *run(void *argument)
 {
   struct hand *hand = argument;
   for (size_t i = 0; i < DEALT; i++) block_end(hand->blocks[i]);
-  for (size_t step = 0; step < STEPS; step++) {
-    void *block = block_new(SIZE);
-    volatile unsigned char *counter = (unsigned char *)block + 4;
-    *counter = 0;
-    for (int write = 0; write < WRITES; write++) (*counter)++;
-    if (*counter != WRITES) die("a counter is wrong");
-    block_end(block);
-  }
+  for (size_t step = 0; step < STEPS; step++) block_write_often();
   return NULL;
 }
 

@@ -47,7 +47,7 @@ int main(void)
     threads[i] = thread_start(stacks + i * STACK_BYTES, thread_run, (void *)(uintptr_t)(i + 1));
   pthread_barrier_wait(&used);
   judge_wait("idle", (THREADS + 1) * STEPS, stopwatch_stop(start),
-             (struct live){.blocks = THREADS});
+             (struct live){.threads = THREADS});
   pthread_barrier_wait(&done);
   for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   return 0;

@@ -22,6 +22,7 @@ struct live {
   size_t blocks;
   size_t requested;
   size_t usable;
+  size_t threads;  // idle ones
 };
 
 static inline void live_add(struct live *live, void *block, size_t requested)
@@ -61,9 +62,9 @@ static inline void judge_wait(const char *stage, size_t ops, struct stopwatch sp
 {
   char answer;
   line_write("{\"stage\":\"%s\",\"pid\":%ld,\"ops\":%zu,\"seconds\":%.6f,\"cpu\":%.6f,"
-             "\"blocks\":%zu,\"requested\":%zu,\"usable\":%zu}\n",
+             "\"blocks\":%zu,\"requested\":%zu,\"usable\":%zu,\"threads\":%zu}\n",
              stage, (long)getpid(), ops, spent.wall, spent.cpu, live.blocks, live.requested,
-             live.usable);
+             live.usable, live.threads);
   if (read(STDIN_FILENO, &answer, 1) < 0) die("read");
 }
 

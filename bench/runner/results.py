@@ -13,7 +13,6 @@ from .peers import SUBJECT
 
 TIMED_GROUPS = ("micro", "pattern", "real")
 SMALL_KIB = 32 * 1024
-IDLE_THREADS = 64  # as many as idle_thread.c starts
 
 
 @dataclass
@@ -103,4 +102,5 @@ class Results:
 
     def idle_thread_bytes(self, allocator):
         without = self.stage("idle_thread", allocator, "none", "resident")
-        return (self.stage("idle_thread", allocator, "idle", "resident") - without) / IDLE_THREADS
+        threads = self.stage("idle_thread", allocator, "idle", "threads")
+        return (self.stage("idle_thread", allocator, "idle", "resident") - without) / threads
