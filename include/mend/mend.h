@@ -70,8 +70,9 @@ MEND_EXPORT void *mend_calloc(size_t count, size_t size) MEND_MALLOC MEND_SIZE(1
 // A zeroed block of `size` bytes.
 MEND_EXPORT void *mend_zalloc(size_t size) MEND_MALLOC MEND_SIZE(1) MEND_NOTHROW;
 // Resizes `block` to `size` bytes, in place where possible. On success the old pointer is invalid
-// unless it is the one returned; on failure the old block is untouched. A NULL block makes it
-// mend_malloc; size 0 with a block frees the block and returns NULL, as the C library does.
+// unless it is the one returned; on failure, which no smaller size meets, the old block is
+// untouched. A NULL block makes it mend_malloc; size 0 with a block frees the block and returns
+// NULL, as the C library does.
 MEND_EXPORT void *mend_realloc(void *block, size_t size) MEND_MUST_USE MEND_SIZE(2) MEND_NOTHROW;
 // mend_realloc for `count` elements of `size` bytes, with overflow checked.
 MEND_EXPORT void *mend_reallocarray(void *block, size_t count, size_t size)

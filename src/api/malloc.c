@@ -175,7 +175,7 @@ bool mend_owns(const void *pointer)
 // Resizing.
 
 // Whether a block of this size should stay where it is for a request of `size` that fits: it should
-// unless a quarter would be wasted.
+// unless more than a quarter would be wasted; one of up to 64 bytes always.
 static bool is_worth_keeping(size_t block_bytes, size_t size)
 {
   return size >= block_bytes - block_bytes / 4 || block_bytes <= 64;
@@ -217,7 +217,14 @@ static NOINLINE void *realloc_block(void *block, size_t size)
     result = large_move(page, size);
   }
   errno = saved_errno;
-  return result != NULL ? result : move_by_copy(page, block, size);
+  if (result == NULL) result = move_by_copy(page, block, size);
+  if (LIKELY(result != NULL)) return result;
+  size_t old = extent_usable(block, page->block_bytes);
+  if (size > old) return NULL;
+  // There is no memory for a smaller block, and this one will do.
+  errno = saved_errno;
+  extent_resize(block, old, size, page->block_bytes);
+  return block;
 }
 
 void *mend_realloc(void *block, size_t size)

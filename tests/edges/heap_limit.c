@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // MEND_LIMIT: the heap stays below it, whichever kind of block fills it; beyond it allocation fails
-// as it does when memory runs out, and what is freed can be had again.
+// as it does when memory runs out, but not a realloc to a smaller size; and what is freed can be
+// had again.
 #include <errno.h>
 #include <stdio.h>
 
@@ -66,6 +67,45 @@ static void fill_and_free(void *(*allocate)(size_t), size_t bytes)
   }
 }
 
+// Fills what is left with blocks of this size, chained to those that are there.
+static void **fill(void **chain, size_t bytes)
+{
+  for (void **block = mend_malloc(bytes); block != NULL; block = mend_malloc(bytes)) {
+    *block = chain;
+    chain = block;
+  }
+  return chain;
+}
+
+// Where there is no memory for a smaller block, a block that shrinks stays as it is.
+static void shrink_when_full(void)
+{
+  enum { SMALLER = 100 };
+  static const size_t sizes[] = {300, 3000, 30000, 300000};
+  enum { COUNT = sizeof sizes / sizeof sizes[0] };
+  unsigned char *blocks[COUNT];
+  void **chain = NULL;
+  for (size_t i = 0; i < COUNT; i++) {
+    CHECK((blocks[i] = mend_malloc(sizes[i])) != NULL);
+    pattern_fill(blocks[i], sizes[i], i);
+  }
+  for (size_t bytes = MIB; bytes > SMALLER; bytes /= 2) chain = fill(chain, bytes);
+  chain = fill(chain, SMALLER);
+  for (size_t i = 0; i < COUNT; i++) {
+    errno = 4711;
+    CHECK(mend_realloc(blocks[i], SMALLER) == blocks[i] && errno == 4711);
+    CHECK(mend_malloc_usable_size(blocks[i]) >= SMALLER);
+    CHECK(pattern_difference(blocks[i], SMALLER, i) == SMALLER);
+    CHECK(mend_realloc(blocks[i], LIMIT) == NULL && errno == ENOMEM);
+  }
+  for (size_t i = 0; i < COUNT; i++) mend_free(blocks[i]);
+  while (chain != NULL) {
+    void **next = *chain;
+    mend_free(chain);
+    chain = next;
+  }
+}
+
 static int run_limited(void)
 {
   CHECK((heap = mend_heap_create()) != NULL);
@@ -77,6 +117,7 @@ static int run_limited(void)
   fill_and_free(allocate_aligned, 4096);
   CHECK(mend_malloc(LIMIT + 1) == NULL);
   mend_heap_destroy(heap);
+  shrink_when_full();
   return TEST_PASS;
 }
 
