@@ -43,8 +43,9 @@ INTERNAL void init_once(void)
   (void)registry_init();
 }
 
-// Before main, but perhaps long after the first allocation.
-__attribute__((constructor)) static void init_at_start(void)
+// Before main, but perhaps long after the first allocation. As early as a program may ask, so that
+// the fork handler is registered before those of others.
+__attribute__((constructor(101))) static void init_at_start(void)
 {
   init_once();
   if (options.stats || options.verbose) {

@@ -303,8 +303,8 @@ static struct page *take_behind(struct page *page, uint32_t more)
 {
   struct page *after = page + page->slices;
   if (page_index(after) == runs_frontier()) {
-    prepare_growth();
-    return extend_frontier(more, 1);
+    prepare_growth();  // lets the lock go: somebody else may be there afterwards
+    if (page_index(after) == runs_frontier()) return extend_frontier(more, 1);
   }
   struct page *run = runs_take_at(after, more);
   if (run != NULL && !run_is_dirty(run)) prepare_growth();
@@ -324,6 +324,7 @@ static bool region_extend(struct page_source *source, struct page *page, uint32_
     if (run == NULL) chunk.used_bytes -= slices_to_bytes(more);
   }
   if (run != NULL) {
+    ASSERT(run == page + page->slices);
     *is_zero = !run_is_dirty(run);
     page->flags |= mapping_join(page->flags, run->flags);
     page->slices = slices;

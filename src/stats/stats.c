@@ -85,12 +85,22 @@ static void tally_heap(struct heap *heap, void *argument)
   if (heap == tally->own || heap_owner(heap) == OWNER_SHARED) subtract_kept(tally, heap);
 }
 
+// Blocks and pages that pass between heaps while these are walked are counted twice or not at all:
+// a sum that has come out below 0 is 0.
+static size_t not_negative(size_t sum)
+{
+  return sum > SIZE_MAX / 2 ? 0 : sum;
+}
+
 static struct tally take_tally(void)
 {
   struct tally tally = {.own = registry_own()};
   if (registry_init()) registry_each(tally_heap, &tally);
   tally.large_bytes += atomic_load_explicit(&heap_empty.large_bytes, memory_order_relaxed);
   tally.large_blocks += atomic_load_explicit(&heap_empty.large_blocks, memory_order_relaxed);
+  tally.large_bytes = not_negative(tally.large_bytes);
+  tally.large_blocks = not_negative(tally.large_blocks);
+  tally.live_bytes = not_negative(tally.live_bytes);
   return tally;
 }
 
@@ -109,7 +119,7 @@ INTERNAL struct mend_stats stats_collect(struct stats_class *classes)
   return (struct mend_stats){
       .bytes = sizeof(struct mend_stats),
       .live_bytes = tally.live_bytes + tally.large_bytes,
-      .free_bytes = tally.carved_bytes - tally.live_bytes,
+      .free_bytes = difference(tally.carved_bytes, tally.live_bytes),
       .retained_bytes = region_stats.dirty_bytes,
       .uncarved_bytes = tally.page_bytes - tally.carved_bytes,
       .committed_bytes = region_stats.committed_bytes,
