@@ -8,7 +8,7 @@
 
 static void set_used(struct page *page, uint32_t used)
 {
-  atomic_store_explicit(&page->used, used, memory_order_relaxed);
+  atomic_store_explicit(&page->used, used, memory_order_release);
 }
 
 // Links the blocks that end within the os page in which the first of them ends. Touching no more
