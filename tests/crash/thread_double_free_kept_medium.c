@@ -3,10 +3,11 @@
 //
 // The thread that has freed the block first keeps it for itself, which others do not see: the
 // second free is told when it gives the block back.
-#include <malloc.h>
+
 #include <stdlib.h>
 
 #include "../support/support.h"
+#include "mend/mend.h"
 
 static void *misuse(void *argument)
 {
@@ -22,6 +23,6 @@ int main(void)
   char *again = opaque(block);
   free(block);
   threads_run(1, misuse, again, 0);
-  malloc_trim(0);
+  mend_malloc_trim(0);
   return neighbour == NULL;
 }

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: MIT
 //
 // The thread does not keep the block for itself any more.
-#include <malloc.h>
+
 #include <stdlib.h>
 
 #include "../support/support.h"
+#include "mend/mend.h"
 
 int main(void)
 {
@@ -14,6 +15,6 @@ int main(void)
   CHECK(block != NULL && neighbour != NULL);
   char *again = opaque(block);
   free(block);
-  malloc_trim(0);
+  mend_malloc_trim(0);
   return malloc_usable_size(again) > 0;
 }
