@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 //
 // The thread does not keep the block for itself any more.
-
 #include <stdlib.h>
 
 #include "../support/support.h"

@@ -3,7 +3,6 @@
 //
 // The thread that has freed the block first keeps it for itself, which others do not see: the
 // second free is told when it gives the block back.
-
 #include <stdlib.h>
 
 #include "../support/support.h"

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The thread does not keep the block for itself any more.
-
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "../support/support.h"
