@@ -113,11 +113,11 @@ static void purge_memory(struct page *run)
   }
 }
 
-// Purges the oldest dirty run, if there is one; says how much it held. The lock is held before and
+// Purges the first dirty run, if there is one; says how much it held. The lock is held before and
 // after, not meanwhile.
-static size_t purge_oldest(void)
+static size_t purge_first(void)
 {
-  struct page *run = runs_take_oldest();
+  struct page *run = runs_take_first();
   if (run == NULL) return 0;
   size_t bytes = run->block_bytes;
   os_lock_release(&chunk.lock);
@@ -135,7 +135,7 @@ static void prepare_growth(void)
 {
   if (chunk.used_bytes > chunk_peak_bytes()) set_peak(chunk.used_bytes);
   while (runs_dirty_bytes() > 0 && chunk.used_bytes + runs_dirty_bytes() > footprint_limit()) {
-    purge_oldest();
+    purge_first();
   }
 }
 
@@ -144,8 +144,8 @@ INTERNAL size_t chunk_purge(size_t keep)
   size_t bytes = 0;
   if (chunk_lock_is_mine() || region.pages == NULL) return 0;
   os_lock_acquire(&chunk.lock);
-  while (runs_oldest() != NULL && (keep == 0 || runs_dirty_bytes() > keep)) {
-    bytes += purge_oldest();
+  while (runs_first() != NULL && (keep == 0 || runs_dirty_bytes() > keep)) {
+    bytes += purge_first();
   }
   os_lock_release(&chunk.lock);
   return bytes;
@@ -203,9 +203,9 @@ INTERNAL void chunk_tick(uint32_t now_ms)
   size_t peak = chunk_peak_bytes();
   set_peak(peak - (peak - bits_smaller(peak, chunk.used_bytes)) / 4);
   runs_expire(now_ms, options.purge_delay);
-  for (struct page *run; (run = runs_oldest()) != NULL;) {
+  for (struct page *run; (run = runs_first()) != NULL;) {
     if (!run_has_expired(run, now_ms, options.purge_delay)) break;
-    purge_oldest();
+    purge_first();
   }
   os_lock_release(&chunk.lock);
 }
@@ -223,7 +223,7 @@ static bool is_within_limit(size_t bytes)
 // (Before they are taken, because the lock is let go meanwhile.)
 static bool claim_room(size_t bytes)
 {
-  while (!is_within_limit(bytes) && runs_oldest() != NULL) purge_oldest();
+  while (!is_within_limit(bytes) && runs_first() != NULL) purge_first();
   if (!is_within_limit(bytes)) return false;
   chunk.used_bytes += bytes;
   return true;
@@ -251,7 +251,7 @@ static struct page *region_take(struct page_source *source, uint32_t slices, uin
     run = take_run(slices, alignment);
     if (run == NULL) {
       // Merged after purging, the free runs may do.
-      while (runs_oldest() != NULL) purge_oldest();
+      while (runs_first() != NULL) purge_first();
       run = take_run(slices, alignment);
     }
     if (run == NULL) chunk.used_bytes -= bytes;

@@ -7,7 +7,7 @@
 // Dirty runs are handed out first. They are kept no longer than the purge delay, and only so far as
 // they do not make the process larger than it was: what is in use and what is dirty together stay
 // below the most that was in use (of late) and a small share of that. So when clean memory has to
-// be taken although dirty runs lie about, the oldest of those go back first. A program whose use
+// be taken although dirty runs lie about, those filed first go back first. A program whose use
 // goes up and down pays for memory once; one that grows never grows for the sake of what it keeps.
 //
 // One lock guards it all, runs.c included; system calls that return memory are made outside it, but
@@ -31,7 +31,8 @@ INTERNAL_DATA struct page_source chunk_source;
 
 // Reserves the region. False if there is no address space at all.
 INTERNAL bool chunk_init(void);
-// Returns dirty runs to the kernel, the oldest first: all but `keep` bytes. Says how many went.
+// Returns dirty runs to the kernel, in their order (runs.h): all but `keep` bytes. Says how many
+// went.
 INTERNAL size_t chunk_purge(size_t keep);
 // Returns what large blocks hold behind their ends, in slices that were dirty when they got them.
 INTERNAL size_t chunk_purge_rests(void);

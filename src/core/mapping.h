@@ -19,7 +19,9 @@ INTERNAL bool mapping_renew(struct page *run);
 // A free run has been cut off another and shares its flags: if that makes one mapping more than the
 // budget allows, its memory is renewed, and it is PAGE_IS_ZERO then.
 INTERNAL void mapping_cut_off(struct page *run);
-// Two runs become one: returns PAGE_IS_SPLIT if that is what the whole is, or 0.
+// Two runs become one, and are counted as one mapping from now on, though the kernel may go on
+// seeing two where pages were moved: the budget is then exceeded. Returns PAGE_IS_SPLIT if that is
+// what the whole is, or 0.
 INTERNAL uint8_t mapping_join(uint8_t flags, uint8_t other_flags);
 
 // How many mappings there are on account of runs that are split.

@@ -309,14 +309,14 @@ INTERNAL void runs_expire(uint32_t now_ms, size_t delay_ms)
   }
 }
 
-INTERNAL struct page *runs_oldest(void)
+INTERNAL struct page *runs_first(void)
 {
   return list_is_empty(&runs.order) ? NULL : CONTAINER_OF(runs.order.next, struct page, chain);
 }
 
-INTERNAL struct page *runs_take_oldest(void)
+INTERNAL struct page *runs_take_first(void)
 {
-  struct page *run = runs_oldest();
+  struct page *run = runs_first();
   if (run != NULL) remove_run(run);
   return run;
 }

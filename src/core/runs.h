@@ -53,8 +53,8 @@ INTERNAL struct page *runs_take_mixed(uint32_t slices, uint32_t alignment);
 // Puts those that have expired by now in front.
 INTERNAL void runs_expire(uint32_t now_ms, size_t delay_ms);
 // The first in that order; NULL if there is none. And taking it out.
-INTERNAL struct page *runs_oldest(void);
-INTERNAL struct page *runs_take_oldest(void);
+INTERNAL struct page *runs_first(void);
+INTERNAL struct page *runs_take_first(void);
 // How much memory the dirty runs may hold.
 INTERNAL size_t runs_dirty_bytes(void);
 

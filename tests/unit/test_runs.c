@@ -309,12 +309,12 @@ static void dirty_runs_come_out_in_the_order_they_were_filed_in(void **state)
   put(3, 2, true);
   static const size_t firsts[] = {6, 0, 3};
   for (size_t i = 0; i < 3; i++) {
-    assert_ptr_equal(runs_oldest(), slice(firsts[i]));
-    assert_ptr_equal(runs_take_oldest(), slice(firsts[i]));
+    assert_ptr_equal(runs_first(), slice(firsts[i]));
+    assert_ptr_equal(runs_take_first(), slice(firsts[i]));
     assert_int_equal(page_kind(slice(firsts[i])), PAGE_NONE);
   }
-  assert_null(runs_oldest());
-  assert_null(runs_take_oldest());
+  assert_null(runs_first());
+  assert_null(runs_take_first());
   assert_string_equal(drawn(), "........C");
 }
 
@@ -331,8 +331,8 @@ static void what_has_expired_comes_out_first(void **state)
   assert_false(run_has_expired(slice(6), 4, 2));  // freed after `now`
   runs_expire(4, 2);
   static const size_t firsts[] = {0, 6, 3};
-  for (size_t i = 0; i < 3; i++) assert_ptr_equal(runs_take_oldest(), slice(firsts[i]));
-  assert_null(runs_oldest());
+  for (size_t i = 0; i < 3; i++) assert_ptr_equal(runs_take_first(), slice(firsts[i]));
+  assert_null(runs_first());
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -433,7 +433,7 @@ static void random_step(struct random *random)
   struct page **place = &taken[random_below(random, MODEL_RUNS)];
   size_t choice = random_below(random, 10);
   if (choice == 0) {
-    struct page *run = runs_take_oldest();
+    struct page *run = runs_take_first();
     if (run != NULL) put(page_index(run), run->slices, false);
   } else if (*place == NULL && choice == 1) {
     size_t index = random_below(random, MODEL_SLICES);
