@@ -37,6 +37,12 @@ static inline unsigned bits_lowest(uint64_t value)
   return (unsigned)__builtin_ctzll(value);
 }
 
+// How many bits are set.
+static inline unsigned bits_count(uint64_t value)
+{
+  return (unsigned)__builtin_popcountll(value);
+}
+
 // By 1 to 63.
 static inline uint64_t bits_rotate_right(uint64_t value, unsigned by)
 {

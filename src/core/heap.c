@@ -5,6 +5,7 @@
 // come free goes to the end of the queue, so that by its turn it has gathered more of them.
 #include "core/heap.h"
 
+#include "base/annotate.h"
 #include "base/fatal.h"
 #include "core/chunk.h"
 #include "core/registry.h"
@@ -159,6 +160,7 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *
   heap->adopts = false;
   heap->keeps_unused = true;
   heap->is_direct = false;
+  heap->has_rows = false;
   heap->source = source;
   heap->request = (struct page_request){PAGE_ANY_NODE, 0};
   for (unsigned i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) heap->bins[i] = (struct bin){0};
@@ -192,6 +194,7 @@ static void give_page(struct page *page)
   atomic_store_explicit(&page->heap, NULL, memory_order_release);
   page->bin_offset = 0;
   if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
+  if (page_has_rows(page)) annotate_forbid(page_start(page), page_run_bytes(page));
   page->source->give(page->source, page);
 }
 
@@ -213,15 +216,18 @@ static void purge_for_growth(struct heap *heap)
 static struct page *new_page(struct heap *heap, unsigned size_class)
 {
   size_t block_bytes = size_class_bytes(size_class);
-  uint32_t slices = page_slices_for(block_bytes);
-  enum page_kind kind = size_class < SIZE_CLASS_SMALL_COUNT ? PAGE_LIST : PAGE_BITMAP;
+  bool is_list = size_class < SIZE_CLASS_SMALL_COUNT && !heap->has_rows;
+  enum page_kind kind = is_list ? PAGE_LIST : PAGE_BITMAP;
+  uint32_t slices =
+      heap->has_rows ? page_slices_with_rows(block_bytes) : page_slices_for(block_bytes);
   bool is_zero;
   struct page *page = heap->source->take(heap->source, slices, 1, heap->request, &is_zero);
   if (page == NULL) return NULL;
-  if (is_zero) purge_for_growth(heap);
+  if (is_zero && !heap->has_rows) purge_for_growth(heap);
   page->source = heap->source;
   page->size_class = (uint8_t)size_class;
   page_init(page, kind, slices, block_bytes, is_zero);
+  if (heap->has_rows) page_add_rows(page, is_zero);
   if (kind == PAGE_BITMAP && !page_bitmap_init(page)) {
     heap->source->give(heap->source, page);
     return NULL;
@@ -252,6 +258,7 @@ INTERNAL void heap_page_emptied(struct heap *heap, struct page *page)
 {
   enum page_kind kind = page_kind(page);
   if ((kind != PAGE_LIST && kind != PAGE_BITMAP) || !page_is_unused(page)) return;
+  if ((page->flags & PAGE_IS_CLOSED) != 0) return;
   bool is_in_use = heap_owner(heap) == OWNER_SHARED || heap_owner(heap) == os_thread_id();
   if (!heap->keeps_unused || !is_in_use || !is_last_of_class(heap, page)) {
     release_page(heap, page);
@@ -323,12 +330,9 @@ static void *refill(struct heap *heap, unsigned size_class)
   return chain.first;
 }
 
-static void *take_medium(struct heap *heap, unsigned size_class, bool *is_zero)
+// A block of a bitmap page.
+static void *take_from_page(struct heap *heap, unsigned size_class, bool *is_zero)
 {
-  struct shelf *shelf = shelf_of(heap, size_class);
-  void *kept = shelf_take(shelf);
-  if (kept != NULL) return kept;
-  shelf_missed(shelf, size_class_bytes(size_class));
   struct page *page = find_page(heap, size_class);
   if (page == NULL) return NULL;
   void *block = page_bitmap_take(page, is_zero);
@@ -336,20 +340,64 @@ static void *take_medium(struct heap *heap, unsigned size_class, bool *is_zero)
   return block;
 }
 
-INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero)
+static void *take_medium(struct heap *heap, unsigned size_class, bool *is_zero)
+{
+  struct shelf *shelf = shelf_of(heap, size_class);
+  void *kept = shelf_take(shelf);
+  if (kept != NULL) return kept;
+  shelf_missed(shelf, size_class_bytes(size_class));
+  return take_from_page(heap, size_class, is_zero);
+}
+
+INTERNAL void *heap_take_inside(struct heap *heap, unsigned size_class, bool *is_zero)
 {
   if (is_zero != NULL) *is_zero = false;
-  heap_enter(heap);
   remote_read_inbox(heap);
-  void *block;
-  if (size_class >= SIZE_CLASS_SMALL_COUNT) {
-    block = take_medium(heap, size_class, is_zero);
-  } else {
-    block = bin_take(heap_bin(heap, size_class));
-    if (block == NULL) block = refill(heap, size_class);
-  }
+  if (heap->has_rows) return take_from_page(heap, size_class, is_zero);
+  if (size_class >= SIZE_CLASS_SMALL_COUNT) return take_medium(heap, size_class, is_zero);
+  void *block = bin_take(heap_bin(heap, size_class));
+  return block != NULL ? block : refill(heap, size_class);
+}
+
+INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero)
+{
+  heap_enter(heap);
+  void *block = heap_take_inside(heap, size_class, is_zero);
   heap_leave(heap);
   return block;
+}
+
+INTERNAL uint32_t heap_take_many(struct heap *heap, unsigned size_class, void **blocks,
+                                 uint32_t count)
+{
+  remote_read_inbox(heap);
+  uint32_t taken = 0;
+  while (taken < count) {
+    if (taken > 0 && list_is_empty(&heap->queue[size_class])) break;
+    blocks[taken] = take_from_page(heap, size_class, NULL);
+    if (blocks[taken] == NULL) break;
+    taken++;
+  }
+  return taken;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Closed pages.
+
+INTERNAL void heap_close_page(struct heap *heap, struct page *page)
+{
+  unqueue(heap, page);
+  page_bitmap_close(page);
+}
+
+INTERNAL void heap_open_page(struct heap *heap, struct page *page)
+{
+  page_bitmap_open(page);
+  if (page_is_unused(page)) {
+    heap_page_emptied(heap, page);
+  } else if (page_has_free(page)) {
+    queue(heap, page);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -374,6 +422,7 @@ INTERNAL size_t heap_collect(struct heap *heap, bool bins, bool purges)
     next = at->next;
     struct page *page = CONTAINER_OF(at, struct page, chain);
     if (purges) bytes += purge_page(page);
+    if ((page->flags & PAGE_IS_CLOSED) != 0) continue;
     if (page_is_unused(page)) {
       release_page(heap, page);
     } else if (page_has_free(page)) {

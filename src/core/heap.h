@@ -37,6 +37,7 @@ struct heap {
   bool adopts;                                    // takes pages that ended threads left
   bool keeps_unused;                              // one unused page of a class rather than none
   bool is_direct;       // frees into its pages go there at once: the page may go at any time
+  bool has_rows;        // its pages are bitmap pages with rows (a shared heap's; page.h)
   uint32_t slow_calls;  // since the last look at the clock (owner)
   uint32_t tidied_ms;   // when its bins were last emptied (owner)
 
@@ -149,6 +150,16 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *
 // A block of a class, by the owner or any user of a shared heap; NULL if there is no memory.
 // *is_zero (may be NULL) tells whether it is known to read as zero.
 INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero);
+// The same for who is inside already.
+INTERNAL void *heap_take_inside(struct heap *heap, unsigned size_class, bool *is_zero);
+// Up to `count` blocks of a class from pages that have free blocks, new pages only if there are
+// none: the number taken, 0 if there is no memory. Inside.
+INTERNAL uint32_t heap_take_many(struct heap *heap, unsigned size_class, void **blocks,
+                                 uint32_t count);
+// Closes a bitmap page to allocation: it stays, even when nothing in it is in use, until it is
+// opened again. Meanwhile `link` is the caller's. Inside.
+INTERNAL void heap_close_page(struct heap *heap, struct page *page);
+INTERNAL void heap_open_page(struct heap *heap, struct page *page);
 // Frees a block of a list page that a bin takes: makes room for it first. (Owner)
 INTERNAL void heap_put(struct heap *heap, struct page *page, struct block *block);
 // Frees a block of a bitmap page. `heap` is the thread's own, or NULL.

@@ -61,6 +61,11 @@ struct page {
   union {
     struct block *local_free;  // LIST: free blocks
     uint64_t purged;           // BITMAP of up to 64: free blocks without memory
+    struct {
+      uint32_t first_word;  // BITMAP of more: no word below this one is known to have a free block
+      uint32_t purged_parts;  // and its os pages without memory: bit i, the i-th of 32 equal parts
+    };
+    _Atomic(size_t) object_bytes;  // LARGE with a row: how much of the block is the object
   };
   _Atomic(uint32_t) used;  // LIST: blocks that are not in `local_free`, of those carved
   uint32_t carved;         // blocks handed out so far at least once; the rest is untouched
@@ -85,6 +90,7 @@ struct page {
   union {
     _Atomic(uint64_t) bits;    // BITMAP of up to 64 blocks: the bitmap itself
     _Atomic(uint64_t) *words;  // BITMAP of more: where it is
+    _Atomic(uint64_t) row;     // LARGE with a row: the row
   };
   struct page_source *source;  // where the slices go back to
   uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
@@ -101,6 +107,7 @@ enum {
   PAGE_IS_CLOSED = 2,    // BITMAP: no block is handed out any more
   PAGE_IS_SPLIT = 4,     // the kernel sees the run as a mapping of its own (moved or huge)
   PAGE_REST_PURGED = 8,  // LIST, BITMAP: what lies behind the carved blocks holds no memory
+  PAGE_HAS_ROWS = 16,    // BITMAP, LARGE: each block has a row, for the layer above that made it
 };
 
 // The blocks' region, read by every free. `start` and `pages` are written once, before there is a
@@ -179,6 +186,19 @@ static inline size_t page_run_bytes(const struct page *page)
   return (size_t)page->slices << SLICE_SHIFT;
 }
 
+// The row of a block: 64 bits that the layer above keeps for it. Those of a bitmap page fill its
+// run from the end downwards.
+static inline _Atomic(uint64_t) *page_row(struct page *page, uint32_t index)
+{
+  if (page->capacity == 1) return &page->row;
+  return (_Atomic(uint64_t) *)(void *)(page_start(page) + page_run_bytes(page)) - 1 - index;
+}
+
+static inline bool page_has_rows(const struct page *page)
+{
+  return (page->flags & PAGE_HAS_ROWS) != 0;
+}
+
 static inline struct heap *page_heap(struct page *page)
 {
   return atomic_load_explicit(&page->heap, memory_order_acquire);
@@ -187,10 +207,14 @@ static inline struct heap *page_heap(struct page *page)
 // How many slices a page of this block size has: so few that at least two blocks fit. (A page that
 // empties soon is worth more than one that many blocks share.)
 INTERNAL uint32_t page_slices_for(size_t block_bytes);
+// The same of a page with rows: so many that the os page which the rows may need does not weigh.
+INTERNAL uint32_t page_slices_with_rows(size_t block_bytes);
 // Makes a page out of a run of slices that a source gave: all fields that the kinds share.
 // `is_zero` tells whether its memory reads as zero.
 INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices, size_t block_bytes,
                         bool is_zero);
+// Gives a new page rows, all 0, behind fewer blocks.
+INTERNAL void page_add_rows(struct page *page, bool is_zero);
 // The index of the block that starts at `address`, or UINT32_MAX if none does. Not for large pages.
 INTERNAL uint32_t page_block_index(const struct page *page, const void *address);
 // The whole os pages' worth of memory that the page's blocks can have touched.

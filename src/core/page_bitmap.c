@@ -29,6 +29,7 @@ static uint64_t valid_bits(const struct page *page, uint32_t word)
 
 INTERNAL bool page_bitmap_init(struct page *page)
 {
+  page->purged = 0;
   if (!is_one_word(page)) {
     page->words = metadata_allocate(word_count(page) * sizeof *page->words);
     if (page->words == NULL) return false;
@@ -45,24 +46,62 @@ INTERNAL void page_bitmap_destroy(struct page *page)
   metadata_free(page->words, word_count(page) * sizeof *page->words);
 }
 
+// ---------------------------------------------------------------------------------------------
+// Which parts hold no memory. In a page of up to 64 blocks a part is a block; in one of more
+// blocks, which are smaller than an os page, it is 1/32 of the run, or an os page if that is more.
+
+static size_t part_bytes(const struct page *page)
+{
+  return bits_larger(page_run_bytes(page) / 32, os_page_bytes());
+}
+
+// The block is about to be used: what it touches holds memory from now on.
+static void forget_purged(struct page *page, uint32_t index)
+{
+  if (is_one_word(page)) {
+    page->purged &= ~(UINT64_C(1) << index);
+    return;
+  }
+  if (page->purged_parts == 0) return;
+  size_t start = index * page->block_bytes;
+  size_t last = start + page->block_bytes - 1;
+  for (size_t part = start / part_bytes(page); part <= last / part_bytes(page); part++) {
+    page->purged_parts &= ~(UINT32_C(1) << part);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+
+// The first word with a free block. In a page of many words it is looked for from where the last
+// one was found, and once more from the start.
+static uint32_t find_word(struct page *page)
+{
+  uint32_t count = word_count(page);
+  uint32_t from = is_one_word(page) ? 0 : page->first_word;
+  for (uint32_t n = 0; n < count; n++) {
+    uint32_t i = from + n < count ? from + n : from + n - count;
+    if (atomic_load_explicit(&words_of(page)[i], memory_order_relaxed) != 0) return i;
+  }
+  return count;
+}
+
 INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero)
 {
   if ((page->flags & PAGE_IS_CLOSED) != 0) return NULL;
-  for (uint32_t i = 0; i < word_count(page); i++) {
-    uint64_t word = atomic_load_explicit(&words_of(page)[i], memory_order_relaxed);
-    if (word == 0) continue;
-    // Only who is inside the heap clears bits, so the lowest stays ours. Acquire: what the thread
-    // that freed the block did to it comes before what its next user does (page_bitmap_free).
-    uint32_t index = i * BITS_A_WORD + bits_lowest(word);
-    if (!is_one_word(page)) atomic_fetch_add_explicit(&page->remote, 1, memory_order_relaxed);
-    atomic_fetch_and_explicit(&words_of(page)[i], ~(word & -word), memory_order_acquire);
-    if (is_one_word(page)) page->purged &= ~(word & -word);
-    bool is_new = index >= page->carved;
-    if (is_new) page->carved = index + 1;
-    if (is_zero != NULL) *is_zero = is_new && (page->flags & PAGE_IS_ZERO) != 0;
-    return page_start(page) + index * page->block_bytes;
-  }
-  return NULL;
+  uint32_t i = find_word(page);
+  if (i == word_count(page)) return NULL;
+  if (!is_one_word(page)) page->first_word = i;
+  // Only who is inside the heap clears bits, so the lowest stays ours. Acquire: what the thread
+  // that freed the block did to it comes before what its next user does (page_bitmap_free).
+  uint64_t word = atomic_load_explicit(&words_of(page)[i], memory_order_relaxed);
+  uint32_t index = i * BITS_A_WORD + bits_lowest(word);
+  if (!is_one_word(page)) atomic_fetch_add_explicit(&page->remote, 1, memory_order_relaxed);
+  atomic_fetch_and_explicit(&words_of(page)[i], ~(word & -word), memory_order_acquire);
+  forget_purged(page, index);
+  bool is_new = index >= page->carved;
+  if (is_new) page->carved = index + 1;
+  if (is_zero != NULL) *is_zero = is_new && (page->flags & PAGE_IS_ZERO) != 0;
+  return page_start(page) + index * page->block_bytes;
 }
 
 INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t index)
@@ -97,7 +136,7 @@ INTERNAL uint32_t page_bitmap_used(struct page *page)
     return (uint32_t)atomic_load_explicit(&page->remote, memory_order_acquire);
   }
   uint64_t free = atomic_load_explicit(&page->bits, memory_order_acquire);
-  return page->capacity - (uint32_t)__builtin_popcountll(free);
+  return page->capacity - bits_count(free);
 }
 
 INTERNAL bool page_bitmap_is_unused(struct page *page)
@@ -122,20 +161,65 @@ static size_t purge_between(struct page *page, size_t from, size_t to)
   return to - from;
 }
 
-INTERNAL size_t page_bitmap_purge(struct page *page)
+// Blocks are taken inside the heap only: those that are free now stay so meanwhile. Acquire: what
+// threads that freed them did to them comes before.
+static size_t purge_blocks(struct page *page)
 {
-  if (!is_one_word(page)) return 0;
   size_t bytes = 0;
-  // Blocks are taken inside the heap only: those that are free now stay so meanwhile. Acquire: what
-  // threads that freed them did to them comes before.
   uint64_t free = atomic_load_explicit(&page->bits, memory_order_acquire);
-  uint64_t dirty = free & bits_low_mask(page->carved) & ~page->purged;
+  free &= bits_low_mask(page->carved);
   for (unsigned i = 0; i < page->carved; i++) {
     unsigned first = i;
-    while (i < page->carved && (dirty >> i & 1) != 0) i++;
+    while (i < page->carved && (free >> i & 1) != 0) i++;
+    uint64_t blocks = bits_low_mask(i) & ~bits_low_mask(first);
+    if ((blocks & ~page->purged) == 0) continue;
     bytes += purge_between(page, first * page->block_bytes, i * page->block_bytes);
   }
-  page->purged |= dirty;
+  page->purged |= free;
+  return bytes;
+}
+
+// Whether every block that touches the bytes between two offsets is free.
+static bool is_free_between(struct page *page, size_t from, size_t to)
+{
+  uint32_t last = (uint32_t)((to - 1) / page->block_bytes);
+  for (uint32_t i = (uint32_t)(from / page->block_bytes); i <= last; i++) {
+    if (i >= page->capacity || page_bitmap_is_live(page, i)) return false;
+  }
+  return true;
+}
+
+static size_t purge_parts(struct page *page)
+{
+  size_t bytes = 0;
+  size_t part = part_bytes(page);
+  for (uint32_t i = 0; (i + 1) * part <= page->capacity * page->block_bytes; i++) {
+    if ((page->purged_parts >> i & 1) != 0 || !is_free_between(page, i * part, (i + 1) * part)) {
+      continue;
+    }
+    bytes += purge_between(page, i * part, (i + 1) * part);
+    page->purged_parts |= UINT32_C(1) << i;
+  }
+  return bytes;
+}
+
+INTERNAL size_t page_bitmap_purge(struct page *page)
+{
+  return is_one_word(page) ? purge_blocks(page) : purge_parts(page);
+}
+
+// How much of the page's free blocks' memory has gone: whole os pages only.
+INTERNAL size_t page_bitmap_purged_bytes(const struct page *page)
+{
+  if (!is_one_word(page)) return (size_t)bits_count(page->purged_parts) * part_bytes(page);
+  size_t bytes = 0;
+  for (unsigned i = 0; i < page->carved; i++) {
+    unsigned first = i;
+    while (i < page->carved && (page->purged >> i & 1) != 0) i++;
+    size_t from = bits_align_up(first * page->block_bytes, os_page_bytes());
+    size_t to = bits_align_down(i * page->block_bytes, os_page_bytes());
+    if (from < to) bytes += to - from;
+  }
   return bytes;
 }
 

@@ -5,8 +5,8 @@
 // and whoever walks the page sees a truth about each block that is at most an instant old. (A block
 // on a heap's shelf has its bit clear.)
 //
-// Pages can be closed, and can hold more than 64 blocks, for the sake of what will stand on them
-// (relocatable objects); no page of the malloc family is or does.
+// Pages can be closed, and can hold more than 64 blocks, for the sake of relocatable objects; no
+// page of the malloc family is or does.
 //
 // Up to 64 blocks the bitmap is a word of the descriptor, which says by itself whether any block is
 // in use. Above, it lies among the metadata and `remote` counts the blocks in use.
@@ -29,9 +29,11 @@ INTERNAL bool page_bitmap_has_free(struct page *page);
 INTERNAL uint32_t page_bitmap_used(struct page *page);
 INTERNAL bool page_bitmap_is_unused(struct page *page);
 INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index);
-// Returns the memory of its free blocks to the kernel, as far as whole os pages allow (pages of up
-// to 64 blocks only). Inside the heap, any thread. Says how many bytes went.
+// Returns the memory of its free blocks to the kernel, as far as whole os pages allow. Inside the
+// heap, any thread. Says how many bytes went.
 INTERNAL size_t page_bitmap_purge(struct page *page);
+// How much of the page holds no memory now.
+INTERNAL size_t page_bitmap_purged_bytes(const struct page *page);
 // From now on nothing is taken from the page; frees go on.
 INTERNAL void page_bitmap_close(struct page *page);
 INTERNAL void page_bitmap_open(struct page *page);

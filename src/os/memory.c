@@ -115,16 +115,20 @@ static bool is_vacant(char *start)
 // fixed places in the lowest eighth. In between there is nothing. Ranges are laid side by side.
 static char *find_hole(size_t bytes, size_t alignment)
 {
-  static uintptr_t next_hole;
-  if (next_hole == 0) {
-    void *probe = map(NULL, page_bytes, PROT_NONE, 0);
-    if (probe == NULL) return NULL;
-    next_hole = (uintptr_t)probe / 16 * 5;
-    unmap(probe, page_bytes);
-  }
-  char *start = (char *)bits_align_up(next_hole, alignment);
-  next_hole = (uintptr_t)start + bytes;
-  return is_vacant(start) ? start : NULL;
+  static _Atomic(uintptr_t) next_hole;
+  uintptr_t next = atomic_load_explicit(&next_hole, memory_order_relaxed);
+  uintptr_t start;
+  do {
+    start = next;
+    if (next == 0) {
+      void *probe = map(NULL, page_bytes, PROT_NONE, 0);
+      if (probe == NULL) return NULL;
+      start = (uintptr_t)probe / 16 * 5;
+      unmap(probe, page_bytes);
+    }
+    start = bits_align_up(start, alignment);
+  } while (!atomic_compare_exchange_weak(&next_hole, &next, start + bytes));
+  return is_vacant((char *)start) ? (char *)start : NULL;
 }
 
 static bool reserve(struct os_range *range, size_t bytes, size_t least, size_t alignment)
@@ -230,6 +234,18 @@ INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes)
   int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
   if (mremap(from, bytes, bytes, flags, to) != MAP_FAILED) return OS_MOVED;
   return copy_what_stayed(from, to, bytes) ? OS_COPIED : OS_LOST;
+}
+
+INTERNAL bool os_memory_forbid(void *start, size_t bytes)
+{
+  count_call();
+  return mprotect(start, bytes, PROT_NONE) == 0;
+}
+
+INTERNAL bool os_memory_permit(void *start, size_t bytes)
+{
+  count_call();
+  return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
 INTERNAL bool os_memory_advise_huge(void *start, size_t bytes)

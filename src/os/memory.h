@@ -28,8 +28,7 @@ INTERNAL size_t os_kernel_page_bytes(void);
 // The same, read once at the start, or what is pretended.
 INTERNAL size_t os_page_bytes(void);
 // Reads that, or pretends pretended_page_bytes (0: does not); wants_reserve: ranges are reserved.
-// Once, before the others, which several threads may call for different addresses, but for
-// os_range_reserve: one thread at a time.
+// Once, before the others, which several threads may call for different addresses.
 INTERNAL void os_memory_init(size_t pretended_page_bytes, bool wants_reserve);
 
 // Finds a range of `bytes`, or of less, halving down to `least`. Its start is aligned to
@@ -53,6 +52,9 @@ enum os_moved {
   OS_LOST,    // nor could they be copied: neither place is whole any more
 };
 INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes);
+// Takes and gives the right to read and write this memory; false changes nothing.
+INTERNAL bool os_memory_forbid(void *start, size_t bytes);
+INTERNAL bool os_memory_permit(void *start, size_t bytes);
 // Lets the kernel back this memory with huge pages.
 INTERNAL bool os_memory_advise_huge(void *start, size_t bytes);
 // How many system calls the functions above have made, and how many bytes have been purged.

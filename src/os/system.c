@@ -18,10 +18,26 @@ INTERNAL uint32_t os_clock_ms(void)
   return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
+INTERNAL uint64_t os_clock_ns(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void sleep_for(struct timespec rest)
+{
+  while (nanosleep(&rest, &rest) != 0 && errno == EINTR) continue;
+}
+
 INTERNAL void os_sleep_ms(uint32_t ms)
 {
-  struct timespec rest = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
-  while (nanosleep(&rest, &rest) != 0 && errno == EINTR) continue;
+  sleep_for((struct timespec){(time_t)(ms / 1000), (long)(ms % 1000) * 1000000});
+}
+
+INTERNAL void os_sleep_us(uint32_t us)
+{
+  sleep_for((struct timespec){(time_t)(us / 1000000), (long)(us % 1000000) * 1000});
 }
 
 INTERNAL char *const *os_environment(void)

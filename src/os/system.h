@@ -10,7 +10,10 @@
 // Milliseconds of a clock that only goes forward, a few of them coarse; cheap enough for slow
 // paths.
 INTERNAL uint32_t os_clock_ms(void);
+// Nanoseconds of such a clock, exact.
+INTERNAL uint64_t os_clock_ns(void);
 INTERNAL void os_sleep_ms(uint32_t ms);
+INTERNAL void os_sleep_us(uint32_t us);
 // The environment, or NULL if the process runs with more rights than its caller, who then must not
 // have a say, or if it is too early in the process's life to tell.
 INTERNAL char *const *os_environment(void);

@@ -85,7 +85,7 @@ INTERNAL bool os_lock_take_from_strangers(struct os_lock *lock)
 
 INTERNAL bool os_gate_is_biased;
 
-static bool barrier_all_threads(void)
+static bool try_barrier(void)
 {
   return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
@@ -98,7 +98,7 @@ static bool register_for_barriers(void)
 INTERNAL void os_gate_init(void)
 {
   int saved_errno = errno;
-  os_gate_is_biased = !HAS_THREAD_SANITIZER && register_for_barriers() && barrier_all_threads();
+  os_gate_is_biased = !HAS_THREAD_SANITIZER && register_for_barriers() && try_barrier();
   errno = saved_errno;
 }
 
@@ -108,16 +108,21 @@ INTERNAL NOINLINE void os_gate_enter_closed(struct os_gate *gate)
   os_lock_acquire(&gate->lock);
 }
 
+INTERNAL void os_barrier_all_threads(void)
+{
+  if (try_barrier()) return;
+  // In the child of a fork one has to register anew.
+  if (register_for_barriers() && try_barrier()) return;
+  // Somebody has taken the call away (seccomp). No processor keeps a store to itself for so long.
+  struct timespec rest = {0, 20000000};
+  nanosleep(&rest, NULL);
+}
+
 // Closes the gate, whose lock is held, to its owner. The owner may still be inside.
 static void close_gate(struct os_gate *gate)
 {
   atomic_store_explicit(&gate->is_closed, true, memory_order_relaxed);
-  if (barrier_all_threads()) return;
-  // In the child of a fork one has to register anew.
-  if (register_for_barriers() && barrier_all_threads()) return;
-  // Somebody has taken the call away (seccomp). No processor keeps a store to itself for so long.
-  struct timespec rest = {0, 20000000};
-  nanosleep(&rest, NULL);
+  os_barrier_all_threads();
 }
 
 static void open_gate(struct os_gate *gate)
@@ -185,7 +190,7 @@ INTERNAL void os_gate_reset(struct os_gate *gate)
 // again until the last round that the C library grants.
 
 static pthread_key_t exit_key;
-static void (*exit_function)(void);
+static void (*_Atomic exit_functions[2])(void);
 
 static void exit_round(void *value)
 {
@@ -193,19 +198,47 @@ static void exit_round(void *value)
   if (round < EXIT_ROUNDS && pthread_setspecific(exit_key, (void *)(round + 1)) == 0) {
     return;
   }
-  exit_function();
+  for (int i = 0; i < 2; i++) {
+    void (*function)(void) = atomic_load(&exit_functions[i]);
+    if (function != NULL) function();
+  }
 }
 
 INTERNAL bool os_thread_on_exit(void (*function)(void))
 {
-  exit_function = function;
-  return pthread_key_create(&exit_key, exit_round) == 0;
+  void (*none)(void) = NULL;
+  if (atomic_load(&exit_functions[0]) == NULL) {
+    if (pthread_key_create(&exit_key, exit_round) != 0) return false;
+    atomic_store(&exit_functions[0], function);
+    return true;
+  }
+  return atomic_compare_exchange_strong(&exit_functions[1], &none, function);
 }
 
 INTERNAL void os_thread_watch(void)
 {
-  // Without memory for the value the thread's heap is not given back at its end, nothing worse.
+  if (pthread_getspecific(exit_key) != NULL) return;  // it is, or its end has begun
+  // Without memory for the value the thread's end is not noticed; those who want to be called then
+  // can do without.
   (void)pthread_setspecific(exit_key, (void *)(uintptr_t)1);
+}
+
+INTERNAL uint32_t os_thread_number(void)
+{
+  return (uint32_t)syscall(SYS_gettid);
+}
+
+INTERNAL bool os_thread_exists(uint32_t number)
+{
+  int saved_errno = errno;
+  bool exists = syscall(SYS_tgkill, getpid(), (int)number, 0) == 0 || errno != ESRCH;
+  errno = saved_errno;
+  return exists;
+}
+
+INTERNAL void os_thread_yield(void)
+{
+  sched_yield();
 }
 
 INTERNAL bool os_on_fork_in_child(void (*function)(void))

@@ -117,10 +117,22 @@ INTERNAL void os_gate_reset(struct os_gate *gate);
 
 // ---------------------------------------------------------------------------------------------
 
+// Makes every running thread of the process execute a full barrier (membarrier). Only where
+// os_gate_is_biased says that this can be done; should the call be taken away later (seccomp),
+// waits until no processor can have kept a store to itself.
+INTERNAL void os_barrier_all_threads(void);
+
 // Calls `function` at the end of every thread that has called os_thread_watch, as late among the
-// thread's destructors as the C library allows. Called once, before the others.
+// thread's destructors as the C library allows. For two functions at most, each set once, before
+// any thread is watched for its sake; false if the system lacks what that takes.
 INTERNAL bool os_thread_on_exit(void (*function)(void));
 INTERNAL void os_thread_watch(void);
+// The number that the kernel and people know the calling thread by; and whether this process has a
+// thread of that number.
+INTERNAL uint32_t os_thread_number(void);
+INTERNAL bool os_thread_exists(uint32_t number);
+// Lets another thread run.
+INTERNAL void os_thread_yield(void);
 
 // Has the function called in the child of every fork.
 INTERNAL bool os_on_fork_in_child(void (*function)(void));
