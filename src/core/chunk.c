@@ -326,7 +326,7 @@ static bool region_extend(struct page_source *source, struct page *page, uint32_
   if (run != NULL) {
     ASSERT(run == page + page->slices);
     *is_zero = !run_is_dirty(run);
-    page->flags |= mapping_join(page->flags, run->flags);
+    mapping_join(page, run);
     page->slices = slices;
   }
   os_lock_release(&chunk.lock);

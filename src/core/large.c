@@ -172,7 +172,7 @@ INTERNAL bool large_resize(struct page *page, size_t size)
 // Moves the pages of a block to a clean run. What is left behind reads as zero and holds nothing.
 static bool move_pages(struct page *from, struct page *to)
 {
-  if (!mapping_split(to)) return false;
+  if (!mapping_move(to, from, from->block_bytes)) return false;
   switch (os_memory_move(page_start(from), page_start(to), from->block_bytes)) {
   case OS_MOVED:
     if (mapping_renew(from)) chunk_set_untouched(from);

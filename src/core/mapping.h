@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// A process may have only so many mappings. A run of slices that the kernel moved, or that huge
-// pages were asked for, is a mapping of its own until a fresh one replaces it: PAGE_IS_SPLIT. This
-// counts how many mappings that makes, and keeps them within a budget.
+// A process may have only so many mappings. Slices that the kernel moved, or that huge pages were
+// asked for, are mappings of their own until a fresh one replaces them. This counts how many that
+// makes, and keeps them within a budget.
 //
-// Nothing here is locked: who calls has the run to itself.
+// What is counted are edges, where one mapping may end and the next begin: each slice's descriptor
+// says which there are at its start, inside it, and at its end (`edges`). No edge is forgotten
+// before the memory on one side of it is mapped anew, whatever runs the slices have been cut and
+// merged into. So the count is not below the kernel's, but for a few mappings that the kernel could
+// merge and does not; an edge that both sides know counts twice. A run with an edge is
+// PAGE_IS_SPLIT.
+//
+// Nothing here is locked: who calls has the run to itself, or the chunk lock where it is free.
 #ifndef CORE_MAPPING_H
 #define CORE_MAPPING_H
 
@@ -13,18 +20,22 @@
 // The kernel is about to see the run as a mapping of its own. Returns false if the budget does not
 // allow that; else the run is PAGE_IS_SPLIT until it is renewed.
 INTERNAL bool mapping_split(struct page *run);
+// The same of the first `bytes` of the run, onto which the kernel moves those of another, with the
+// edges that are among them.
+INTERNAL bool mapping_move(struct page *run, const struct page *from, size_t bytes);
 // Replaces all of the run's memory by a fresh mapping that is part of its surroundings again.
 // Returns false, and changes nothing, if the kernel refuses.
 INTERNAL bool mapping_renew(struct page *run);
-// A free run has been cut off another and shares its flags: if that makes one mapping more than the
-// budget allows, its memory is renewed, and it is PAGE_IS_ZERO then.
+// A free run has been cut off the one before it and shares its flags: if those are split, there
+// will be an edge as soon as either is renewed. If the budget does not allow that, the run is not
+// split any more: it is renewed now, and PAGE_IS_ZERO then, unless it has no edge at all.
 INTERNAL void mapping_cut_off(struct page *run);
-// Two runs become one, and are counted as one mapping from now on, though the kernel may go on
-// seeing two where pages were moved: the budget is then exceeded. Returns PAGE_IS_SPLIT if that is
-// what the whole is, or 0.
-INTERNAL uint8_t mapping_join(uint8_t flags, uint8_t other_flags);
+// Two neighbours are about to become one run, which is PAGE_IS_SPLIT if one of them was.
+INTERNAL void mapping_join(struct page *left, struct page *right);
 
-// How many mappings there are on account of runs that are split.
+// How many mappings there are on account of runs that are split, at most.
 INTERNAL size_t mapping_count(void);
+
+INTERNAL void mapping_assert_valid(const struct page *run);
 
 #endif

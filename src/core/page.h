@@ -77,6 +77,7 @@ struct page {
   };
   uint8_t flags;                // PAGE_ flags below
   bool is_direct;               // LIST, BITMAP: of a first-class heap
+  uint8_t edges;                // of each slice: where kernel mappings may end (mapping.c)
   uint32_t inverse;             // of block_bytes: see page_block_index
   size_t block_bytes;           // usable size of each; PAGE_FREE: bytes that may hold memory
   struct list link;             // in the heap's queue of its class; PAGE_FREE: in a row (runs.c)
@@ -105,7 +106,7 @@ static_assert(offsetof(struct page, remote) == 64, "the second line is the one t
 enum {
   PAGE_IS_ZERO = 1,      // the run's memory reads as zero
   PAGE_IS_CLOSED = 2,    // BITMAP: no block is handed out any more
-  PAGE_IS_SPLIT = 4,     // the kernel sees the run as a mapping of its own (moved or huge)
+  PAGE_IS_SPLIT = 4,     // the kernel may see parts of the run as mappings of their own
   PAGE_REST_PURGED = 8,  // LIST, BITMAP: what lies behind the carved blocks holds no memory
   PAGE_HAS_ROWS = 16,    // BITMAP, LARGE: each block has a row, for the layer above that made it
 };

@@ -159,7 +159,8 @@ static struct page *join(struct page *left, struct page *right)
 {
   if (right->slices > left->slices) left->freed_at_ms = right->freed_at_ms;
   uint8_t is_zero = left->flags & right->flags & PAGE_IS_ZERO;
-  left->flags = mapping_join(left->flags, right->flags) | is_zero;
+  mapping_join(left, right);
+  left->flags = (uint8_t)((left->flags & PAGE_IS_SPLIT) | is_zero);
   left->slices += right->slices;
   left->block_bytes += right->block_bytes;
   return left;
@@ -333,6 +334,7 @@ static size_t assert_set_valid(struct run_set *set)
       ASSERT(row_of(run->slices) == row && set_of(run) == set);
       ASSERT(page_kind(run) == PAGE_FREE && page_kind(run + run->slices - 1) == PAGE_FREE);
       ASSERT((run + run->slices - 1)->slices == run->slices);
+      mapping_assert_valid(run);
       slices += run->slices;
     }
   }

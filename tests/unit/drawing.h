@@ -28,9 +28,14 @@ void mapping_cut_off(struct page *run)
   run->flags = (uint8_t)((run->flags & ~PAGE_IS_SPLIT) | PAGE_IS_ZERO);
 }
 
-uint8_t mapping_join(uint8_t flags, uint8_t other_flags)
+void mapping_join(struct page *left, struct page *right)
 {
-  return (flags | other_flags) & PAGE_IS_SPLIT;
+  left->flags |= right->flags & PAGE_IS_SPLIT;
+}
+
+void mapping_assert_valid(const struct page *run)
+{
+  (void)run;
 }
 
 static inline void be_bait(struct page *page)
