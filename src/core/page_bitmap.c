@@ -231,4 +231,5 @@ INTERNAL void page_bitmap_close(struct page *page)
 INTERNAL void page_bitmap_open(struct page *page)
 {
   page->flags &= (uint8_t)~PAGE_IS_CLOSED;
+  if (!is_one_word(page)) page->first_word = 0;
 }
