@@ -30,6 +30,17 @@
 #include "core/large.c"
 #include "core/registry.c"
 
+#include "handle/handle_table.c"
+#include "handle/scope.c"
+#include "handle/pin_table.c"
+#include "handle/object.c"
+#include "handle/deferred.c"
+#include "handle/handle_heap.c"
+#include "handle/planner.c"
+#include "handle/mover.c"
+#include "handle/fragmentation.c"
+#include "handle/defrag.c"
+
 #include "stats/stats.c"
 #include "stats/root.c"
 
@@ -37,6 +48,7 @@
 #include "api/allocate.c"
 #include "api/malloc.c"
 #include "api/heaps.c"
+#include "api/handles.c"
 #include "api/report.c"
 #ifdef MEND_OVERRIDE
 #include "api/override.c"

@@ -104,19 +104,27 @@ INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignmen
 // ---------------------------------------------------------------------------------------------
 // Pointers that are no blocks. Only what costs nothing is told of small blocks.
 
-enum misuse { MISUSE_FOREIGN, MISUSE_UNUSED, MISUSE_INSIDE, MISUSE_MISALIGNED, MISUSE_COUNT };
+enum misuse {
+  MISUSE_FOREIGN,
+  MISUSE_UNUSED,
+  MISUSE_INSIDE,
+  MISUSE_MISALIGNED,
+  MISUSE_OBJECT,
+  MISUSE_COUNT
+};
 
 static const char *const misuse_messages[][MISUSE_COUNT] = {
     [USE_FREE] = {"free of a pointer that mend did not allocate",
                   "free of memory that is not in use", "free of a pointer inside a block",
-                  "free of a misaligned pointer"},
+                  "free of a misaligned pointer", "free of an object that has a handle"},
     [USE_REALLOC] = {"realloc of a pointer that mend did not allocate",
                      "realloc of memory that is not in use", "realloc of a pointer inside a block",
-                     "realloc of a misaligned pointer"},
+                     "realloc of a misaligned pointer", "realloc of an object that has a handle"},
     [USE_SIZE] = {"malloc_usable_size of a pointer that mend did not allocate",
                   "malloc_usable_size of memory that is not in use",
                   "malloc_usable_size of a pointer inside a block",
-                  "malloc_usable_size of a misaligned pointer"},
+                  "malloc_usable_size of a misaligned pointer",
+                  "malloc_usable_size of an object that has a handle"},
 };
 
 static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use)
@@ -127,6 +135,8 @@ static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use
     misuse = MISUSE_FOREIGN;
   } else if ((uintptr_t)pointer % 16 != 0) {
     misuse = MISUSE_MISALIGNED;
+  } else if (page_is_of_objects(page_first(slice))) {
+    misuse = MISUSE_OBJECT;
   } else if (page_kind(page_first(slice)) == PAGE_LIST) {
     misuse = MISUSE_INSIDE;  // looked for under a checker only
   } else if (page_kind(page_first(slice)) == PAGE_BITMAP) {
@@ -162,7 +172,7 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
   case PAGE_INSIDE:
     break;
   }
-  if (UNLIKELY(!is_block)) refuse(block, use);
+  if (UNLIKELY(!is_block || page_is_of_objects(page))) refuse(block, use);
   return page;
 }
 

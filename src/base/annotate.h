@@ -112,20 +112,6 @@ static inline void annotate_forbid(void *start, size_t bytes)
 #endif
 }
 
-// Memory among blocks that is not a block: ours.
-static inline void annotate_permit(void *start, size_t bytes)
-{
-#if defined(ANNOTATE_ADDRESS)
-  __asan_unpoison_memory_region(start, bytes);
-#elif defined(ANNOTATE_MEMORY)
-  __msan_unpoison(start, bytes);
-#elif defined(ANNOTATE_VALGRIND)
-  VALGRIND_MAKE_MEM_DEFINED(start, bytes);
-#else
-  (void)start, (void)bytes;
-#endif
-}
-
 static inline void annotate_link_begin(void *link, size_t bytes)
 {
 #if defined(ANNOTATE_VALGRIND)

@@ -5,7 +5,6 @@
 // come free goes to the end of the queue, so that by its turn it has gathered more of them.
 #include "core/heap.h"
 
-#include "base/annotate.h"
 #include "base/fatal.h"
 #include "core/chunk.h"
 #include "core/registry.h"
@@ -160,7 +159,7 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *
   heap->adopts = false;
   heap->keeps_unused = true;
   heap->is_direct = false;
-  heap->has_rows = false;
+  heap->has_objects = false;
   heap->source = source;
   heap->request = (struct page_request){PAGE_ANY_NODE, 0};
   for (unsigned i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) heap->bins[i] = (struct bin){0};
@@ -194,7 +193,6 @@ static void give_page(struct page *page)
   atomic_store_explicit(&page->heap, NULL, memory_order_release);
   page->bin_offset = 0;
   if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
-  if (page_has_rows(page)) annotate_forbid(page_start(page), page_run_bytes(page));
   page->source->give(page->source, page);
 }
 
@@ -212,22 +210,29 @@ static void purge_for_growth(struct heap *heap)
   }
 }
 
+static void mark_objects(struct page *page)
+{
+  page->flags |= PAGE_OF_OBJECTS;
+  for (uint32_t i = 0; i < page->slices; i++) {
+    atomic_store_explicit(&page[i].is_source, 0, memory_order_relaxed);
+  }
+}
+
 // A fresh page from the source.
 static struct page *new_page(struct heap *heap, unsigned size_class)
 {
   size_t block_bytes = size_class_bytes(size_class);
-  bool is_list = size_class < SIZE_CLASS_SMALL_COUNT && !heap->has_rows;
+  uint32_t slices = page_slices_for(block_bytes);
+  bool is_list = size_class < SIZE_CLASS_SMALL_COUNT && !heap->has_objects;
   enum page_kind kind = is_list ? PAGE_LIST : PAGE_BITMAP;
-  uint32_t slices =
-      heap->has_rows ? page_slices_with_rows(block_bytes) : page_slices_for(block_bytes);
   bool is_zero;
   struct page *page = heap->source->take(heap->source, slices, 1, heap->request, &is_zero);
   if (page == NULL) return NULL;
-  if (is_zero && !heap->has_rows) purge_for_growth(heap);
+  if (is_zero && !heap->has_objects) purge_for_growth(heap);
   page->source = heap->source;
   page->size_class = (uint8_t)size_class;
   page_init(page, kind, slices, block_bytes, is_zero);
-  if (heap->has_rows) page_add_rows(page, is_zero);
+  if (heap->has_objects) mark_objects(page);
   if (kind == PAGE_BITMAP && !page_bitmap_init(page)) {
     heap->source->give(heap->source, page);
     return NULL;
@@ -353,7 +358,7 @@ INTERNAL void *heap_take_inside(struct heap *heap, unsigned size_class, bool *is
 {
   if (is_zero != NULL) *is_zero = false;
   remote_read_inbox(heap);
-  if (heap->has_rows) return take_from_page(heap, size_class, is_zero);
+  if (heap->has_objects) return take_from_page(heap, size_class, is_zero);
   if (size_class >= SIZE_CLASS_SMALL_COUNT) return take_medium(heap, size_class, is_zero);
   void *block = bin_take(heap_bin(heap, size_class));
   return block != NULL ? block : refill(heap, size_class);

@@ -37,7 +37,7 @@ struct heap {
   bool adopts;                                    // takes pages that ended threads left
   bool keeps_unused;                              // one unused page of a class rather than none
   bool is_direct;       // frees into its pages go there at once: the page may go at any time
-  bool has_rows;        // its pages are bitmap pages with rows (a shared heap's; page.h)
+  bool has_objects;     // its pages are bitmap pages of objects (a shared heap's; page.h)
   uint32_t slow_calls;  // since the last look at the clock (owner)
   uint32_t tidied_ms;   // when its bins were last emptied (owner)
 

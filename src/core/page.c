@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/page.h"
 
-#include <string.h>
-
-#include "base/annotate.h"
 #include "base/fatal.h"
 #include "core/page_bitmap.h"
 #include "core/page_list.h"
@@ -14,11 +11,6 @@ INTERNAL struct region region;
 INTERNAL uint32_t page_slices_for(size_t block_bytes)
 {
   return block_bytes <= SLICE_BYTES / 2 ? 1 : 2;
-}
-
-INTERNAL uint32_t page_slices_with_rows(size_t block_bytes)
-{
-  return (uint32_t)bits_larger(block_bytes * TUNING_ROW_PAGE_BLOCKS >> SLICE_SHIFT, 1);
 }
 
 // Slices of a page whose blocks can lie in any of them must lead back to the first. A large block
@@ -53,17 +45,6 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
   page_set_kind(page, kind);
 }
 
-INTERNAL void page_add_rows(struct page *page, bool is_zero)
-{
-  size_t fitting = page_run_bytes(page) / (page->block_bytes + sizeof(uint64_t));
-  page->capacity = (uint16_t)bits_smaller(fitting, TUNING_PAGE_BLOCKS);
-  page->flags |= PAGE_HAS_ROWS;
-  void *rows = (void *)page_row(page, page->capacity - 1U);
-  size_t bytes = page->capacity * sizeof(uint64_t);
-  annotate_permit(rows, bytes);
-  if (!is_zero) memset(rows, 0, bytes);
-}
-
 INTERNAL uint32_t page_block_index(const struct page *page, const void *address)
 {
   // Dividing by a multiplication: exact where the offset is a multiple, and all others are refused.
@@ -75,7 +56,6 @@ INTERNAL uint32_t page_block_index(const struct page *page, const void *address)
 
 INTERNAL size_t page_touched_bytes(const struct page *page)
 {
-  if (page_has_rows(page) && page->capacity > 1) return page_run_bytes(page);
   return bits_align_up(page->carved * page->block_bytes, os_page_bytes());
 }
 

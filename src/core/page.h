@@ -65,7 +65,7 @@ struct page {
       uint32_t first_word;  // BITMAP of more: no word below this one is known to have a free block
       uint32_t purged_parts;  // and its os pages without memory: bit i, the i-th of 32 equal parts
     };
-    _Atomic(size_t) object_bytes;  // LARGE with a row: how much of the block is the object
+    _Atomic(size_t) object_bytes;  // LARGE of an object: how much of the block that is
   };
   _Atomic(uint32_t) used;  // LIST: blocks that are not in `local_free`, of those carved
   uint32_t carved;         // blocks handed out so far at least once; the rest is untouched
@@ -91,13 +91,16 @@ struct page {
   union {
     _Atomic(uint64_t) bits;    // BITMAP of up to 64 blocks: the bitmap itself
     _Atomic(uint64_t) *words;  // BITMAP of more: where it is
-    _Atomic(uint64_t) row;     // LARGE with a row: the row
   };
   struct page_source *source;  // where the slices go back to
   uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
-  uint32_t freed_at_ms;        // PAGE_FREE: when
-  _Atomic(uint32_t) kind;      // enum page_kind
-  _Atomic(uint32_t) notice;    // enum page_notice
+  union {
+    uint32_t freed_at_ms;  // PAGE_FREE: when
+    _Atomic(uint32_t)
+        is_source;  // each slice of a BITMAP page of objects: they are moved out of it
+  };
+  _Atomic(uint32_t) kind;    // enum page_kind
+  _Atomic(uint32_t) notice;  // enum page_notice
 };
 
 static_assert(sizeof(struct page) == 128, "two cache lines a slice");
@@ -108,7 +111,7 @@ enum {
   PAGE_IS_CLOSED = 2,    // BITMAP: no block is handed out any more
   PAGE_IS_SPLIT = 4,     // the kernel may see parts of the run as mappings of their own
   PAGE_REST_PURGED = 8,  // LIST, BITMAP: what lies behind the carved blocks holds no memory
-  PAGE_HAS_ROWS = 16,    // BITMAP, LARGE: each block has a row, for the layer above that made it
+  PAGE_OF_OBJECTS = 16,  // BITMAP, LARGE: its blocks are objects, which the layer above frees
 };
 
 // The blocks' region, read by every free. `start` and `pages` are written once, before there is a
@@ -187,17 +190,9 @@ static inline size_t page_run_bytes(const struct page *page)
   return (size_t)page->slices << SLICE_SHIFT;
 }
 
-// The row of a block: 64 bits that the layer above keeps for it. Those of a bitmap page fill its
-// run from the end downwards.
-static inline _Atomic(uint64_t) *page_row(struct page *page, uint32_t index)
+static inline bool page_is_of_objects(const struct page *page)
 {
-  if (page->capacity == 1) return &page->row;
-  return (_Atomic(uint64_t) *)(void *)(page_start(page) + page_run_bytes(page)) - 1 - index;
-}
-
-static inline bool page_has_rows(const struct page *page)
-{
-  return (page->flags & PAGE_HAS_ROWS) != 0;
+  return (page->flags & PAGE_OF_OBJECTS) != 0;
 }
 
 static inline struct heap *page_heap(struct page *page)
@@ -208,14 +203,10 @@ static inline struct heap *page_heap(struct page *page)
 // How many slices a page of this block size has: so few that at least two blocks fit. (A page that
 // empties soon is worth more than one that many blocks share.)
 INTERNAL uint32_t page_slices_for(size_t block_bytes);
-// The same of a page with rows: so many that the os page which the rows may need does not weigh.
-INTERNAL uint32_t page_slices_with_rows(size_t block_bytes);
 // Makes a page out of a run of slices that a source gave: all fields that the kinds share.
 // `is_zero` tells whether its memory reads as zero.
 INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices, size_t block_bytes,
                         bool is_zero);
-// Gives a new page rows, all 0, behind fewer blocks.
-INTERNAL void page_add_rows(struct page *page, bool is_zero);
 // The index of the block that starts at `address`, or UINT32_MAX if none does. Not for large pages.
 INTERNAL uint32_t page_block_index(const struct page *page, const void *address);
 // The whole os pages' worth of memory that the page's blocks can have touched.

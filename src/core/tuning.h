@@ -13,7 +13,6 @@
 enum {
 #ifdef MEND_STRESS
   TUNING_PAGE_BLOCKS = 5,           // blocks in a page, at most
-  TUNING_ROW_PAGE_BLOCKS = 5,       // blocks in a page with rows, at least
   TUNING_OUTGOING_SLOTS = 2,        // pages for which frees are gathered at a time; a power of two
   TUNING_POSTS_BEFORE_RECLAIM = 2,  // unused pages that may wait for their owner
   TUNING_BIN_BYTES = 256,           // a bin has room for this much,
@@ -25,7 +24,6 @@ enum {
   TUNING_COMMIT_LEAST = 1 << 16,    // first step of address space made writable
 #else
   TUNING_PAGE_BLOCKS = 4096,
-  TUNING_ROW_PAGE_BLOCKS = 32,
   TUNING_OUTGOING_SLOTS = 16,
   TUNING_POSTS_BEFORE_RECLAIM = 16,
   TUNING_BIN_BYTES = 32 << 10,

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+//
+// Handles: the public face of the layer of that name.
+#include "mend/handle.h"
+
+#include <errno.h>
+
+#include "api/allocate.h"
+#include "api/init.h"
+#include "base/options.h"
+#include "core/registry.h"
+#include "handle/defrag.h"
+#include "handle/fragmentation.h"
+#include "handle/object.h"
+
+static struct handle_heap *inside_of(mend_handle_heap *heap)
+{
+  return (struct handle_heap *)(void *)heap;
+}
+
+static bool start_handles(void)
+{
+  init_once();
+  return handle_start();
+}
+
+const char *mend_status_text(enum mend_status status)
+{
+  static const char *const texts[] = {
+      [MEND_OK] = "no error",
+      [MEND_STALE] = "the object has been freed",
+      [MEND_FOREIGN] = "no handle of any heap",
+      [MEND_BUSY] = "within a scope, or another thread is defragmenting",
+      [MEND_BLOCKED] = "scopes of other threads are in the way",
+      [MEND_PARTIAL] = "there is more to do",
+      [MEND_PINNED] = "the object is pinned",
+      [MEND_NO_MEMORY] = "out of memory",
+      [MEND_INVALID] = "an argument is out of range",
+  };
+  bool is_known = (unsigned)status < sizeof texts / sizeof texts[0];
+  return is_known ? texts[status] : "unknown status";
+}
+
+// ---------------------------------------------------------------------------------------------
+// Heaps.
+
+mend_handle_heap *mend_handle_heap_create(void)
+{
+  struct handle_heap *heap = start_handles() ? handle_heap_create() : NULL;
+  return heap != NULL ? (mend_handle_heap *)(void *)heap : allocate_fail(ENOMEM);
+}
+
+void mend_handle_heap_destroy(mend_handle_heap *heap)
+{
+  if (heap == NULL) return;
+  int saved_errno = errno;
+  handle_heap_destroy(inside_of(heap));
+  errno = saved_errno;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Objects.
+
+static uint64_t try_allocate_object(struct handle_heap *heap, size_t size, unsigned flags,
+                                    mend_type type)
+{
+  if (heap == NULL) heap = handle_heap_default();
+  return heap != NULL ? object_allocate(heap, size, flags, type) : 0;
+}
+
+mend_handle mend_handle_heap_alloc(mend_handle_heap *heap, size_t size, unsigned flags,
+                                   mend_type type)
+{
+  uint64_t bits = 0;
+  int saved_errno = errno;
+  if (size <= BITS_MAX_SIZE && object_type_exists(type) && start_handles()) {
+    bits = try_allocate_object(inside_of(heap), size, flags, type);
+    if (UNLIKELY(bits == 0)) {
+      (void)registry_collect(true);
+      bits = try_allocate_object(inside_of(heap), size, flags, type);
+    }
+  }
+  errno = bits != 0 ? saved_errno : ENOMEM;
+  return (mend_handle){bits};
+}
+
+mend_handle mend_handle_alloc(size_t size)
+{
+  return mend_handle_heap_alloc(NULL, size, 0, 0);
+}
+
+mend_handle mend_handle_zalloc(size_t size)
+{
+  return mend_handle_heap_alloc(NULL, size, MEND_ALLOC_ZEROED, 0);
+}
+
+mend_handle mend_handle_alloc_pinned(size_t size)
+{
+  return mend_handle_heap_alloc(NULL, size, MEND_ALLOC_PINNED, 0);
+}
+
+enum mend_status mend_handle_realloc(mend_handle handle, size_t size)
+{
+  int saved_errno = errno;
+  enum mend_status status =
+      size <= BITS_MAX_SIZE ? object_resize(handle.bits, size) : MEND_NO_MEMORY;
+  errno = saved_errno;
+  return status;
+}
+
+static enum mend_status free_object(mend_handle handle, bool is_deferred)
+{
+  if (mend_handle_is_null(handle)) return MEND_OK;
+  int saved_errno = errno;
+  enum mend_status status = object_free(handle.bits, is_deferred);
+  errno = saved_errno;
+  return status;
+}
+
+enum mend_status mend_handle_free(mend_handle handle)
+{
+  return free_object(handle, false);
+}
+
+enum mend_status mend_handle_free_deferred(mend_handle handle)
+{
+  return free_object(handle, true);
+}
+
+size_t mend_handle_size(mend_handle handle)
+{
+  return object_bytes(handle.bits);
+}
+
+mend_type mend_handle_type(mend_handle handle)
+{
+  return object_type(handle.bits);
+}
+
+enum mend_status mend_handle_status(mend_handle handle)
+{
+  return object_status(handle.bits);
+}
+
+// ---------------------------------------------------------------------------------------------
+// From handle to address.
+
+void *mend_resolve(mend_handle handle)
+{
+  return object_resolve(handle.bits);
+}
+
+size_t mend_resolve_all(const mend_handle *handles, void **addresses, size_t count)
+{
+  enum { AHEAD = 8 };
+  size_t found = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (i + AHEAD < count) {
+      _Atomic(uint64_t) *later = handle_entry(handles[i + AHEAD].bits);
+      if (later != NULL) __builtin_prefetch((void *)later);
+    }
+    addresses[i] = object_resolve(handles[i].bits);
+    if (addresses[i] != NULL) found++;
+  }
+  return found;
+}
+
+void *mend_pin(mend_handle handle)
+{
+  enum mend_status status;
+  void *address = object_pin(handle.bits, &status);
+  if (status == MEND_NO_MEMORY) errno = ENOMEM;
+  return address;
+}
+
+enum mend_status mend_unpin(mend_handle handle)
+{
+  return object_unpin(handle.bits);
+}
+
+void mend_scope_enter(void)
+{
+  scope_enter();
+}
+
+void mend_scope_leave(void)
+{
+  scope_leave();
+  if (UNLIKELY(options.handle_stir) && scope_own.depth == 0) defrag_stir();
+}
+
+void mend_quiescent(void)
+{
+  (void)scope_end_implicit();
+}
+
+mend_type mend_type_register(mend_relocate_function function, void *argument)
+{
+  return object_type_register((struct object_type){function, argument});
+}
+
+// ---------------------------------------------------------------------------------------------
+// Fragmentation and its cure.
+
+enum mend_status mend_fragmentation_get(mend_handle_heap *heap,
+                                        struct mend_fragmentation *fragmentation)
+{
+  if (fragmentation == NULL || fragmentation->bytes < sizeof *fragmentation) return MEND_INVALID;
+  if (!start_handles()) return MEND_NO_MEMORY;
+  size_t bytes = fragmentation->bytes;
+  *fragmentation = fragmentation_of(inside_of(heap));
+  fragmentation->bytes = bytes;
+  return MEND_OK;
+}
+
+// Readies the caller's report, or our own in its place; NULL if it is too small.
+static struct mend_defrag_report *ready_report(struct mend_defrag_report *report,
+                                               struct mend_defrag_report *own)
+{
+  if (report == NULL) report = own;
+  size_t bytes = report == own ? sizeof *own : report->bytes;
+  if (bytes < sizeof *report) return NULL;
+  *report = (struct mend_defrag_report){.bytes = bytes};
+  return report;
+}
+
+enum mend_status mend_defragment(struct mend_defrag_report *report)
+{
+  struct mend_defrag_report own;
+  report = ready_report(report, &own);
+  if (report == NULL) return MEND_INVALID;
+  int saved_errno = errno;
+  enum mend_status status = start_handles() ? defrag_pass(report) : MEND_NO_MEMORY;
+  errno = saved_errno;
+  return status;
+}
+
+enum mend_status mend_defragment_step(mend_handle_heap *heap,
+                                      const struct mend_defrag_budget *budget,
+                                      struct mend_defrag_report *report)
+{
+  struct mend_defrag_report own;
+  report = ready_report(report, &own);
+  if (report == NULL) return MEND_INVALID;
+  int saved_errno = errno;
+  enum mend_status status =
+      start_handles() ? defrag_step(inside_of(heap), budget, report) : MEND_NO_MEMORY;
+  errno = saved_errno;
+  return status;
+}
+
+enum mend_status mend_defragment_plan(struct mend_defrag_report *report)
+{
+  struct mend_defrag_report own;
+  report = ready_report(report, &own);
+  if (report == NULL) return MEND_INVALID;
+  return start_handles() ? defrag_plan(report) : MEND_NO_MEMORY;
+}
+
+enum mend_status mend_defragment_start(const struct mend_defrag_options *chosen)
+{
+  struct mend_defrag_options all = {.bytes = sizeof all};
+  if (chosen != NULL && chosen->bytes < sizeof all) return MEND_INVALID;
+  if (chosen != NULL) all = *chosen;
+  if (all.cpu_percent > 100 || all.start_external < 0 || all.start_external > 1) {
+    return MEND_INVALID;
+  }
+  if (all.cpu_percent == 0) all.cpu_percent = 5;
+  if (all.start_external <= 0) all.start_external = 0.25;
+  if (all.start_bytes == 0) all.start_bytes = (size_t)1 << 20;
+  if (all.interval_ms == 0) all.interval_ms = 100;
+  int saved_errno = errno;
+  enum mend_status status = start_handles() ? defrag_start(all) : MEND_NO_MEMORY;
+  errno = saved_errno;
+  return status;
+}
+
+void mend_defragment_stop(void)
+{
+  int saved_errno = errno;
+  defrag_stop();
+  errno = saved_errno;
+}

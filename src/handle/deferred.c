@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "handle/deferred.h"
+
+#include "handle/object.h"
+#include "handle/scope.h"
+
+#define CHAIN_LENGTH 256
+
+static void free_chain(struct handle_heap *heap, uint32_t chain)
+{
+  while (chain != 0) {
+    uint32_t index = chain - 1;
+    chain = atomic_load_explicit(handle_table_info(&heap->table, index), memory_order_relaxed);
+    object_free_entry(index, entry_load(handle_table_entry(&heap->table, index)));
+  }
+}
+
+// The chain that waits, if its time has come, else 0. The lock is held.
+static uint32_t take_ripe(struct deferred *deferred)
+{
+  if (deferred->waiting == 0 || !scope_is_past(deferred->epoch)) return 0;
+  uint32_t chain = deferred->waiting;
+  deferred->waiting = 0;
+  return chain;
+}
+
+// The filled chain starts to wait, if none does. The lock is held.
+static void start_waiting(struct deferred *deferred)
+{
+  if (deferred->waiting != 0 || deferred->filling == 0) return;
+  deferred->epoch = scope_advance();
+  deferred->waiting = deferred->filling;
+  deferred->filling = 0;
+  deferred->filled = 0;
+}
+
+INTERNAL void deferred_add(struct handle_heap *heap, uint32_t index)
+{
+  struct deferred *deferred = &heap->deferred;
+  uint32_t ripe = 0;
+  os_lock_acquire(&deferred->lock);
+  atomic_store_explicit(handle_table_info(&heap->table, index), deferred->filling,
+                        memory_order_relaxed);
+  deferred->filling = index + 1;
+  if (++deferred->filled % CHAIN_LENGTH == 0) {
+    ripe = take_ripe(deferred);
+    start_waiting(deferred);
+  }
+  os_lock_release(&deferred->lock);
+  free_chain(heap, ripe);
+}
+
+INTERNAL void deferred_flush(struct handle_heap *heap)
+{
+  struct deferred *deferred = &heap->deferred;
+  os_lock_acquire(&deferred->lock);
+  uint32_t before = take_ripe(deferred);
+  start_waiting(deferred);
+  uint32_t now = take_ripe(deferred);
+  os_lock_release(&deferred->lock);
+  free_chain(heap, before);
+  free_chain(heap, now);
+}
+
+// A chain that another thread was freeing at that moment is lost, and an object that it was about
+// to add.
+INTERNAL void deferred_after_fork(struct deferred *deferred)
+{
+  (void)os_lock_take_from_strangers(&deferred->lock);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "handle/fragmentation.h"
+
+#include "core/chunk.h"
+#include "handle/info.h"
+#include "os/memory.h"
+
+static size_t uncarved_bytes(const struct page *page)
+{
+  if ((page->flags & PAGE_IS_ZERO) == 0) return 0;
+  return page_run_bytes(page) - page_touched_bytes(page);
+}
+
+static void measure_page(struct mend_fragmentation *sum, struct page *page)
+{
+  size_t live = page_bitmap_used(page);
+  size_t resident = page_run_bytes(page) - uncarved_bytes(page) - page_bitmap_purged_bytes(page);
+  size_t block_bytes = live * page->block_bytes;
+  size_t free = bits_smaller((page->carved - live) * page->block_bytes, resident - block_bytes);
+  sum->objects += live;
+  sum->block_bytes += block_bytes;
+  sum->free_bytes += free;
+  sum->rest_bytes += resident - block_bytes - free;
+  sum->resident_bytes += resident;
+  sum->metadata_bytes += page->slices * sizeof(struct page);
+  if (page->capacity > 64) sum->metadata_bytes += page->capacity / 8U;
+}
+
+static void measure_large(struct mend_fragmentation *sum, const struct page *page)
+{
+  sum->objects++;
+  sum->block_bytes += page->block_bytes;
+  sum->resident_bytes += page->block_bytes;
+  sum->metadata_bytes += page->slices * sizeof(struct page);
+}
+
+// What was asked for the objects: takes a look at each entry.
+static size_t count_object_bytes(const struct handle_table *table)
+{
+  size_t bytes = 0;
+  uint32_t count = atomic_load(&table->space->count);
+  for (uint32_t i = 0; i < count; i++) {
+    uint64_t entry = entry_load(handle_table_entry(table, i));
+    if (entry_state(entry) == ENTRY_FREE) continue;
+    uint32_t info = info_load(handle_table_info(table, i));
+    bool is_large = info_class(info) >= SIZE_CLASS_COUNT;
+    bytes += info_object_bytes(info, is_large ? page_of_block(entry_block(entry)) : NULL);
+  }
+  return bytes;
+}
+
+static void measure_heap(struct mend_fragmentation *sum, struct handle_heap *heap, bool blocks_only)
+{
+  struct lane *lane;
+  size_t objects = sum->objects;
+  for (uint32_t i = 0; i < HANDLE_ALL_LANES; i++) {
+    if (!lane_enter_number(heap, i, &lane)) continue;
+    struct heap *blocks = &lane->blocks;
+    for (struct list *at = blocks->pages.next; at != &blocks->pages; at = at->next) {
+      measure_page(sum, CONTAINER_OF(at, struct page, chain));
+    }
+    for (struct list *at = blocks->large.next; at != &blocks->large; at = at->next) {
+      measure_large(sum, CONTAINER_OF(at, struct page, chain));
+    }
+    sum->metadata_bytes += sizeof *lane;
+    lane_leave(lane);
+  }
+  objects = sum->objects - objects;
+  size_t entries = handle_table_resident_entries(&heap->table);
+  sum->table_bytes += handle_table_resident_bytes(&heap->table);
+  sum->dead_entries += entries - bits_smaller(entries, objects);
+  if (!blocks_only) sum->object_bytes += count_object_bytes(&heap->table);
+}
+
+static double waste(size_t live, size_t held)
+{
+  return held <= live ? 0 : 1 - (double)live / (double)held;
+}
+
+INTERNAL void fragmentation_finish(struct mend_fragmentation *sum)
+{
+  size_t held = sum->resident_bytes + sum->metadata_bytes;
+  sum->cached_bytes = chunk_statistics().dirty_bytes;
+  sum->external = waste(sum->block_bytes, sum->resident_bytes);
+  sum->heap = waste(sum->object_bytes, held);
+  sum->all_in = waste(sum->object_bytes, held + sum->table_bytes);
+}
+
+static struct mend_fragmentation measure(struct handle_heap *heap, bool blocks_only)
+{
+  struct mend_fragmentation sum = {.bytes = sizeof sum};
+  for (uint32_t slot = 0; slot < HANDLE_SLOTS; slot++) {
+    struct handle_heap *at = handle_heap_at(slot);
+    if (at != NULL && (heap == NULL || heap == at)) measure_heap(&sum, at, blocks_only);
+  }
+  fragmentation_finish(&sum);
+  return sum;
+}
+
+INTERNAL struct mend_fragmentation fragmentation_of(struct handle_heap *heap)
+{
+  return measure(heap, false);
+}
+
+INTERNAL struct mend_fragmentation fragmentation_of_blocks(void)
+{
+  return measure(NULL, true);
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include "handle/handle_heap.h"
+
+#include "base/annotate.h"
+#include "core/chunk.h"
+#include "core/large.h"
+#include "core/metadata.h"
+#include "core/registry.h"
+#include "handle/defrag.h"
+#include "handle/mover.h"
+#include "handle/scope.h"
+
+enum { FREE_SLOT, TAKEN_SLOT, WORN_OUT_SLOT };
+
+static _Atomic(struct handle_heap *) heaps[HANDLE_SLOTS];
+static struct os_lock heaps_lock;  // taken to make and end heaps
+
+// The lane of its kind that this thread was in last.
+static _Thread_local uint32_t last_lane[2] __attribute__((tls_model("initial-exec")));
+
+INTERNAL struct handle_heap *handle_heap_at(uint32_t slot)
+{
+  struct handle_heap *heap = atomic_load_explicit(&heaps[slot], memory_order_acquire);
+  return heap != NULL && atomic_load(&heap->is_taken) == TAKEN_SLOT ? heap : NULL;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Lanes.
+
+static void init_lane(struct lane *lane, struct handle_heap *heap, bool is_still)
+{
+  heap_init(&lane->blocks, OWNER_SHARED, &chunk_source);
+  lane->blocks.has_objects = true;
+  index_pool_init(&lane->indices, &heap->table);
+  lane->heap = heap;
+  lane->is_still = is_still;
+}
+
+// The lane of a number; makes it if need be. NULL if there is no memory.
+static struct lane *lane_number(struct handle_heap *heap, uint32_t number)
+{
+  // acquire: pairs with the exchange below
+  struct lane *lane = atomic_load_explicit(&heap->lanes[number], memory_order_acquire);
+  if (LIKELY(lane != NULL)) return lane;
+  struct lane *made = metadata_allocate(sizeof *made);
+  if (made == NULL) return NULL;
+  init_lane(made, heap, number >= HANDLE_LANES);
+  if (atomic_compare_exchange_strong(&heap->lanes[number], &lane, made)) return made;
+  metadata_free(made, sizeof *made);
+  return lane;
+}
+
+INTERNAL struct lane *lane_enter(struct handle_heap *heap, bool is_still)
+{
+  uint32_t first = is_still ? HANDLE_LANES : 0;
+  uint32_t count = is_still ? HANDLE_STILL_LANES : HANDLE_LANES;
+  uint32_t *last = &last_lane[is_still];
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t number = (*last + i) % count;
+    struct lane *lane = lane_number(heap, first + number);
+    if (lane == NULL || !heap_try_enter(&lane->blocks)) continue;
+    *last = number;
+    return lane;
+  }
+  struct lane *lane = lane_number(heap, first + *last);
+  if (lane != NULL) heap_enter(&lane->blocks);
+  return lane;
+}
+
+INTERNAL bool lane_enter_number(struct handle_heap *heap, uint32_t number, struct lane **lane)
+{
+  *lane = atomic_load_explicit(&heap->lanes[number], memory_order_acquire);
+  if (*lane == NULL) return false;
+  heap_enter(&(*lane)->blocks);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Making heaps.
+
+// Opens the heap of a slot, which nobody uses. The lock is held.
+static struct handle_heap *open_slot(uint32_t slot)
+{
+  struct handle_heap *heap = atomic_load_explicit(&heaps[slot], memory_order_relaxed);
+  bool is_new = heap == NULL;
+  if (is_new) heap = metadata_allocate(sizeof *heap);
+  if (heap == NULL) return NULL;
+  heap->slot = slot;
+  if (!handle_table_open(&heap->table, slot)) {
+    if (is_new) metadata_free(heap, sizeof *heap);
+    return NULL;
+  }
+  atomic_store_explicit(&heap->is_taken, TAKEN_SLOT, memory_order_relaxed);
+  atomic_store_explicit(&heaps[slot], heap, memory_order_release);  // handle_heap_at
+  return heap;
+}
+
+static bool is_free(uint32_t slot)
+{
+  struct handle_heap *heap = atomic_load_explicit(&heaps[slot], memory_order_relaxed);
+  return heap == NULL || atomic_load(&heap->is_taken) == FREE_SLOT;
+}
+
+INTERNAL struct handle_heap *handle_heap_default(void)
+{
+  struct handle_heap *heap = handle_heap_at(0);
+  if (LIKELY(heap != NULL)) return heap;
+  os_lock_acquire(&heaps_lock);
+  heap = handle_heap_at(0);
+  if (heap == NULL) heap = open_slot(0);
+  os_lock_release(&heaps_lock);
+  return heap;
+}
+
+INTERNAL struct handle_heap *handle_heap_create(void)
+{
+  struct handle_heap *heap = NULL;
+  os_lock_acquire(&heaps_lock);
+  uint32_t slot = 1;
+  while (slot < HANDLE_SLOTS && !is_free(slot)) slot++;
+  if (slot < HANDLE_SLOTS) heap = open_slot(slot);
+  os_lock_release(&heaps_lock);
+  return heap;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Ending heaps.
+
+static bool forget_block(void *block, size_t block_bytes, void *unused)
+{
+  (void)unused;
+  annotate_free(block, block_bytes);
+  return true;
+}
+
+// Tells checkers that the blocks are no longer the user's.
+static void forget_blocks(struct heap *blocks)
+{
+  for (struct list *at = blocks->pages.next; at != &blocks->pages; at = at->next) {
+    (void)page_visit(CONTAINER_OF(at, struct page, chain), forget_block, NULL);
+  }
+  for (struct list *at = blocks->large.next; at != &blocks->large; at = at->next) {
+    struct page *page = CONTAINER_OF(at, struct page, chain);
+    forget_block(page_start(page), page->block_bytes, NULL);
+  }
+}
+
+INTERNAL void handle_heap_destroy(struct handle_heap *heap)
+{
+  struct lane *lane;
+  os_lock_acquire(&heap->mover_lock);
+  mover_destroy(heap);
+  for (uint32_t i = 0; i < HANDLE_ALL_LANES; i++) {
+    if (!lane_enter_number(heap, i, &lane)) continue;
+    if (ANNOTATE_ACTIVE) forget_blocks(&lane->blocks);
+    large_free_all(&lane->blocks);
+    heap_free_all(&lane->blocks);
+    index_pool_init(&lane->indices, &heap->table);
+    lane_leave(lane);
+  }
+  pin_table_clear(&heap->pins);
+  heap->deferred = (struct deferred){0};
+  bool is_usable = handle_table_close(&heap->table);
+  os_lock_release(&heap->mover_lock);
+  atomic_store(&heap->is_taken, is_usable ? FREE_SLOT : WORN_OUT_SLOT);
+}
+
+INTERNAL size_t handle_heap_collect(struct handle_heap *heap, bool purges)
+{
+  size_t bytes = 0;
+  struct lane *lane;
+  for (uint32_t i = 0; i < HANDLE_ALL_LANES; i++) {
+    if (!lane_enter_number(heap, i, &lane)) continue;
+    bytes += heap_collect(&lane->blocks, true, purges);
+    lane_leave(lane);
+  }
+  return bytes;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Fork. A lane that another thread was inside of is given up: its objects stay valid and can be
+// freed, but nothing is made in it any more, and nothing moves.
+
+static void lanes_after_fork(struct handle_heap *heap)
+{
+  for (uint32_t i = 0; i < HANDLE_ALL_LANES; i++) {
+    struct lane *lane = atomic_load(&heap->lanes[i]);
+    if (lane == NULL || !os_gate_is_strangers(&lane->blocks.gate)) continue;
+    lane->blocks.is_given_up = true;
+    atomic_store(&heap->lanes[i], NULL);
+  }
+}
+
+static void handle_fork_child(void)
+{
+  scope_after_fork();
+  defrag_after_fork();
+  (void)os_lock_take_from_strangers(&heaps_lock);
+  for (uint32_t slot = 0; slot < HANDLE_SLOTS; slot++) {
+    struct handle_heap *heap = atomic_load(&heaps[slot]);
+    if (heap == NULL) continue;
+    handle_table_after_fork(&heap->table);
+    pin_table_after_fork(&heap->pins);
+    deferred_after_fork(&heap->deferred);
+    lanes_after_fork(heap);
+    mover_after_fork(heap);
+  }
+}
+
+INTERNAL bool handle_start(void)
+{
+  static struct os_lock lock;
+  static _Atomic(bool) has_started;
+  if (LIKELY(atomic_load_explicit(&has_started, memory_order_acquire))) return true;
+  if (!registry_init()) return false;
+  os_lock_acquire(&lock);
+  if (!atomic_load_explicit(&has_started, memory_order_relaxed)) {
+    scope_init();
+    // After the core's, which must have run before. It fails only for lack of memory: then a child
+    // may wait for a thread that it does not have.
+    (void)os_on_fork_in_child(handle_fork_child);
+    atomic_store_explicit(&has_started, true, memory_order_release);
+  }
+  os_lock_release(&lock);
+  return true;
+}

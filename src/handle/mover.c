@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: MIT
+#include "handle/mover.h"
+
+#include <string.h>
+
+#include "base/annotate.h"
+#include "base/options.h"
+#include "core/metadata.h"
+#include "handle/object.h"
+#include "handle/info.h"
+#include "os/system.h"
+
+#define POISON 0xDB
+
+static bool is_strict(void)
+{
+  return HAS_THREAD_SANITIZER || options.handle_strict;
+}
+
+static void push_page(struct list *list, struct page *page)
+{
+  list_push_back(list, &page->link);
+}
+
+static struct page *pop_page(struct list *list)
+{
+  if (list_is_empty(list)) return NULL;
+  struct page *page = CONTAINER_OF(list->next, struct page, link);
+  list_remove(&page->link);
+  return page;
+}
+
+static void mark_source(struct page *page, bool is_source)
+{
+  for (uint32_t i = 0; i < page->slices; i++) {
+    atomic_store_explicit(&page[i].is_source, is_source, memory_order_relaxed);
+  }
+}
+
+// Opens a page, which may be given back by that.
+static void open_page(struct page *page)
+{
+  STEP(STEP_OPEN_PAGE);
+  struct heap *blocks = page_heap(page);
+  heap_enter(blocks);
+  heap_open_page(blocks, page);
+  heap_leave(blocks);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Quarantine: by option, emptied pages stay inaccessible for a while, so that an address that was
+// kept beyond its scope is caught when it is used.
+
+static void release_quarantined(struct mover *mover)
+{
+  struct page *page = pop_page(&mover->quarantine);
+  mover->quarantined--;
+  (void)os_memory_permit(page_start(page), page_run_bytes(page));
+  open_page(page);
+}
+
+static bool quarantine(struct mover *mover, struct page *page)
+{
+  if (!options.handle_poison) return false;
+  if (!os_memory_forbid(page_start(page), page_run_bytes(page))) return false;
+  push_page(&mover->quarantine, page);
+  if (++mover->quarantined > MOVER_QUARANTINE) release_quarantined(mover);
+  return true;
+}
+
+// A source that is no longer one.
+static void release_source(struct mover *mover, struct page *page,
+                           struct mend_defrag_report *report)
+{
+  mark_source(page, false);
+  if (page_bitmap_is_unused(page)) {
+    report->pages_emptied++;
+    report->bytes_freed += page_run_bytes(page);
+    if (quarantine(mover, page)) return;
+  }
+  open_page(page);
+}
+
+static void release_sources(struct mover *mover, struct list *list,
+                            struct mend_defrag_report *report)
+{
+  for (struct page *page; (page = pop_page(list)) != NULL;) release_source(mover, page, report);
+}
+
+// ---------------------------------------------------------------------------------------------
+// The pass.
+
+// Opens the pages that a mover had closed which a fork has left behind.
+static void open_stray_pages(struct handle_heap *heap)
+{
+  struct lane *lane;
+  for (uint32_t i = 0; heap->has_stray_pages && i < HANDLE_LANES; i++) {
+    if (!lane_enter_number(heap, i, &lane)) continue;
+    struct list *next;
+    for (struct list *at = lane->blocks.pages.next; at != &lane->blocks.pages; at = next) {
+      next = at->next;
+      struct page *page = CONTAINER_OF(at, struct page, chain);
+      if ((page->flags & PAGE_IS_CLOSED) == 0) continue;
+      page->link = (struct list){NULL, NULL};
+      mark_source(page, false);
+      (void)os_memory_permit(page_start(page), page_run_bytes(page));  // it may be in quarantine
+      heap_open_page(&lane->blocks, page);
+    }
+    lane_leave(lane);
+  }
+  heap->has_stray_pages = false;
+}
+
+static struct mover *make_mover(void)
+{
+  struct mover *mover = metadata_allocate(sizeof *mover);
+  if (mover == NULL) return NULL;
+  list_init(&mover->sources);
+  list_init(&mover->emptied);
+  list_init(&mover->quarantine);
+  return mover;
+}
+
+// The heap's mover, about to begin.
+static struct mover *ready_mover(struct handle_heap *heap)
+{
+  if (heap->mover == NULL) heap->mover = make_mover();
+  if (heap->mover == NULL) return NULL;
+  open_stray_pages(heap);
+  heap->mover->vetoed_count = 0;
+  heap->mover->next_index = 0;
+  heap->mover->end_index = atomic_load(&heap->table.space->count);
+  return heap->mover;
+}
+
+INTERNAL bool mover_begin(struct handle_heap *heap, struct mend_defrag_report *report)
+{
+  if (heap->mover != NULL && heap->mover->round > 0) return true;
+  struct mover *mover = ready_mover(heap);
+  struct plan *plan = mover != NULL ? metadata_allocate(sizeof *plan) : NULL;
+  if (plan == NULL) return false;
+  mover->round = 1;
+  deferred_flush(heap);
+  plan_make(plan, heap);
+  report->pages_examined += plan->pages;
+  plan_close_pages(plan, heap, &mover->sources);
+  metadata_free(plan, sizeof *plan);
+  for (struct list *at = mover->sources.next; at != &mover->sources; at = at->next) {
+    mark_source(CONTAINER_OF(at, struct page, link), true);
+  }
+  if (list_is_empty(&mover->sources)) mover->end_index = 0;  // nothing to look for
+  return true;
+}
+
+// Closes the page of an object that can move, if it is not closed already. Whether it is that page
+// is looked at inside of the lane, where no page can be given back.
+static void close_page_of(struct handle_heap *heap, struct mover *mover, uint32_t index)
+{
+  _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, index);
+  uint64_t value = entry_load(entry);
+  if (entry_state(value) != ENTRY_LIVE) return;
+  struct page *page = page_of_block(entry_block(value));
+  struct heap *blocks = page_heap(page);
+  for (uint32_t i = 0; i < HANDLE_LANES; i++) {
+    struct lane *lane = atomic_load_explicit(&heap->lanes[i], memory_order_acquire);
+    if (lane == NULL || &lane->blocks != blocks) continue;
+    heap_enter(blocks);
+    if (entry_load(entry) == value && page_heap(page) == blocks && page_kind(page) == PAGE_BITMAP &&
+        (page->flags & PAGE_IS_CLOSED) == 0) {
+      heap_close_page(blocks, page);
+      push_page(&mover->sources, page);
+      mark_source(page, true);
+    }
+    heap_leave(blocks);
+  }
+}
+
+INTERNAL bool mover_begin_anywhere(struct handle_heap *heap, uint32_t *index, uint32_t count)
+{
+  if (heap->mover != NULL && heap->mover->round > 0) return false;
+  struct mover *mover = ready_mover(heap);
+  if (mover == NULL || mover->end_index == 0) return false;
+  mover->round = MOVER_ROUNDS;
+  if (*index >= mover->end_index) *index = 0;
+  mover->next_index = *index;
+  mover->end_index = (uint32_t)bits_smaller(mover->end_index, (size_t)*index + count);
+  for (; *index < mover->end_index; (*index)++) close_page_of(heap, mover, *index);
+  return true;
+}
+
+INTERNAL void mover_end(struct handle_heap *heap, struct mend_defrag_report *report)
+{
+  struct mover *mover = heap->mover;
+  if (mover == NULL) return;
+  release_sources(mover, &mover->sources, report);
+  mover->round = 0;
+  if (mover->quarantined > 0) return;
+  heap->mover = NULL;
+  metadata_free(mover, sizeof *mover);
+}
+
+INTERNAL void mover_destroy(struct handle_heap *heap)
+{
+  struct mend_defrag_report unused = {.bytes = sizeof unused};
+  struct mover *mover = heap->mover;
+  if (mover == NULL) return;
+  release_sources(mover, &mover->sources, &unused);
+  while (mover->quarantined > 0) release_quarantined(mover);
+  heap->mover = NULL;
+  metadata_free(mover, sizeof *mover);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Gathering and announcing.
+
+static void add_move(struct mover *mover, uint32_t index)
+{
+  mover->moves[mover->move_count] = (struct move){.index = index};
+  mover->move_count++;
+}
+
+// Whether the entry seems to be that of an object in a source. (It is looked at again.)
+static bool is_candidate(uint64_t value)
+{
+  if (entry_state(value) == ENTRY_FREE) return false;
+  struct page *slice = page_of_units(page_units(entry_block(value)));
+  return atomic_load_explicit(&slice->is_source, memory_order_relaxed) != 0;
+}
+
+// Gathers from the table; says for about how many bytes.
+static void scan(struct handle_heap *heap, struct mover *mover, size_t objects, size_t bytes)
+{
+  enum { AHEAD = 16 };
+  size_t gathered = 0;
+  uint32_t end = (uint32_t)bits_smaller(mover->end_index, (size_t)mover->next_index + MOVER_SCAN);
+  for (; mover->next_index < end; mover->next_index++) {
+    if (mover->move_count == objects || gathered >= bytes) return;
+    _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, mover->next_index);
+    if (mover->next_index + AHEAD < end) {
+      uint64_t later = atomic_load_explicit(entry + AHEAD, memory_order_relaxed);
+      if (entry_state(later) != ENTRY_FREE) {
+        __builtin_prefetch((void *)&page_of_units(page_units(entry_block(later)))->is_source);
+      }
+    }
+    if (!is_candidate(atomic_load_explicit(entry, memory_order_relaxed))) continue;
+    uint32_t info = info_load(handle_table_info(&heap->table, mover->next_index));
+    if (info_class(info) < SIZE_CLASS_COUNT) gathered += size_class_bytes(info_class(info));
+    add_move(mover, mover->next_index);
+  }
+}
+
+static void gather(struct handle_heap *heap, struct mover *mover, size_t objects, size_t bytes)
+{
+  objects = bits_smaller(objects, MOVER_BATCH);
+  mover->move_count = 0;
+  if (mover->next_index < mover->end_index) {
+    scan(heap, mover, objects, bits_smaller(bytes, MOVER_BATCH_BYTES));
+  } else {
+    while (mover->move_count < objects && mover->retry_count > 0) {
+      add_move(mover, mover->retries[--mover->retry_count]);
+    }
+  }
+}
+
+static void call_off(struct handle_heap *heap, const struct move *move)
+{
+  uint64_t announced = move->announced;
+  (void)entry_exchange(handle_table_entry(&heap->table, move->index), &announced,
+                       entry_with_state(announced, ENTRY_LIVE));
+}
+
+// Makes an entry MOVING if its object is in a source and not pinned. Once it is, the page is
+// certain: nothing that is closed is given back.
+static bool announce(struct handle_heap *heap, struct move *move, struct mend_defrag_report *report)
+{
+  _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, move->index);
+  uint64_t seen = entry_load(entry);
+  if (entry_state(seen) == ENTRY_COPYING || !is_candidate(seen)) return false;
+  if ((info_load(handle_table_info(&heap->table, move->index)) & INFO_PINNED) != 0) {
+    report->pinned++;
+    return false;
+  }
+  move->announced = entry_with_state(seen, ENTRY_MOVING);
+  if (!entry_exchange(entry, &seen, move->announced)) return false;
+  move->from = entry_block(move->announced);
+  move->page = page_of_block(move->from);
+  if (page_is_of_objects(move->page) && is_candidate(move->announced)) return true;
+  call_off(heap, move);
+  return false;
+}
+
+// Announces all, and chains those that go on by class.
+static void announce_all(struct handle_heap *heap, struct mover *mover,
+                         struct mend_defrag_report *report)
+{
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < mover->move_count; i++) {
+    if (announce(heap, &mover->moves[i], report)) mover->moves[count++] = mover->moves[i];
+  }
+  mover->move_count = count;
+  memset(mover->first_of_class, 0, sizeof mover->first_of_class);
+  for (uint32_t i = count; i-- > 0;) {
+    uint32_t *first = &mover->first_of_class[mover->moves[i].page->size_class];
+    mover->moves[i].next = *first;
+    *first = i + 1;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Targets.
+
+// Takes up to `count` blocks of a class from the lane that the caller is inside of, which it
+// leaves; says how many there were.
+static uint32_t take_from_lane(struct lane *lane, uint32_t size_class, void **blocks,
+                               uint32_t count)
+{
+  uint32_t taken = heap_take_many(&lane->blocks, size_class, blocks, count);
+  lane_leave(lane);
+  return taken;
+}
+
+// The same from whichever lane has free blocks, else from a new page.
+static uint32_t take_targets(struct handle_heap *heap, uint32_t size_class, void **blocks,
+                             uint32_t count)
+{
+  STEP(STEP_TAKE_TARGET);
+  for (uint32_t i = 0; i < HANDLE_LANES; i++) {
+    struct lane *lane = atomic_load_explicit(&heap->lanes[i], memory_order_acquire);
+    if (lane == NULL || !heap_may_have(&lane->blocks, size_class)) continue;
+    if (heap_try_enter(&lane->blocks)) return take_from_lane(lane, size_class, blocks, count);
+  }
+  struct lane *lane = lane_enter(heap, false);
+  return lane != NULL ? take_from_lane(lane, size_class, blocks, count) : 0;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Copying and committing.
+
+static void copy(const struct move *move, void *to, uint32_t info)
+{
+  size_t block_bytes = move->page->block_bytes;
+  // While an object is being resized its info may be of another block: then the move fails.
+  size_t bytes = bits_smaller(info_object_bytes(info, move->page), block_bytes);
+  STEP(STEP_COPY);
+  annotate_resize(to, block_bytes, bytes, block_bytes);
+  memcpy(to, move->from, bytes);
+  struct object_type type = object_type_of(info_type(info));
+  if (type.function != NULL) type.function(to, move->from, bytes, type.argument);
+}
+
+// Copies the object and makes its entry point to the copy. False if the move has been called off.
+static bool commit(_Atomic(uint64_t) *entry, const struct move *move, void *to, uint32_t info)
+{
+  uint64_t announced = move->announced;
+  uint64_t moved = entry_make(to, entry_generation(announced), ENTRY_LIVE);
+  if (!is_strict()) {
+    copy(move, to, info);
+    return entry_exchange(entry, &announced, moved);
+  }
+  uint64_t copying = entry_with_state(announced, ENTRY_COPYING);
+  if (!entry_exchange(entry, &announced, copying)) return false;
+  copy(move, to, info);
+  entry_publish(entry, moved);
+  return true;
+}
+
+// The old block of an object that has moved.
+static void leave_block(struct mover *mover, const struct move *move)
+{
+  STEP(STEP_FREE_BLOCK);
+  struct page *page = move->page;
+  if (options.handle_poison) memset(move->from, POISON, page->block_bytes);
+  annotate_free(move->from, page->block_bytes);
+  if (page_bitmap_free(page, page_block_index(page, move->from)) != FREED_LAST_BLOCK) return;
+  list_remove(&page->link);
+  push_page(&mover->emptied, page);
+}
+
+static void note_veto(struct mover *mover, uint32_t index, struct mend_defrag_report *report)
+{
+  report->vetoed++;
+  if (mover->vetoed_count < MOVER_RETRIES) mover->vetoed[mover->vetoed_count++] = index;
+}
+
+// Moves an object to its new block, or gives that back.
+static void finish_move(struct handle_heap *heap, const struct move *move, void *to,
+                        struct mend_defrag_report *report)
+{
+  _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, move->index);
+  uint32_t info = info_load(handle_table_info(&heap->table, move->index));
+  annotate_allocate(to, move->page->block_bytes, move->page->block_bytes, false);
+  if ((info & INFO_PINNED) != 0) {
+    call_off(heap, move);
+    report->pinned++;
+  } else if (commit(entry, move, to, info)) {
+    leave_block(heap->mover, move);
+    report->objects_moved++;
+    report->bytes_moved += info_object_bytes(info, move->page);
+    return;
+  } else if (entry_state(entry_load(entry)) != ENTRY_FREE) {
+    note_veto(heap->mover, move->index, report);
+  }
+  object_free_block(to);
+}
+
+// Up to MOVER_TARGETS moves of a class, after the grace period; *next (+ 1) is advanced. False if
+// there is no memory to move to.
+static bool finish_some(struct handle_heap *heap, uint32_t size_class, uint32_t *next,
+                        struct mend_defrag_report *report)
+{
+  void *targets[MOVER_TARGETS];
+  struct move *moves = heap->mover->moves;
+  uint32_t wanted = 0;
+  for (uint32_t at = *next; at != 0 && wanted < MOVER_TARGETS; at = moves[at - 1].next) wanted++;
+  uint32_t count = take_targets(heap, size_class, targets, wanted);
+  for (uint32_t i = 0; i < count; i++) {
+    const struct move *move = &moves[*next - 1];
+    *next = move->next;
+    finish_move(heap, move, targets[i], report);
+  }
+  return count > 0;
+}
+
+static bool finish_all(struct handle_heap *heap, struct mend_defrag_report *report)
+{
+  bool has_memory = true;
+  for (uint32_t i = 0; i < SIZE_CLASS_COUNT; i++) {
+    uint32_t next = heap->mover->first_of_class[i];
+    while (next != 0 && has_memory) has_memory = finish_some(heap, i, &next, report);
+    for (; next != 0; next = heap->mover->moves[next - 1].next) {
+      call_off(heap, &heap->mover->moves[next - 1]);
+    }
+  }
+  return has_memory;
+}
+
+// ---------------------------------------------------------------------------------------------
+// A batch.
+
+// Objects whose moves were called off are tried again, as often as that is worth it. False if there
+// are none, or no more.
+static bool start_round(struct mover *mover)
+{
+  if (mover->vetoed_count == 0 || mover->round >= MOVER_ROUNDS) return false;
+  memcpy(mover->retries, mover->vetoed, mover->vetoed_count * sizeof mover->vetoed[0]);
+  mover->retry_count = mover->vetoed_count;
+  mover->vetoed_count = 0;
+  mover->round++;
+  return true;
+}
+
+// False if open scopes were in the way until the time was up.
+static bool wait_for_scopes(uint64_t grace_ns, struct mend_defrag_report *report)
+{
+  uint64_t start = os_clock_ns();
+  uint64_t epoch = scope_advance();
+  bool is_past = scope_wait(epoch, start + grace_ns);
+  report->grace_ns += os_clock_ns() - start;
+  if (!is_past) {
+    report->blocker_count = scope_blockers(epoch, report->blockers, MEND_BLOCKERS_MAX);
+  }
+  return is_past;
+}
+
+static void call_all_off(struct handle_heap *heap, struct mend_defrag_report *report)
+{
+  struct mover *mover = heap->mover;
+  for (uint32_t i = 0; i < mover->move_count; i++) {
+    call_off(heap, &mover->moves[i]);
+    note_veto(mover, mover->moves[i].index, report);
+  }
+}
+
+INTERNAL enum mend_status mover_move(struct handle_heap *heap, size_t objects, size_t bytes,
+                                     uint64_t grace_ns, struct mend_defrag_report *report)
+{
+  struct mover *mover = heap->mover;
+  enum mend_status status = MEND_OK;
+  gather(heap, mover, objects, bytes);
+  announce_all(heap, mover, report);
+  if (mover->move_count > 0) {
+    if (!wait_for_scopes(grace_ns, report)) {
+      call_all_off(heap, report);
+      status = MEND_BLOCKED;
+    } else if (!finish_all(heap, report)) {
+      status = MEND_NO_MEMORY;
+    }
+  }
+  mover->move_count = 0;
+  release_sources(mover, &mover->emptied, report);
+  if (status != MEND_OK) return status;
+  bool is_round_over = mover->next_index >= mover->end_index && mover->retry_count == 0;
+  return is_round_over && !start_round(mover) ? MEND_OK : MEND_PARTIAL;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+INTERNAL void mover_after_fork(struct handle_heap *heap)
+{
+  if (!os_lock_take_from_strangers(&heap->mover_lock) || heap->mover == NULL) return;
+  for (uint32_t i = 0; i < heap->mover->move_count; i++) {
+    const struct move *move = &heap->mover->moves[i];
+    _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, move->index);
+    uint64_t seen = entry_load(entry);
+    bool is_moving = entry_state(seen) == ENTRY_MOVING || entry_state(seen) == ENTRY_COPYING;
+    if (is_moving) atomic_store(entry, entry_with_state(seen, ENTRY_LIVE));
+  }
+  // Its lists may be in the middle of a change. Blocks taken to move to, at most MOVER_TARGETS, are
+  // lost; the pages that it had closed are opened by the next pass.
+  heap->mover = NULL;
+  heap->has_stray_pages = true;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+#include "handle/scope.h"
+
+#include "core/metadata.h"
+#include "handle/handle_heap.h"
+#include "os/system.h"
+
+#ifdef MEND_STEPS
+void (*step_hook)(enum step step);
+#endif
+
+#ifndef MEND_ONE_FILE
+_Thread_local struct scope_own scope_own;
+#endif
+
+INTERNAL _Atomic(uint64_t) scope_epoch = 1;
+
+static _Atomic(struct scope_record *) records;
+// Scopes of threads for which there was no memory for a record.
+static _Atomic(uint32_t) scopes_without_record;
+
+// ---------------------------------------------------------------------------------------------
+// Records.
+
+static struct scope_record *reuse_record(uint32_t thread)
+{
+  struct scope_record *record = atomic_load_explicit(&records, memory_order_acquire);
+  for (; record != NULL; record = record->next) {
+    uint32_t nobody = 0;
+    if (atomic_load_explicit(&record->thread, memory_order_relaxed) == 0 &&
+        atomic_compare_exchange_strong(&record->thread, &nobody, thread)) {
+      return record;
+    }
+  }
+  return NULL;
+}
+
+static struct scope_record *make_record(uint32_t thread)
+{
+  struct scope_record *record = metadata_allocate(sizeof *record);
+  if (record == NULL) return NULL;
+  atomic_store_explicit(&record->thread, thread, memory_order_relaxed);
+  struct scope_record *first = atomic_load_explicit(&records, memory_order_relaxed);
+  do {
+    record->next = first;
+    // seq_cst: a mover that does not see the record has made the barrier that this thread, in
+    // opening its first scope, comes after
+  } while (!atomic_compare_exchange_weak(&records, &first, record));
+  return record;
+}
+
+// Gives the thread a record. The function runs without a scope, so it may take its time.
+static bool register_thread(void)
+{
+  if (!handle_start()) return false;
+  uint32_t thread = os_thread_number();
+  struct scope_record *record = reuse_record(thread);
+  if (record == NULL) record = make_record(thread);
+  scope_own.record = record;
+  return record != NULL;
+}
+
+static void give_record_back(void)
+{
+  struct scope_record *record = scope_own.record;
+  if (record == NULL) return;
+  scope_own = (struct scope_own){0};
+  atomic_store_explicit(&record->word, 0, memory_order_release);  // as in scope_close
+  atomic_store_explicit(&record->thread, 0, memory_order_release);
+}
+
+INTERNAL void scope_init(void)
+{
+  (void)os_thread_on_exit(give_record_back);  // without it a thread that is gone is noticed later
+}
+
+INTERNAL void scope_open_without_record(void)
+{
+  if (register_thread()) {
+    os_thread_watch();
+    scope_open();
+    return;
+  }
+  atomic_fetch_add(&scopes_without_record, 1);
+  atomic_thread_fence(memory_order_seq_cst);  // as the other kind of fence in scope_open
+}
+
+INTERNAL void scope_close_without_record(void)
+{
+  atomic_fetch_sub(&scopes_without_record, 1);
+}
+
+INTERNAL void scope_open_implicit(void)
+{
+  scope_own.depth = 1;
+  scope_own.is_implicit = true;
+  scope_open();
+  if (scope_own.record != NULL) {
+    atomic_store_explicit(&scope_own.record->is_implicit, true, memory_order_relaxed);
+  }
+}
+
+INTERNAL bool scope_end_implicit(void)
+{
+  if (scope_own.depth > 1 || (scope_own.depth == 1 && !scope_own.is_implicit)) return false;
+  if (scope_own.depth == 0) return true;
+  scope_own.depth = 0;
+  scope_own.is_implicit = false;
+  if (scope_own.record != NULL) {
+    atomic_store_explicit(&scope_own.record->is_implicit, false, memory_order_relaxed);
+  }
+  scope_close();
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Grace periods.
+
+INTERNAL uint64_t scope_advance(void)
+{
+  STEP(STEP_GRACE_BARRIER);
+  atomic_thread_fence(memory_order_seq_cst);
+  if (os_gate_is_biased) os_barrier_all_threads();
+  STEP(STEP_GRACE_EPOCH);
+  return atomic_fetch_add(&scope_epoch, 1) + 1;
+}
+
+static bool is_in_the_way(struct scope_record *record, uint64_t epoch)
+{
+  STEP(STEP_GRACE_SCAN);
+  // acquire: pairs with scope_close and scope_open
+  uint64_t word = atomic_load_explicit(&record->word, memory_order_acquire);
+  return (word & 1) != 0 && word >> 1 < epoch;
+}
+
+INTERNAL bool scope_is_past(uint64_t epoch)
+{
+  if (atomic_load(&scopes_without_record) > 0) return false;
+  struct scope_record *record = atomic_load(&records);
+  while (record != NULL && !is_in_the_way(record, epoch)) record = record->next;
+  return record == NULL;
+}
+
+// A thread whose end we were not told of leaves its scope open.
+static void bury_dead(uint64_t epoch)
+{
+  for (struct scope_record *record = atomic_load(&records); record; record = record->next) {
+    uint32_t thread = atomic_load_explicit(&record->thread, memory_order_acquire);
+    if (thread == 0 || !is_in_the_way(record, epoch) || os_thread_exists(thread)) continue;
+    atomic_store_explicit(&record->word, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->thread, 0, memory_order_release);
+  }
+}
+
+// Notes since when scopes that are in the way have been seen.
+static void note_age(uint64_t epoch, uint64_t now_ns)
+{
+  for (struct scope_record *record = atomic_load(&records); record; record = record->next) {
+    if (!is_in_the_way(record, epoch)) continue;
+    uint64_t word = atomic_load_explicit(&record->word, memory_order_relaxed);
+    if (atomic_load_explicit(&record->seen_word, memory_order_relaxed) == word) continue;
+    atomic_store_explicit(&record->seen_word, word, memory_order_relaxed);
+    atomic_store_explicit(&record->seen_ns, now_ns, memory_order_relaxed);
+  }
+}
+
+INTERNAL bool scope_wait(uint64_t epoch, uint64_t until_ns)
+{
+  for (uint32_t round = 0; !scope_is_past(epoch); round++) {
+    uint64_t now_ns = os_clock_ns();
+    note_age(epoch, now_ns);
+    if (now_ns >= until_ns) {
+      bury_dead(epoch);
+      return scope_is_past(epoch);
+    }
+    STEP(STEP_GRACE_WAIT);
+    if (round < 100) {
+      os_thread_yield();
+    } else {
+      os_sleep_us(50);
+    }
+  }
+  return true;
+}
+
+INTERNAL size_t scope_blockers(uint64_t epoch, struct mend_blocker *blockers, size_t most)
+{
+  size_t count = 0;
+  uint64_t now_ns = os_clock_ns();
+  note_age(epoch, now_ns);
+  for (struct scope_record *record = atomic_load(&records); record; record = record->next) {
+    if (count == most) break;
+    if (!is_in_the_way(record, epoch)) continue;
+    blockers[count++] = (struct mend_blocker){
+        .thread = atomic_load_explicit(&record->thread, memory_order_relaxed),
+        .scope_age_ns = now_ns - atomic_load_explicit(&record->seen_ns, memory_order_relaxed),
+        .is_implicit = atomic_load_explicit(&record->is_implicit, memory_order_relaxed),
+    };
+  }
+  return count;
+}
+
+INTERNAL void scope_after_fork(void)
+{
+  for (struct scope_record *record = atomic_load(&records); record; record = record->next) {
+    if (record == scope_own.record) {
+      atomic_store(&record->thread, os_thread_number());
+      continue;
+    }
+    atomic_store(&record->word, 0);
+    atomic_store(&record->thread, 0);
+  }
+  // Ours, if it is one of them, cannot be told from others': it is for ever.
+  if (scope_own.record != NULL || scope_own.depth == 0) atomic_store(&scopes_without_record, 0);
+}
