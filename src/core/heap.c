@@ -210,14 +210,6 @@ static void purge_for_growth(struct heap *heap)
   }
 }
 
-static void mark_objects(struct page *page)
-{
-  page->flags |= PAGE_OF_OBJECTS;
-  for (uint32_t i = 0; i < page->slices; i++) {
-    atomic_store_explicit(&page[i].is_source, 0, memory_order_relaxed);
-  }
-}
-
 // A fresh page from the source.
 static struct page *new_page(struct heap *heap, unsigned size_class)
 {
@@ -232,7 +224,7 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
   page->source = heap->source;
   page->size_class = (uint8_t)size_class;
   page_init(page, kind, slices, block_bytes, is_zero);
-  if (heap->has_objects) mark_objects(page);
+  if (heap->has_objects) page->flags |= PAGE_OF_OBJECTS;
   if (kind == PAGE_BITMAP && !page_bitmap_init(page)) {
     heap->source->give(heap->source, page);
     return NULL;

@@ -78,6 +78,7 @@ struct page {
   uint8_t flags;                // PAGE_ flags below
   bool is_direct;               // LIST, BITMAP: of a first-class heap
   uint8_t edges;                // of each slice: where kernel mappings may end (mapping.c)
+  _Atomic(bool) is_source;      // each slice of a page of objects: these are being moved away
   uint32_t inverse;             // of block_bytes: see page_block_index
   size_t block_bytes;           // usable size of each; PAGE_FREE: bytes that may hold memory
   struct list link;             // in the heap's queue of its class; PAGE_FREE: in a row (runs.c)
@@ -94,13 +95,9 @@ struct page {
   };
   struct page_source *source;  // where the slices go back to
   uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
-  union {
-    uint32_t freed_at_ms;  // PAGE_FREE: when
-    _Atomic(uint32_t)
-        is_source;  // each slice of a BITMAP page of objects: they are moved out of it
-  };
-  _Atomic(uint32_t) kind;    // enum page_kind
-  _Atomic(uint32_t) notice;  // enum page_notice
+  uint32_t freed_at_ms;        // PAGE_FREE: when
+  _Atomic(uint32_t) kind;      // enum page_kind
+  _Atomic(uint32_t) notice;    // enum page_notice
 };
 
 static_assert(sizeof(struct page) == 128, "two cache lines a slice");

@@ -193,7 +193,7 @@ static size_t purge_parts(struct page *page)
 {
   size_t bytes = 0;
   size_t part = part_bytes(page);
-  for (uint32_t i = 0; (i + 1) * part <= page->capacity * page->block_bytes; i++) {
+  for (uint32_t i = 0; (i + 1) * part <= page_touched_bytes(page); i++) {
     if ((page->purged_parts >> i & 1) != 0 || !is_free_between(page, i * part, (i + 1) * part)) {
       continue;
     }

@@ -7,7 +7,7 @@
 
 static size_t uncarved_bytes(const struct page *page)
 {
-  if ((page->flags & PAGE_IS_ZERO) == 0) return 0;
+  if ((page->flags & (PAGE_IS_ZERO | PAGE_REST_PURGED)) == 0) return 0;
   return page_run_bytes(page) - page_touched_bytes(page);
 }
 

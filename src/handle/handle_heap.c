@@ -165,6 +165,20 @@ INTERNAL void handle_heap_destroy(struct handle_heap *heap)
   atomic_store(&heap->is_taken, is_usable ? FREE_SLOT : WORN_OUT_SLOT);
 }
 
+INTERNAL void handle_heap_each_lane(void (*function)(struct heap *blocks, void *argument),
+                                    void *argument)
+{
+  struct lane *lane;
+  for (uint32_t slot = 0; slot < HANDLE_SLOTS; slot++) {
+    struct handle_heap *heap = handle_heap_at(slot);
+    for (uint32_t i = 0; heap != NULL && i < HANDLE_ALL_LANES; i++) {
+      if (!lane_enter_number(heap, i, &lane)) continue;
+      function(&lane->blocks, argument);
+      lane_leave(lane);
+    }
+  }
+}
+
 INTERNAL size_t handle_heap_collect(struct handle_heap *heap, bool purges)
 {
   size_t bytes = 0;

@@ -83,6 +83,10 @@ static inline struct page *page_of_block(const void *block)
   return page_first(page_of_units(page_units(block)));
 }
 
+// Calls the function for the blocks of each lane of every heap, inside the lane.
+INTERNAL void handle_heap_each_lane(void (*function)(struct heap *blocks, void *argument),
+                                    void *argument);
+
 // Gives back what unused pages there are, and their memory with `purges`. Says how many bytes went.
 INTERNAL size_t handle_heap_collect(struct handle_heap *heap, bool purges);
 

@@ -14,7 +14,7 @@
 
 static bool is_strict(void)
 {
-  return HAS_THREAD_SANITIZER || options.handle_strict;
+  return HAS_THREAD_SANITIZER || ANNOTATE_ACTIVE || options.handle_strict;
 }
 
 static void push_page(struct list *list, struct page *page)
@@ -160,6 +160,7 @@ static void close_page_of(struct handle_heap *heap, struct mover *mover, uint32_
   uint64_t value = entry_load(entry);
   if (entry_state(value) != ENTRY_LIVE) return;
   struct page *page = page_of_block(entry_block(value));
+  if (entry_load(entry) != value) return;  // it may not have been a page any more
   struct heap *blocks = page_heap(page);
   for (uint32_t i = 0; i < HANDLE_LANES; i++) {
     struct lane *lane = atomic_load_explicit(&heap->lanes[i], memory_order_acquire);
@@ -224,7 +225,7 @@ static bool is_candidate(uint64_t value)
 {
   if (entry_state(value) == ENTRY_FREE) return false;
   struct page *slice = page_of_units(page_units(entry_block(value)));
-  return atomic_load_explicit(&slice->is_source, memory_order_relaxed) != 0;
+  return atomic_load_explicit(&slice->is_source, memory_order_relaxed);
 }
 
 // Gathers from the table; says for about how many bytes.
@@ -365,11 +366,11 @@ static bool commit(_Atomic(uint64_t) *entry, const struct move *move, void *to, 
 }
 
 // The old block of an object that has moved.
-static void leave_block(struct mover *mover, const struct move *move)
+static void leave_block(struct mover *mover, const struct move *move, size_t bytes)
 {
   STEP(STEP_FREE_BLOCK);
   struct page *page = move->page;
-  if (options.handle_poison) memset(move->from, POISON, page->block_bytes);
+  if (options.handle_poison) memset(move->from, POISON, bytes);
   annotate_free(move->from, page->block_bytes);
   if (page_bitmap_free(page, page_block_index(page, move->from)) != FREED_LAST_BLOCK) return;
   list_remove(&page->link);
@@ -393,9 +394,10 @@ static void finish_move(struct handle_heap *heap, const struct move *move, void 
     call_off(heap, move);
     report->pinned++;
   } else if (commit(entry, move, to, info)) {
-    leave_block(heap->mover, move);
+    size_t bytes = info_object_bytes(info, move->page);
+    leave_block(heap->mover, move, bytes);
     report->objects_moved++;
-    report->bytes_moved += info_object_bytes(info, move->page);
+    report->bytes_moved += bytes;
     return;
   } else if (entry_state(entry_load(entry)) != ENTRY_FREE) {
     note_veto(heap->mover, move->index, report);

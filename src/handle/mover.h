@@ -16,7 +16,7 @@
 // in nobody's way. docs/Internals.md has the whole argument; tests/protocol has a model of it.
 //
 // In the strict mode MOVING becomes COPYING before the copy, for which readers wait. That is for
-// ThreadSanitizer, for which a copy that is thrown away is a race.
+// checkers, for which a copy that is thrown away is a race, or a use of freed memory.
 //
 // Pages that are to be emptied (sources) are closed to allocation from the plan on. The mover finds
 // their objects by walking the handle table, in which a look at the page of each block tells which

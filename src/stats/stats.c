@@ -14,6 +14,7 @@
 #include "core/chunk.h"
 #include "core/metadata.h"
 #include "core/registry.h"
+#include "handle/handle_heap.h"
 #include "os/memory.h"
 #include "os/system.h"
 
@@ -96,6 +97,7 @@ static struct tally take_tally(void)
 {
   struct tally tally = {.own = registry_own()};
   if (registry_init()) registry_each(tally_heap, &tally);
+  handle_heap_each_lane(tally_heap, &tally);
   tally.large_bytes += atomic_load_explicit(&heap_empty.large_bytes, memory_order_relaxed);
   tally.large_blocks += atomic_load_explicit(&heap_empty.large_blocks, memory_order_relaxed);
   tally.large_bytes = not_negative(tally.large_bytes);
