@@ -134,6 +134,7 @@ INTERNAL bool object_settle(_Atomic(uint64_t) *entry, uint64_t handle, uint64_t 
       if (entry_exchange(entry, &seen, *value)) return true;
       break;
     default:  // COPYING, in the strict mode only: for the time of one copy
+      STEP(STEP_COPY_WAIT);
       os_thread_yield();
       seen = entry_load(entry);
     }
@@ -325,6 +326,7 @@ static bool end_entry(_Atomic(uint64_t) *entry, uint64_t handle, uint64_t *ended
   for (;;) {
     if (!entry_is_named(seen, handle)) return false;
     if (entry_state(seen) == ENTRY_COPYING) {
+      STEP(STEP_COPY_WAIT);
       os_thread_yield();
       seen = entry_load(entry);
       continue;

@@ -72,6 +72,7 @@ static void vacate(struct pin_table *table, struct pin *pin)
 
 INTERNAL bool pin_hold(struct pin_table *table, uint32_t index, _Atomic(uint32_t) *info)
 {
+  STEP(STEP_PIN);
   os_lock_acquire(&table->lock);
   bool is_held = make_room(table);
   if (is_held) {

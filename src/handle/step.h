@@ -14,6 +14,7 @@ enum step {
   STEP_ENTRY_EXCHANGE,
   STEP_INFO_LOAD,
   STEP_INFO_STORE,
+  STEP_PIN,            // the pin of an object that has been found is about to be counted
   STEP_SCOPE_OPEN,     // the record is about to say that a scope is open
   STEP_SCOPE_OPENED,   // it has been said, perhaps to this processor only
   STEP_SCOPE_CLOSE,    // the record is about to say that it is closed
@@ -22,6 +23,7 @@ enum step {
   STEP_GRACE_SCAN,     // a record is about to be looked at
   STEP_GRACE_WAIT,     // a scope is open: about to wait
   STEP_COPY,           // the object is about to be copied
+  STEP_COPY_WAIT,      // it is being copied in the strict mode: about to wait
   STEP_FREE_BLOCK,     // a block is about to be given back
   STEP_TAKE_TARGET,    // blocks are about to be taken to move to
   STEP_CLOSE_PAGE,     // pages are about to be closed to allocation
