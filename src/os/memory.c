@@ -102,33 +102,61 @@ static char *reserve_aligned(size_t bytes, size_t alignment)
   return aligned;
 }
 
-// Whether nothing is mapped at an address.
-static bool is_vacant(char *start)
+// Maps where nothing is mapped yet. errno is EEXIST if something is.
+static bool map_vacant(char *start, size_t bytes, int protection)
 {
-  char *mapped = map(start, page_bytes, PROT_NONE, MAP_FIXED_NOREPLACE);
-  if (mapped != NULL) unmap(mapped, page_bytes);
-  return mapped == start;
+  void *mapped = map(start, bytes, protection, MAP_FIXED_NOREPLACE);
+  if (mapped == start) return true;
+  if (mapped == NULL) return false;
+  unmap(mapped, bytes);  // a kernel before 4.17 takes the address as a hint
+  errno = EEXIST;
+  return false;
 }
+
+// Whether something is mapped anywhere in a place, as far as the kernel tells. A mapping that is
+// neither private nor shared it refuses, but only when it has looked whether something is in the
+// way. So nothing is mapped, not even for a moment, and no limit of address space matters.
+static bool is_taken(char *start, size_t bytes)
+{
+  count_call();
+  void *mapped = mmap(start, bytes, PROT_NONE, MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  return mapped == MAP_FAILED && errno == EEXIST;
+}
+
+// Claims a place by its first page.
+static bool claim_hole(char *start, size_t bytes)
+{
+  return !is_taken(start, bytes) && map_vacant(start, page_bytes, PROT_NONE);
+}
+
+// More than the ranges of one copy of this library take by default.
+#define HOLE_STRIDE ((size_t)5 << 40)
+#define HOLE_ATTEMPTS 8
 
 // A place for a range that is not reserved. The kernel maps downwards from the top of the address
 // space and keeps programs near two thirds of it, or upwards from one third; some runtimes claim
-// fixed places in the lowest eighth. In between there is nothing. Ranges are laid side by side.
+// fixed places in the lowest eighth. In between there is nothing, but for other copies of this
+// library. Ranges are laid side by side.
 static char *find_hole(size_t bytes, size_t alignment)
 {
   static _Atomic(uintptr_t) next_hole;
-  uintptr_t next = atomic_load_explicit(&next_hole, memory_order_relaxed);
-  uintptr_t start;
-  do {
-    start = next;
-    if (next == 0) {
-      void *probe = map(NULL, page_bytes, PROT_NONE, 0);
-      if (probe == NULL) return NULL;
-      start = (uintptr_t)probe / 16 * 5;
-      unmap(probe, page_bytes);
-    }
-    start = bits_align_up(start, alignment);
-  } while (!atomic_compare_exchange_weak(&next_hole, &next, start + bytes));
-  return is_vacant((char *)start) ? (char *)start : NULL;
+  for (unsigned i = 0; i < HOLE_ATTEMPTS; i++) {
+    uintptr_t next = atomic_load_explicit(&next_hole, memory_order_relaxed);
+    uintptr_t start;
+    do {
+      start = next;
+      if (next == 0) {
+        void *probe = map(NULL, page_bytes, PROT_NONE, 0);
+        if (probe == NULL) return NULL;
+        start = (uintptr_t)probe / 16 * 5;
+        unmap(probe, page_bytes);
+      }
+      start = bits_align_up(start, alignment);
+    } while (!atomic_compare_exchange_weak(&next_hole, &next, start + bytes));
+    if (claim_hole((char *)start, bytes)) return (char *)start;
+    atomic_fetch_add_explicit(&next_hole, HOLE_STRIDE - bytes, memory_order_relaxed);
+  }
+  return NULL;
 }
 
 static bool reserve(struct os_range *range, size_t bytes, size_t least, size_t alignment)
@@ -152,16 +180,21 @@ INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t leas
   return true;
 }
 
+// How much at the start of a part is the page by which the range was claimed.
+static size_t claimed_bytes(const struct os_range *range, const char *start)
+{
+  return start == range->start ? page_bytes : 0;
+}
+
 INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
 {
-  if (range->is_reserved) {
-    count_call();
-    return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
-  }
+  if (range->is_reserved) return os_memory_permit(start, bytes);
   if (range->may_be_mapped) return os_memory_renew(start, bytes);
-  void *mapped = map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
-  if (mapped == start) return true;
-  if (mapped != NULL) unmap(mapped, bytes);  // a kernel before 4.17 takes the address as a hint
+  size_t claimed = claimed_bytes(range, start);
+  char *rest = (char *)start + claimed;
+  if (bytes > claimed && !map_vacant(rest, bytes - claimed, PROT_READ | PROT_WRITE)) return false;
+  if (claimed == 0 || os_memory_renew(start, claimed)) return true;
+  unmap(rest, bytes - claimed);
   return false;
 }
 

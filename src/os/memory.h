@@ -15,7 +15,9 @@
 // Normally it is not reserved: it is a hole where neither the kernel nor programs put anything, and
 // committing claims it piece by piece, failing where somebody else has come first after all. So a
 // process shows no terabytes that it does not use, and limits of its address space (RLIMIT_AS), set
-// before or later, mean what they say. Where there is no such hole, or by option, it is reserved.
+// before or later, mean what they say. Only the first os page is ours from the start, so that no
+// other copy of this library in the process takes the same hole. Where there is no hole, or by
+// option, the range is reserved.
 struct os_range {
   char *start;
   size_t bytes;

@@ -55,13 +55,14 @@ static void meet_somebody(void)
   CHECK(os_range_reserve(&range, 8 * MIB, 8 * MIB, MIB));
   if (range.is_reserved) return;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-  char *theirs = mmap(range.start, MIB, PROT_READ | PROT_WRITE, flags, -1, 0);
-  CHECK(theirs == range.start);
+  char *theirs = mmap(range.start + MIB, MIB, PROT_READ | PROT_WRITE, flags, -1, 0);
+  CHECK(theirs == range.start + MIB);
   memset(theirs, 0x77, MIB);
   CHECK(!os_range_commit(&range, range.start, 2 * MIB));
-  CHECK(!os_range_commit(&range, range.start, MIB));
+  CHECK(os_range_commit(&range, range.start, MIB) && is_zero(range.start, MIB));
+  CHECK(!os_range_commit(&range, theirs, MIB));
   CHECK(theirs[0] == 0x77 && theirs[MIB - 1] == 0x77);
-  CHECK(os_range_commit(&range, range.start + MIB, MIB) && is_zero(range.start + MIB, MIB));
+  CHECK(os_range_commit(&range, theirs + MIB, MIB) && is_zero(theirs + MIB, MIB));
 }
 
 static int run_without(const char *what)

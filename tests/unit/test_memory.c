@@ -166,17 +166,22 @@ static void what_is_committed_in_steps_is_one_mapping(void **state)
   assert_true(mapping.end >= (uintptr_t)range.start + 16 * MIB);
 }
 
+static char *map_theirs(char *where, size_t bytes)
+{
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+  char *theirs = mmap(where, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+  CHECK(theirs == where);
+  memset(theirs, 0x77, bytes);
+  return theirs;
+}
+
 static void a_place_that_somebody_took_first_is_left_alone(void **state)
 {
   (void)state;
   struct os_range range = reserve(RANGE_BYTES, MIB);
   if (range.is_reserved) return;  // then nobody can have
   assert_true(os_range_commit(&range, range.start, MIB));
-  char *theirs = range.start + MIB;
-  assert_ptr_equal(mmap(theirs, MIB, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
-                   theirs);
-  memset(theirs, 0x77, MIB);
+  char *theirs = map_theirs(range.start + MIB, MIB);
   assert_false(os_range_commit(&range, theirs, MIB));
   assert_int_equal(theirs[0], 0x77);
   assert_int_equal(theirs[MIB - 1], 0x77);
@@ -196,6 +201,30 @@ static void a_commit_can_map_over_what_is_already_there(void **state)
   assert_true(range.is_reserved || is_zero(range.start + MIB / 2, MIB));
   assert_int_equal(range.start[MIB / 2 - 1], 1);
   memset(range.start, 2, MIB + MIB / 2);
+}
+
+static void a_range_is_claimed_by_its_first_page(void **state)
+{
+  (void)state;
+  struct os_range range = reserve(RANGE_BYTES, MIB);
+  assert_true(mapping_at(range.start).start != 0);
+  assert_true(range.is_reserved || mapping_at(range.start + os_page_bytes()).start == 0);
+  assert_true(os_range_commit(&range, range.start, os_page_bytes()));
+  assert_true(is_zero(range.start, os_page_bytes()));
+  memset(range.start, 1, os_page_bytes());
+}
+
+// Where the next range would lie, and some more.
+static void a_hole_that_somebody_has_taken_a_part_of_is_left(void **state)
+{
+  (void)state;
+  struct os_range range = reserve(RANGE_BYTES, MIB);
+  if (range.is_reserved) return;
+  char *theirs = map_theirs(range.start + RANGE_BYTES + RANGE_BYTES / 2, os_page_bytes());
+  struct os_range next = reserve(RANGE_BYTES, MIB);
+  assert_false(next.is_reserved);
+  assert_true(next.start > theirs || next.start + RANGE_BYTES <= theirs);
+  munmap(theirs, os_page_bytes());
 }
 
 static size_t address_space_in_use(void)
@@ -337,6 +366,8 @@ int main(void)
       cmocka_unit_test(ranges_do_not_overlap),
       cmocka_unit_test(what_is_committed_in_steps_is_one_mapping),
       cmocka_unit_test(a_place_that_somebody_took_first_is_left_alone),
+      cmocka_unit_test(a_range_is_claimed_by_its_first_page),
+      cmocka_unit_test(a_hole_that_somebody_has_taken_a_part_of_is_left),
       cmocka_unit_test(a_commit_can_map_over_what_is_already_there),
       cmocka_unit_test(under_a_limit_of_address_space_only_what_is_committed_counts),
       cmocka_unit_test(purged_memory_is_zero_and_stays_usable),
