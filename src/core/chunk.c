@@ -41,23 +41,34 @@ static bool commit_table(size_t slices)
   return true;
 }
 
+// Makes a part of the region accessible and gives it descriptors. Those last: if there is no room
+// for the region's part they must not stay.
+static bool commit_described(size_t from, size_t bytes)
+{
+  char *start = chunk.region.start + from;
+  if (!os_range_commit(&chunk.region, start, bytes)) return false;
+  if (!commit_table((from + bytes) >> SLICE_SHIFT)) {
+    os_range_take_back(&chunk.region, start, bytes);
+    return false;
+  }
+  annotate_forbid(start, bytes);
+  return true;
+}
+
 // Makes the region accessible up to a slice, in steps that grow with it.
 static bool commit_up_to(size_t slice)
 {
+  size_t from = chunk.committed_bytes;
   size_t wanted = slices_to_bytes(slice);
-  if (wanted > chunk.region.bytes || !commit_table(slice)) return false;
-  if (wanted <= chunk.committed_bytes) return true;
-  size_t needed = wanted - chunk.committed_bytes;
-  size_t step =
-      bits_smaller(bits_larger(chunk.committed_bytes / 4, TUNING_COMMIT_LEAST), TUNING_COMMIT_MOST);
-  step = bits_larger(bits_align_up(step, SLICE_BYTES), needed);
-  step = bits_smaller(step, chunk.region.bytes - chunk.committed_bytes);
-  char *start = chunk.region.start + chunk.committed_bytes;
-  if (!os_range_commit(&chunk.region, start, step)) {
-    step = needed;
-    if (!os_range_commit(&chunk.region, start, step)) return false;
+  if (wanted > chunk.region.bytes) return false;
+  if (wanted <= from) return true;
+  size_t step = bits_smaller(bits_larger(from / 4, TUNING_COMMIT_LEAST), TUNING_COMMIT_MOST);
+  step = bits_larger(bits_align_up(step, SLICE_BYTES), wanted - from);
+  step = bits_smaller(step, chunk.region.bytes - from);
+  if (!commit_described(from, step)) {
+    step = wanted - from;
+    if (!commit_described(from, step)) return false;
   }
-  annotate_forbid(start, step);
   chunk.committed_bytes += step;
   return true;
 }

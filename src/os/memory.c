@@ -194,8 +194,18 @@ INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
   char *rest = (char *)start + claimed;
   if (bytes > claimed && !map_vacant(rest, bytes - claimed, PROT_READ | PROT_WRITE)) return false;
   if (claimed == 0 || os_memory_renew(start, claimed)) return true;
-  unmap(rest, bytes - claimed);
+  os_range_take_back(range, start, bytes);
   return false;
+}
+
+INTERNAL void os_range_take_back(struct os_range *range, void *start, size_t bytes)
+{
+  if (range->is_reserved) {
+    (void)map(start, bytes, PROT_NONE, MAP_FIXED);  // if it is refused, all of it stays as it is
+    return;
+  }
+  size_t claimed = claimed_bytes(range, start);
+  unmap((char *)start + claimed, bytes - claimed);
 }
 
 // Zeroes memory that nobody has: a checker would not let memset.

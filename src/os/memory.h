@@ -39,6 +39,8 @@ INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t leas
                                size_t alignment);
 // Makes a part of the range readable and writable; it reads as zero. Part by part, upwards.
 INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes);
+// Takes back what was committed last.
+INTERNAL void os_range_take_back(struct os_range *range, void *start, size_t bytes);
 
 // Gives the memory back if that can be done; in any case the addresses stay usable and read as
 // zero.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // RLIMIT_AS, as by `ulimit -v`: a program starts under small limits, gets a fair part of what is
-// allowed, then NULL with ENOMEM; and after freeing goes on as before.
+// allowed, then NULL with ENOMEM; and after freeing goes on as before, and so it does after
+// requests that were refused.
 #define _GNU_SOURCE 1
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,18 @@ static int run_threads(void)
   return TEST_PASS;
 }
 
+// What is refused, because it is far too much, must leave nothing behind that counts.
+static int refuse_and_go_on(size_t limit)
+{
+  void *chain = NULL;
+  for (size_t i = 0; i < 3; i++) CHECK(mend_malloc((size_t)100 << 30 << i) == NULL);
+  size_t got = chain_fill(&chain, 300000);
+  printf("%zu KiB allowed: %zu KiB after requests that were refused\n", limit / KIB, got / KIB);
+  CHECK(got >= limit / 2);
+  chain_release(&chain);
+  return TEST_PASS;
+}
+
 static void run_limited(const char *argument)
 {
   static struct outcome outcome;
@@ -62,13 +75,15 @@ int main(int argc, char **argv)
 {
   static const size_t limits[] = {512, 256, 128, 64, 32};  // MiB
   if (argc > 1 && strcmp(argv[1], "threads") == 0) return run_threads();
+  if (argc > 1 && argv[1][0] == '-') return refuse_and_go_on(strtoull(argv[1] + 1, NULL, 10));
   if (argc > 1) return fill_up(strtoull(argv[1], NULL, 10));
   if (test_is_instrumented()) return test_cannot_run("the checker itself needs address space");
   for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
     char argument[32];
     limit_bytes = limits[i] * MIB;
-    snprintf(argument, sizeof argument, "%zu", limit_bytes);
+    snprintf(argument, sizeof argument, "-%zu", limit_bytes);
     run_limited(argument);
+    run_limited(argument + 1);
     if (limits[i] >= 128) run_limited("threads");
   }
   return TEST_PASS;

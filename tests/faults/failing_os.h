@@ -2,8 +2,8 @@
 //
 // A kernel that refuses, lacks or limits what it is asked for. This header holds the library's own
 // os layer, compiled with other names for the calls of the kernel and the C library that can fail;
-// a program that includes it is linked without the layer as it is. (munmap is not among those
-// calls: it needs memory only to make two mappings of one, which the library never asks.)
+// a program that includes it is linked without the layer as it is. (munmap never fails here: it
+// needs memory only to make two mappings of one, which the library never asks.)
 //
 // What is wrong with the kernel is told by the environment, because the library makes its first
 // calls before main:
@@ -33,6 +33,7 @@
 
 static void *kernel_mmap(void *start, size_t bytes, int protection, int flags, int file,
                          off_t offset);
+static int kernel_munmap(void *start, size_t bytes);
 static int kernel_mprotect(void *start, size_t bytes, int protection);
 static void *kernel_mremap(void *from, size_t bytes, size_t new_bytes, int flags, void *to);
 static int kernel_madvise(void *start, size_t bytes, int advice);
@@ -43,6 +44,7 @@ static int kernel_atfork(void (*prepare)(void), void (*parent)(void), void (*chi
 
 // The layer itself. What it says of the kernel's interface holds below too.
 #define mmap kernel_mmap
+#define munmap kernel_munmap
 #define mprotect kernel_mprotect
 #define mremap kernel_mremap
 #define madvise kernel_madvise
@@ -55,6 +57,7 @@ static int kernel_atfork(void (*prepare)(void), void (*parent)(void), void (*chi
 #include "os/thread.c"
 
 #undef mmap
+#undef munmap
 #undef mprotect
 #undef mremap
 #undef madvise
@@ -84,6 +87,7 @@ static struct {
   _Atomic(size_t) failures;
   _Atomic(size_t) barriers;
   _Atomic(size_t) committed_bytes;
+  _Atomic(void *) last_committed;  // which may be taken back
 } kernel;
 
 // Calls so far that could have failed.
@@ -181,6 +185,12 @@ static bool may_commit(size_t bytes)
   return false;
 }
 
+// What was made writable last is taken back.
+static void uncharge(void *start, size_t bytes)
+{
+  if (start == atomic_exchange(&kernel.last_committed, NULL)) kernel.committed_bytes -= bytes;
+}
+
 static void check_range(const void *start, size_t bytes)
 {
   CHECK(is_aligned(start, os_page_bytes()));
@@ -199,13 +209,22 @@ static void *kernel_mmap(void *start, size_t bytes, int protection, int flags, i
   if (lacks(is_placed && kernel.lacks.noreplace)) flags &= ~MAP_FIXED_NOREPLACE;
   void *mapped = mmap(start, bytes, protection, flags, file, offset);
   if (mapped == MAP_FAILED && is_writable && is_new) kernel.committed_bytes -= bytes;
+  if (mapped != MAP_FAILED && is_writable && is_new) kernel.last_committed = mapped;
+  if (mapped == start && !is_writable && !is_new) uncharge(start, bytes);
   return mapped;
+}
+
+static int kernel_munmap(void *start, size_t bytes)
+{
+  uncharge(start, bytes);
+  return munmap(start, bytes);
 }
 
 static int kernel_mprotect(void *start, size_t bytes, int protection)
 {
   check_range(start, bytes);
   if (fails() || !may_commit(bytes)) return -1;
+  kernel.last_committed = start;
   return mprotect(start, bytes, protection);
 }
 

@@ -190,6 +190,20 @@ static void a_place_that_somebody_took_first_is_left_alone(void **state)
   assert_true(os_range_commit(&range, theirs, MIB));
 }
 
+static void what_was_committed_last_can_be_taken_back(void **state)
+{
+  (void)state;
+  struct os_range range = reserve(RANGE_BYTES, MIB);
+  for (size_t i = 0; i < 2; i++) {
+    char *start = range.start + i * MIB;
+    assert_true(os_range_commit(&range, start, MIB));
+    os_range_take_back(&range, start, MIB);
+    assert_false(is_accessible(start + os_page_bytes()));
+    assert_true(os_range_commit(&range, start, MIB));
+    memset(start, 1, MIB);
+  }
+}
+
 static void a_commit_can_map_over_what_is_already_there(void **state)
 {
   (void)state;
@@ -368,6 +382,7 @@ int main(void)
       cmocka_unit_test(a_place_that_somebody_took_first_is_left_alone),
       cmocka_unit_test(a_range_is_claimed_by_its_first_page),
       cmocka_unit_test(a_hole_that_somebody_has_taken_a_part_of_is_left),
+      cmocka_unit_test(what_was_committed_last_can_be_taken_back),
       cmocka_unit_test(a_commit_can_map_over_what_is_already_there),
       cmocka_unit_test(under_a_limit_of_address_space_only_what_is_committed_counts),
       cmocka_unit_test(purged_memory_is_zero_and_stays_usable),
