@@ -27,6 +27,14 @@ static size_t slices_to_bytes(size_t slices)
 // ---------------------------------------------------------------------------------------------
 // Growing.
 
+// How far addresses have descriptors.
+static void publish_table(void)
+{
+  size_t described =
+      bits_smaller(chunk.table_bytes / sizeof(struct page), chunk.region.bytes >> SLICE_SHIFT);
+  atomic_store_explicit(&region.units, described << (SLICE_SHIFT - 4), memory_order_release);
+}
+
 static bool commit_table(size_t slices)
 {
   size_t wanted = bits_align_up(slices * sizeof(struct page), os_page_bytes());
@@ -35,9 +43,7 @@ static bool commit_table(size_t slices)
   step = bits_smaller(step, chunk.table.bytes - chunk.table_bytes);
   if (!os_range_commit(&chunk.table, chunk.table.start + chunk.table_bytes, step)) return false;
   chunk.table_bytes += step;
-  size_t described =
-      bits_smaller(chunk.table_bytes / sizeof(struct page), chunk.region.bytes >> SLICE_SHIFT);
-  atomic_store_explicit(&region.units, described << (SLICE_SHIFT - 4), memory_order_release);
+  publish_table();
   return true;
 }
 
@@ -413,8 +419,9 @@ INTERNAL void chunk_after_fork(void)
   if (!os_lock_take_from_strangers(&chunk.lock)) return;
   runs_init();
   chunk.used_bytes = slices_to_bytes(runs_frontier());
-  chunk.region.may_be_mapped = true;
-  chunk.table.may_be_mapped = true;
+  os_range_settle(&chunk.region, chunk.committed_bytes);
+  os_range_settle(&chunk.table, chunk.table_bytes);
+  publish_table();
   for (size_t i = 0; i < runs_frontier();) {
     struct page *page = &region.pages[i];
     enum page_kind kind = page_kind(page);

@@ -98,6 +98,6 @@ INTERNAL void metadata_after_fork(void)
 {
   if (!os_lock_take_from_strangers(&metadata.lock)) return;
   for (unsigned i = 0; i < SIZE_COUNT; i++) metadata.free[i] = NULL;
+  os_range_settle(&metadata.range, metadata_bytes());
   metadata.used = metadata_bytes();
-  metadata.range.may_be_mapped = true;
 }

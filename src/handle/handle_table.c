@@ -259,7 +259,7 @@ INTERNAL size_t handle_table_resident_bytes(struct handle_table *table)
 INTERNAL void handle_table_after_fork(struct handle_table *table)
 {
   if (!os_lock_take_from_strangers(&table->lock)) return;
-  table->entry_range.may_be_mapped = true;
-  table->info_range.may_be_mapped = true;
-  table->leaf_range.may_be_mapped = true;
+  os_range_settle(&table->entry_range, table->entry_bytes);
+  os_range_settle(&table->info_range, table->info_bytes);
+  os_range_settle(&table->leaf_range, table->leaf_bytes);
 }

@@ -165,7 +165,7 @@ static bool reserve(struct os_range *range, size_t bytes, size_t least, size_t a
   for (; bytes >= least; bytes /= 2) {
     char *start = reserve_aligned(bytes, alignment);
     if (start == NULL) continue;
-    *range = (struct os_range){start, bytes, true, false};
+    *range = (struct os_range){.start = start, .bytes = bytes, .is_reserved = true};
     return true;
   }
   return false;
@@ -176,7 +176,7 @@ INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t leas
   if (reserves) return reserve(range, bytes, least, alignment);
   char *start = find_hole(bytes, alignment);
   if (start == NULL) return reserve(range, bytes, least, alignment);
-  *range = (struct os_range){start, bytes, false, false};
+  *range = (struct os_range){.start = start, .bytes = bytes};
   return true;
 }
 
@@ -186,13 +186,33 @@ static size_t claimed_bytes(const struct os_range *range, const char *start)
   return start == range->start ? page_bytes : 0;
 }
 
+// The fences are for a fork, which may copy the range before and after any store.
+static void begin_commit(struct os_range *range, const char *start, size_t bytes)
+{
+  atomic_store_explicit(&range->begun_bytes, 0, memory_order_relaxed);
+  atomic_signal_fence(memory_order_seq_cst);
+  atomic_store_explicit(&range->begun_at, (size_t)(start - range->start), memory_order_relaxed);
+  atomic_signal_fence(memory_order_seq_cst);
+  atomic_store_explicit(&range->begun_bytes, bytes, memory_order_relaxed);
+  atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void forget_commit(struct os_range *range)
+{
+  atomic_signal_fence(memory_order_seq_cst);
+  atomic_store_explicit(&range->begun_bytes, 0, memory_order_relaxed);
+}
+
 INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
 {
   if (range->is_reserved) return os_memory_permit(start, bytes);
-  if (range->may_be_mapped) return os_memory_renew(start, bytes);
   size_t claimed = claimed_bytes(range, start);
   char *rest = (char *)start + claimed;
-  if (bytes > claimed && !map_vacant(rest, bytes - claimed, PROT_READ | PROT_WRITE)) return false;
+  begin_commit(range, rest, bytes - claimed);
+  if (bytes > claimed && !map_vacant(rest, bytes - claimed, PROT_READ | PROT_WRITE)) {
+    forget_commit(range);
+    return false;
+  }
   if (claimed == 0 || os_memory_renew(start, claimed)) return true;
   os_range_take_back(range, start, bytes);
   return false;
@@ -206,6 +226,7 @@ INTERNAL void os_range_take_back(struct os_range *range, void *start, size_t byt
   }
   size_t claimed = claimed_bytes(range, start);
   unmap((char *)start + claimed, bytes - claimed);
+  forget_commit(range);
 }
 
 // Zeroes memory that nobody has: a checker would not let memset.
@@ -248,6 +269,18 @@ static bool is_mapped(const char *page)
   unsigned char unused;
   count_call();
   return mincore((void *)(uintptr_t)page, 1, &unused) == 0;
+}
+
+// The kernel maps all of what was begun or nothing. If one end of it is not mapped it has mapped
+// nothing, because it has not come to it, or because somebody is in the way.
+INTERNAL void os_range_settle(struct os_range *range, size_t known_bytes)
+{
+  size_t at = atomic_load_explicit(&range->begun_at, memory_order_relaxed);
+  size_t bytes = atomic_load_explicit(&range->begun_bytes, memory_order_relaxed);
+  char *start = range->start + at;
+  forget_commit(range);
+  if (bytes == 0 || at + bytes <= known_bytes) return;
+  if (is_mapped(start) && is_mapped(start + bytes - page_bytes)) unmap(start, bytes);
 }
 
 static bool holds_nothing(const char *page)

@@ -22,7 +22,9 @@ struct os_range {
   char *start;
   size_t bytes;
   bool is_reserved;
-  bool may_be_mapped;  // parts beyond what we know of may be committed: map over them
+  // The commit that was begun last, for os_range_settle; unless it has failed.
+  _Atomic(size_t) begun_at;  // from the start
+  _Atomic(size_t) begun_bytes;
 };
 
 // The size of the kernel's page, at any time.
@@ -41,6 +43,9 @@ INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t leas
 INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes);
 // Takes back what was committed last.
 INTERNAL void os_range_take_back(struct os_range *range, void *start, size_t bytes);
+// For the child of a fork, before anything else is mapped there: takes back what another thread was
+// about to commit beyond the first `known_bytes`.
+INTERNAL void os_range_settle(struct os_range *range, size_t known_bytes);
 
 // Gives the memory back if that can be done; in any case the addresses stay usable and read as
 // zero.

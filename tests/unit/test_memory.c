@@ -204,17 +204,38 @@ static void what_was_committed_last_can_be_taken_back(void **state)
   }
 }
 
-static void a_commit_can_map_over_what_is_already_there(void **state)
+static void a_commit_that_nobody_wrote_down_is_taken_back(void **state)
 {
   (void)state;
   struct os_range range = reserve(RANGE_BYTES, MIB);
   assert_true(os_range_commit(&range, range.start, MIB));
   memset(range.start, 1, MIB);
-  range.may_be_mapped = true;
-  assert_true(os_range_commit(&range, range.start + MIB / 2, MIB));
-  assert_true(range.is_reserved || is_zero(range.start + MIB / 2, MIB));
-  assert_int_equal(range.start[MIB / 2 - 1], 1);
-  memset(range.start, 2, MIB + MIB / 2);
+  os_range_settle(&range, MIB);  // nothing was under way
+  assert_int_equal(range.start[MIB - 1], 1);
+  assert_true(os_range_commit(&range, range.start + MIB, MIB));
+  if (range.is_reserved) return;
+  os_range_settle(&range, MIB);
+  assert_int_equal(mapping_at(range.start + MIB).start, 0);
+  assert_int_equal(range.start[MIB - 1], 1);
+  assert_true(os_range_commit(&range, range.start + MIB, MIB));
+}
+
+// A fork has copied the range right before the kernel was asked, or after it has refused.
+static void a_commit_that_was_not_made_takes_nothing_from_others(void **state)
+{
+  (void)state;
+  struct os_range range = reserve(RANGE_BYTES, MIB);
+  if (range.is_reserved) return;
+  assert_true(os_range_commit(&range, range.start, MIB));
+  char *theirs = map_theirs(range.start + 2 * MIB, MIB);
+  atomic_store(&range.begun_at, MIB);
+  atomic_store(&range.begun_bytes, 4 * MIB);
+  os_range_settle(&range, MIB);
+  assert_int_equal(theirs[0] + theirs[MIB - 1], 2 * 0x77);
+  assert_false(os_range_commit(&range, range.start + MIB, 2 * MIB));
+  assert_int_equal(theirs[0] + theirs[MIB - 1], 2 * 0x77);
+  assert_true(os_range_commit(&range, range.start + MIB, MIB));
+  munmap(theirs, MIB);
 }
 
 static void a_range_is_claimed_by_its_first_page(void **state)
@@ -383,7 +404,8 @@ int main(void)
       cmocka_unit_test(a_range_is_claimed_by_its_first_page),
       cmocka_unit_test(a_hole_that_somebody_has_taken_a_part_of_is_left),
       cmocka_unit_test(what_was_committed_last_can_be_taken_back),
-      cmocka_unit_test(a_commit_can_map_over_what_is_already_there),
+      cmocka_unit_test(a_commit_that_nobody_wrote_down_is_taken_back),
+      cmocka_unit_test(a_commit_that_was_not_made_takes_nothing_from_others),
       cmocka_unit_test(under_a_limit_of_address_space_only_what_is_committed_counts),
       cmocka_unit_test(purged_memory_is_zero_and_stays_usable),
       cmocka_unit_test(locked_memory_is_purged_too),
