@@ -36,7 +36,7 @@ struct mend_root {
   const void *region_units;    // size_t: 16-byte units of it that have descriptors
   const void *page_table;      // void *: the first descriptor
   const void *metadata_start;  // char *: first address of the metadata
-  const void *metadata_bytes;  // size_t: how much of it is accessible
+  const void *metadata_bytes;  // size_t: up to where it is accessible, but for others' mappings
 
   // The page table: one descriptor for each slice of the region. A page is a run of slices; it is
   // described by its first slice's descriptor. LIST, BITMAP and so on are the kinds below.

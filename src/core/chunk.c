@@ -13,7 +13,8 @@ static struct {
   struct os_lock lock;     // protects all of this, and the free runs
   struct os_range region;  // blocks
   struct os_range table;   // descriptors
-  size_t committed_bytes;  // of the region
+  size_t end_bytes;        // up to here the region is committed, but for what is skipped
+  size_t skipped_bytes;    // where somebody else's mappings lie
   size_t table_bytes;      // committed of the table
   size_t used_bytes;
   _Atomic(size_t) peak_bytes;  // the most that was in use; fades while less is
@@ -61,22 +62,42 @@ static bool commit_described(size_t from, size_t bytes)
   return true;
 }
 
-// Makes the region accessible up to a slice, in steps that grow with it.
+static size_t committed_bytes(void)
+{
+  return chunk.end_bytes - chunk.skipped_bytes;
+}
+
+// Makes the region accessible from one slice to another, in steps that grow with it. Returns how
+// far it then is, in bytes; 0 if that cannot be had.
+static size_t commit_slices(size_t first, size_t end)
+{
+  size_t from = slices_to_bytes(first);
+  size_t needed = slices_to_bytes(end - first);
+  size_t step =
+      bits_smaller(bits_larger(committed_bytes() / 4, TUNING_COMMIT_LEAST), TUNING_COMMIT_MOST);
+  step = bits_larger(bits_align_up(step, SLICE_BYTES), needed);
+  step = bits_smaller(step, chunk.region.bytes - from);
+  if (commit_described(from, step)) return from + step;
+  return step > needed && commit_described(from, needed) ? from + needed : 0;
+}
+
 static bool commit_up_to(size_t slice)
 {
-  size_t from = chunk.committed_bytes;
-  size_t wanted = slices_to_bytes(slice);
-  if (wanted > chunk.region.bytes) return false;
-  if (wanted <= from) return true;
-  size_t step = bits_smaller(bits_larger(from / 4, TUNING_COMMIT_LEAST), TUNING_COMMIT_MOST);
-  step = bits_larger(bits_align_up(step, SLICE_BYTES), wanted - from);
-  step = bits_smaller(step, chunk.region.bytes - from);
-  if (!commit_described(from, step)) {
-    step = wanted - from;
-    if (!commit_described(from, step)) return false;
-  }
-  chunk.committed_bytes += step;
-  return true;
+  size_t first = chunk.end_bytes >> SLICE_SHIFT;
+  if (slices_to_bytes(slice) > chunk.region.bytes) return false;
+  if (slice <= first) return true;
+  size_t end = commit_slices(first, slice);
+  if (end != 0) chunk.end_bytes = end;
+  return end != 0;
+}
+
+// Files slices that were never handed out.
+static void file_fresh(struct page *run, size_t slices)
+{
+  run->slices = (uint32_t)slices;
+  run->block_bytes = 0;
+  run->flags = PAGE_IS_ZERO;
+  runs_free(run);
 }
 
 // Fresh slices from the frontier; those skipped for the alignment become a free run.
@@ -87,17 +108,44 @@ static struct page *extend_frontier(uint32_t slices, uint32_t alignment)
   size_t first = runs_frontier() + skipped;
   if (!commit_up_to(first + slices)) return NULL;
   runs_set_frontier(first + slices);
-  if (skipped > 0) {
-    gap->slices = skipped;
-    gap->block_bytes = 0;
-    gap->flags = PAGE_IS_ZERO;
-    runs_free(gap);
-  }
+  if (skipped > 0) file_fresh(gap, skipped);
   struct page *run = gap + skipped;
   run->slices = slices;
   run->block_bytes = 0;
   run->flags = PAGE_IS_ZERO;
   return run;
+}
+
+// Moves the frontier over somebody else's mapping and what lies before it, to a slice from which on
+// the region is accessible up to `end`. What is skipped is never handed out and counts as nothing:
+// neither as used nor as free, nor as committed. The child of a fork may see any of these steps as
+// the last: chunk_after_fork.
+static void move_frontier(size_t slice, size_t end)
+{
+  size_t first = chunk.end_bytes >> SLICE_SHIFT;
+  size_t rest = runs_frontier();
+  region.pages[first].slices = (uint32_t)(slice - first);
+  region.pages[first].flags = PAGE_IS_FOREIGN;
+  atomic_signal_fence(memory_order_seq_cst);
+  runs_set_frontier(slice);
+  atomic_signal_fence(memory_order_seq_cst);
+  chunk.skipped_bytes += slices_to_bytes(slice - first);
+  chunk.end_bytes = end;
+  if (rest < first) file_fresh(&region.pages[rest], first - rest);
+}
+
+// Whether there are fresh slices behind somebody else's mapping that is in the way.
+static bool step_over_others(uint32_t slices, uint32_t alignment)
+{
+  size_t from = chunk.end_bytes;
+  size_t wanted = (size_t)slices + alignment - 1;
+  if (slices_to_bytes(wanted) > chunk.region.bytes - from) return false;
+  size_t vacant = os_range_find_vacant(&chunk.region, from, slices_to_bytes(wanted), SLICE_BYTES);
+  if (vacant == from || vacant == SIZE_MAX) return false;
+  size_t first = vacant >> SLICE_SHIFT;
+  size_t end = commit_slices(first, first + wanted);
+  if (end != 0) move_frontier(first, end);
+  return end != 0;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -253,7 +301,9 @@ static struct page *take_run(uint32_t slices, uint32_t alignment)
   run = runs_take_mixed(slices, alignment);
   prepare_growth();
   if (run == NULL) run = runs_take(false, slices, alignment);
-  return run != NULL ? run : extend_frontier(slices, alignment);
+  if (run == NULL) run = extend_frontier(slices, alignment);
+  if (run == NULL && step_over_others(slices, alignment)) run = extend_frontier(slices, alignment);
+  return run;
 }
 
 static struct page *region_take(struct page_source *source, uint32_t slices, uint32_t alignment,
@@ -392,7 +442,7 @@ INTERNAL struct chunk_statistics chunk_statistics(void)
   struct chunk_statistics statistics = {
       .used_bytes = chunk.used_bytes,
       .dirty_bytes = runs_dirty_bytes(),
-      .committed_bytes = chunk.committed_bytes,
+      .committed_bytes = committed_bytes(),
       .table_bytes = chunk.table_bytes,
       .mapping_count = mapping_count(),
   };
@@ -400,11 +450,17 @@ INTERNAL struct chunk_statistics chunk_statistics(void)
   return statistics;
 }
 
+// What was handed out at least once, or filed.
+static size_t reached_bytes(void)
+{
+  return slices_to_bytes(runs_frontier()) - chunk.skipped_bytes;
+}
+
 INTERNAL void chunk_assert_valid(void)
 {
   os_lock_acquire(&chunk.lock);
   size_t free_slices = runs_assert_valid();
-  ASSERT(slices_to_bytes(runs_frontier() - free_slices) == chunk.used_bytes);
+  ASSERT(reached_bytes() - slices_to_bytes(free_slices) == chunk.used_bytes);
   (void)free_slices;
   os_lock_release(&chunk.lock);
 }
@@ -414,20 +470,31 @@ INTERNAL bool chunk_lock_is_mine(void)
   return os_lock_is_mine(&chunk.lock);
 }
 
+// What was committed and not written down is taken back.
+static void settle_ranges(void)
+{
+  chunk.end_bytes = bits_larger(chunk.end_bytes, slices_to_bytes(runs_frontier()));
+  os_range_settle(&chunk.region, chunk.end_bytes);
+  os_range_settle(&chunk.table, chunk.table_bytes);
+  publish_table();
+}
+
 INTERNAL void chunk_after_fork(void)
 {
   if (!os_lock_take_from_strangers(&chunk.lock)) return;
+  settle_ranges();
   runs_init();
-  chunk.used_bytes = slices_to_bytes(runs_frontier());
-  os_range_settle(&chunk.region, chunk.committed_bytes);
-  os_range_settle(&chunk.table, chunk.table_bytes);
-  publish_table();
+  chunk.skipped_bytes = 0;
+  size_t free_slices = 0;
   for (size_t i = 0; i < runs_frontier();) {
     struct page *page = &region.pages[i];
     enum page_kind kind = page_kind(page);
     bool is_page = kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE;
+    bool is_foreign = kind == PAGE_NONE && (page->flags & PAGE_IS_FOREIGN) != 0;
     uint32_t freed = kind == PAGE_FREE ? runs_refile(page) : 0;
-    chunk.used_bytes -= slices_to_bytes(freed);
-    i += freed > 0 ? freed : is_page ? page->slices : 1;
+    free_slices += freed;
+    if (is_foreign) chunk.skipped_bytes += page_run_bytes(page);
+    i += freed > 0 ? freed : is_page || is_foreign ? page->slices : 1;
   }
+  chunk.used_bytes = reached_bytes() - slices_to_bytes(free_slices);
 }

@@ -20,7 +20,8 @@ struct piece {
 static struct {
   struct os_lock lock;  // protects all of this
   struct os_range range;
-  size_t used;  // bytes from the start that are handed out or in a free list
+  size_t used;              // bytes from the start that are handed out or in a free list
+  _Atomic(size_t) skipped;  // of the extent: where others' mappings lie
   struct piece *free[SIZE_COUNT];
 } metadata;
 
@@ -32,20 +33,41 @@ static unsigned size_index(size_t bytes)
   return bits_highest(bits_next_power_of_two(bytes)) - SMALLEST_SHIFT;
 }
 
-INTERNAL size_t metadata_bytes(void)
+static size_t metadata_end(void)
 {
   return atomic_load_explicit(&metadata_extent.bytes, memory_order_relaxed);
 }
 
-static bool commit_metadata(size_t end)
+INTERNAL size_t metadata_bytes(void)
 {
-  size_t committed = metadata_bytes();
-  if (end <= committed) return true;
-  size_t bytes = bits_align_up(end - committed, bits_larger(COMMIT_BYTES, os_page_bytes()));
-  if (committed + bytes > metadata.range.bytes) return false;
-  if (!os_range_commit(&metadata.range, metadata.range.start + committed, bytes)) return false;
-  atomic_store_explicit(&metadata_extent.bytes, committed + bytes, memory_order_relaxed);
+  return metadata_end() - atomic_load_explicit(&metadata.skipped, memory_order_relaxed);
+}
+
+static size_t commit_unit(void)
+{
+  return bits_larger(COMMIT_BYTES, os_page_bytes());
+}
+
+// Makes `bytes` from a place on accessible, at which or before which all that is ends.
+static bool commit_metadata(size_t from, size_t bytes)
+{
+  bytes = bits_align_up(bytes, commit_unit());
+  if (bytes > metadata.range.bytes - from) return false;
+  if (!os_range_commit(&metadata.range, metadata.range.start + from, bytes)) return false;
+  atomic_store_explicit(&metadata_extent.bytes, from + bytes, memory_order_relaxed);
   return true;
+}
+
+// The place of a piece behind somebody else's mapping, if that is in the way; else SIZE_MAX.
+static size_t skip_others(size_t bytes)
+{
+  size_t end = metadata_end();
+  bytes = bits_align_up(bytes, commit_unit());
+  if (bytes > metadata.range.bytes - end) return SIZE_MAX;
+  size_t vacant = os_range_find_vacant(&metadata.range, end, bytes, commit_unit());
+  if (vacant == end || vacant == SIZE_MAX || !commit_metadata(vacant, bytes)) return SIZE_MAX;
+  atomic_fetch_add_explicit(&metadata.skipped, vacant - end, memory_order_relaxed);
+  return vacant;
 }
 
 // Carves a new piece off the range.
@@ -55,8 +77,10 @@ static void *extend(size_t bytes)
       !os_range_reserve(&metadata.range, METADATA_RESERVE, METADATA_RESERVE_LEAST, COMMIT_BYTES)) {
     return NULL;
   }
+  size_t end = metadata_end();
   size_t start = bits_align_up(metadata.used, bits_smaller(bytes, 4096));
-  if (!commit_metadata(start + bytes)) return NULL;
+  if (start + bytes > end && !commit_metadata(end, start + bytes - end)) start = skip_others(bytes);
+  if (start == SIZE_MAX) return NULL;
   metadata_extent.start = metadata.range.start;
   metadata.used = start + bytes;
   return metadata.range.start + start;
@@ -98,6 +122,6 @@ INTERNAL void metadata_after_fork(void)
 {
   if (!os_lock_take_from_strangers(&metadata.lock)) return;
   for (unsigned i = 0; i < SIZE_COUNT; i++) metadata.free[i] = NULL;
-  os_range_settle(&metadata.range, metadata_bytes());
-  metadata.used = metadata_bytes();
+  os_range_settle(&metadata.range, metadata_end());
+  metadata.used = metadata_end();
 }

@@ -229,6 +229,41 @@ INTERNAL void os_range_take_back(struct os_range *range, void *start, size_t byt
   forget_commit(range);
 }
 
+// Whether somebody else's mapping lies in a part of the range.
+static bool is_occupied(const struct os_range *range, size_t at, size_t bytes)
+{
+  char *start = range->start + at;
+  size_t claimed = claimed_bytes(range, start);
+  if (bytes == claimed) return false;
+  if (!map_vacant(start + claimed, bytes - claimed, PROT_NONE)) return errno == EEXIST;
+  unmap(start + claimed, bytes - claimed);
+  return false;
+}
+
+INTERNAL size_t os_range_find_vacant(const struct os_range *range, size_t from, size_t bytes,
+                                     size_t step)
+{
+  size_t last = range->bytes - bytes;
+  size_t occupied = from;
+  size_t vacant = from;
+  if (range->is_reserved) return from;
+  // In steps that double until it is passed; then back to its end.
+  for (size_t leap = step; is_occupied(range, vacant, bytes); leap *= 2) {
+    if (last - vacant < step) return SIZE_MAX;
+    occupied = vacant;
+    vacant += bits_smaller(leap, bits_align_down(last - vacant, step));
+  }
+  while (vacant - occupied > step) {
+    size_t middle = occupied + bits_align_down((vacant - occupied) / 2, step);
+    if (is_occupied(range, middle, bytes)) {
+      occupied = middle;
+    } else {
+      vacant = middle;
+    }
+  }
+  return vacant;
+}
+
 // Zeroes memory that nobody has: a checker would not let memset.
 ANNOTATE_MAY_TOUCH_FREED
 static void overwrite(void *start, size_t bytes)

@@ -43,6 +43,12 @@ INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t leas
 INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes);
 // Takes back what was committed last.
 INTERNAL void os_range_take_back(struct os_range *range, void *start, size_t bytes);
+// Where a part that could not be committed can be had instead: `from` itself if nobody is in the
+// way there (it is memory that lacks), or a multiple of `step` further up, right behind somebody's
+// mapping; SIZE_MAX if nothing is found. Counts in bytes from the range's start, in which the part
+// must lie.
+INTERNAL size_t os_range_find_vacant(const struct os_range *range, size_t from, size_t bytes,
+                                     size_t step);
 // For the child of a fork, before anything else is mapped there: takes back what another thread was
 // about to commit beyond the first `known_bytes`.
 INTERNAL void os_range_settle(struct os_range *range, size_t known_bytes);

@@ -61,6 +61,7 @@ static void meet_somebody(void)
   CHECK(!os_range_commit(&range, range.start, 2 * MIB));
   CHECK(os_range_commit(&range, range.start, MIB) && is_zero(range.start, MIB));
   CHECK(!os_range_commit(&range, theirs, MIB));
+  CHECK(os_range_find_vacant(&range, MIB, MIB, MIB) == 2 * MIB);
   CHECK(theirs[0] == 0x77 && theirs[MIB - 1] == 0x77);
   CHECK(os_range_commit(&range, theirs + MIB, MIB) && is_zero(theirs + MIB, MIB));
 }

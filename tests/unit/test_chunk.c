@@ -8,6 +8,7 @@
 #include "child.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include "base/options.h"
 #include "core/chunk.h"
@@ -420,6 +421,92 @@ static void what_lies_behind_a_large_block_is_returned_once(void **state)
 }
 
 // ---------------------------------------------------------------------------------------------
+// Others' mappings in the region. Each of these tests is a child.
+
+// A page that can be read, `slices` slices behind what is accessible; NULL in a reserved region.
+static char *map_theirs(size_t slices)
+{
+  uintptr_t at = region.start + chunk_statistics().committed_bytes + bytes_of(slices);
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  char *theirs = mmap((void *)at, os_page_bytes(), PROT_READ, flags, -1, 0);
+  CHECK(theirs != MAP_FAILED);
+  return (uintptr_t)theirs == at ? theirs : NULL;
+}
+
+// Of a fresh region, takes what fits before a mapping of somebody's, and goes on behind it.
+static void check_step_over(void)
+{
+  bool is_zero;
+  struct page *low = take_touched(3);
+  char *theirs = map_theirs(100);
+  if (theirs == NULL) return;
+  size_t committed = chunk_statistics().committed_bytes;
+  struct page *high = take_touched(300);
+  CHECK(page_start(high) > theirs && theirs[0] == 0);
+  CHECK(chunk_statistics().used_bytes == bytes_of(303));
+  CHECK(chunk_statistics().committed_bytes >= bytes_of(303));
+  CHECK(chunk_statistics().committed_bytes <= committed + bytes_of(300) + 2 * MIB);
+  chunk_assert_valid();
+  // What was accessible before is not lost; what is skipped is nobody's.
+  uint32_t rest_slices = (uint32_t)(committed >> SLICE_SHIFT) - 3;
+  struct page *rest = rest_slices == 0 ? NULL : take(rest_slices, 1, PAGE_LARGE, &is_zero);
+  CHECK(rest_slices == 0 || rest == low + 3);
+  CHECK(!chunk_source.extend(&chunk_source, low, 1000, &is_zero));
+  give(high);
+  give(low);
+  if (rest != NULL) give(rest);
+  CHECK(chunk_purge_rests() == 0);
+  chunk_assert_valid();
+  CHECK(chunk_statistics().used_bytes == 0);
+}
+
+static void somebodys_mapping_is_stepped_over(void **state)
+{
+  (void)state;
+  child_check(check_step_over);
+}
+
+static void check_use_among_mappings(void)
+{
+  static struct model model;
+  struct random random = {5};
+  struct page *low = take_touched(1);
+  for (size_t i = 0; i < 20; i++) (void)map_theirs(i * i * 4);
+  give(low);
+  for (size_t i = 0; i < test_scaled(5000); i++) {
+    model_step(&model, &random);
+    CHECK(chunk_statistics().used_bytes == bytes_of(model.taken));
+    if (i % 16 == 0) chunk_assert_valid();
+  }
+}
+
+static void random_use_keeps_off_others_mappings(void **state)
+{
+  (void)state;
+  child_check(check_use_among_mappings);
+}
+
+// The last request before the end of the region is in the way of nobody but is too long.
+static void check_mapping_at_the_end(void)
+{
+  bool is_zero;
+  size_t committed = chunk_statistics().committed_bytes;
+  char *theirs = map_theirs(REGION_SLICES - 1 - (committed >> SLICE_SHIFT));
+  if (theirs == NULL) return;
+  CHECK(take(REGION_SLICES, 1, PAGE_LARGE, &is_zero) == NULL);
+  struct page *page = take(REGION_SLICES - 1, 1, PAGE_LARGE, &is_zero);
+  CHECK(page == region.pages && take(1, 1, PAGE_LARGE, &is_zero) == NULL);
+  give(page);
+  chunk_assert_valid();
+}
+
+static void the_region_may_end_with_somebodys_mapping(void **state)
+{
+  (void)state;
+  child_check(check_mapping_at_the_end);
+}
+
+// ---------------------------------------------------------------------------------------------
 // Threads and forks.
 
 static void *churn_runs(void *argument)
@@ -495,11 +582,40 @@ static void it_serves_a_child_that_was_forked_amid_others_work(void **state)
   for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+// The child's region has others' mappings in it when it is the parent.
+static void check_forks_among_mappings(void)
+{
+  pthread_t thread;
+  struct page *low = take_touched(1);
+  for (size_t i = 0; i < 3; i++) (void)map_theirs(i * 40);
+  struct page *high = take_touched(200);
+  give(low);
+  give(high);
+  chunk_purge(0);
+  give(take_touched(16));  // which the thread will work on
+  CHECK(pthread_create(&thread, NULL, take_and_give_until_over, NULL) == 0);
+  for (size_t i = 0; i < test_scaled(20); i++) child_check(check_child);
+  atomic_store(&is_over, true);
+  CHECK(pthread_join(thread, NULL) == 0);
+  chunk_assert_valid();
+}
+
+static void so_it_does_where_others_mappings_were_stepped_over(void **state)
+{
+  (void)state;
+  options.retain_bytes = 64 * MIB;
+  atomic_store(&is_over, false);
+  child_check(check_forks_among_mappings);
+}
+
 #define CHUNK_TEST(function) cmocka_unit_test_setup_teardown(function, clean_up, clean_up)
 
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
+      CHUNK_TEST(somebodys_mapping_is_stepped_over),
+      CHUNK_TEST(random_use_keeps_off_others_mappings),
+      CHUNK_TEST(the_region_may_end_with_somebodys_mapping),
       CHUNK_TEST(a_fresh_run_reads_as_zero),
       CHUNK_TEST(the_last_run_grows_into_fresh_memory),
       CHUNK_TEST(random_use_keeps_runs_apart_and_the_region_valid),
@@ -518,6 +634,7 @@ int main(void)
       CHUNK_TEST(what_lies_behind_a_large_block_is_returned_once),
       CHUNK_TEST(threads_share_the_region),
       CHUNK_TEST(it_serves_a_child_that_was_forked_amid_others_work),
+      CHUNK_TEST(so_it_does_where_others_mappings_were_stepped_over),
       CHUNK_TEST(splits_stay_counted_and_within_the_budget_through_cutting_and_merging),
       CHUNK_TEST(random_use_keeps_to_a_small_budget_of_mappings),
   };

@@ -190,6 +190,35 @@ static void a_place_that_somebody_took_first_is_left_alone(void **state)
   assert_true(os_range_commit(&range, theirs, MIB));
 }
 
+static void a_range_is_claimed_by_its_first_page(void **state)
+{
+  (void)state;
+  struct os_range range = reserve(RANGE_BYTES, MIB);
+  assert_true(mapping_at(range.start).start != 0);
+  assert_true(range.is_reserved || mapping_at(range.start + os_page_bytes()).start == 0);
+  assert_true(os_range_commit(&range, range.start, os_page_bytes()));
+  assert_true(is_zero(range.start, os_page_bytes()));
+  memset(range.start, 1, os_page_bytes());
+}
+
+static void where_somebody_is_in_the_way_a_place_behind_is_found(void **state)
+{
+  (void)state;
+  struct os_range range = reserve(RANGE_BYTES, MIB);
+  assert_int_equal(os_range_find_vacant(&range, 0, MIB, 64 * KIB), 0);
+  if (range.is_reserved) return;
+  char *first = map_theirs(range.start + 5 * MIB + 64 * KIB, MIB);
+  char *second = map_theirs(range.start + 8 * MIB, 20 * MIB);
+  assert_int_equal(os_range_find_vacant(&range, 0, MIB, 64 * KIB), 0);
+  assert_int_equal(os_range_find_vacant(&range, 5 * MIB, 64 * KIB, 64 * KIB), 5 * MIB);
+  assert_int_equal(os_range_find_vacant(&range, 5 * MIB, MIB, 64 * KIB), 6 * MIB + 64 * KIB);
+  assert_int_equal(os_range_find_vacant(&range, 5 * MIB, 4 * MIB, 64 * KIB), 28 * MIB);
+  assert_int_equal(os_range_find_vacant(&range, 10 * MIB, 36 * MIB, 64 * KIB), 28 * MIB);
+  assert_true(os_range_find_vacant(&range, 10 * MIB, 40 * MIB, 64 * KIB) == SIZE_MAX);
+  munmap(first, MIB);
+  munmap(second, 20 * MIB);
+}
+
 static void what_was_committed_last_can_be_taken_back(void **state)
 {
   (void)state;
@@ -236,17 +265,6 @@ static void a_commit_that_was_not_made_takes_nothing_from_others(void **state)
   assert_int_equal(theirs[0] + theirs[MIB - 1], 2 * 0x77);
   assert_true(os_range_commit(&range, range.start + MIB, MIB));
   munmap(theirs, MIB);
-}
-
-static void a_range_is_claimed_by_its_first_page(void **state)
-{
-  (void)state;
-  struct os_range range = reserve(RANGE_BYTES, MIB);
-  assert_true(mapping_at(range.start).start != 0);
-  assert_true(range.is_reserved || mapping_at(range.start + os_page_bytes()).start == 0);
-  assert_true(os_range_commit(&range, range.start, os_page_bytes()));
-  assert_true(is_zero(range.start, os_page_bytes()));
-  memset(range.start, 1, os_page_bytes());
 }
 
 // Where the next range would lie, and some more.
@@ -403,6 +421,7 @@ int main(void)
       cmocka_unit_test(a_place_that_somebody_took_first_is_left_alone),
       cmocka_unit_test(a_range_is_claimed_by_its_first_page),
       cmocka_unit_test(a_hole_that_somebody_has_taken_a_part_of_is_left),
+      cmocka_unit_test(where_somebody_is_in_the_way_a_place_behind_is_found),
       cmocka_unit_test(what_was_committed_last_can_be_taken_back),
       cmocka_unit_test(a_commit_that_nobody_wrote_down_is_taken_back),
       cmocka_unit_test(a_commit_that_was_not_made_takes_nothing_from_others),

@@ -5,6 +5,7 @@
 #include "child.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include "core/metadata.h"
 
@@ -88,6 +89,32 @@ static void what_is_too_large_is_refused(void **state)
   assert_null(metadata_allocate((size_t)1 << 40));
 }
 
+// Somebody's mapping lies right behind what is accessible, and another one further up.
+static void check_others_mappings(void)
+{
+  char *end = metadata_extent.start + metadata_extent.bytes;
+  size_t before = metadata_bytes();
+  for (size_t i = 0; i < 2; i++) {
+    char *theirs = mmap(end + i * 3 * MIB, 64 * KIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (theirs != end + i * 3 * MIB) return;  // the range is reserved
+  }
+  for (size_t i = 0; i < 40; i++) {
+    char *piece = metadata_allocate(512 * KIB);
+    CHECK(piece != NULL && is_zero(piece, 512 * KIB));
+    memset(piece, 1, 512 * KIB);
+  }
+  CHECK(end[0] == 0 && end[3 * MIB] == 0);
+  CHECK(metadata_bytes() >= before + 38 * 512 * KIB && metadata_bytes() <= before + 22 * MIB);
+  CHECK(metadata_extent.start + metadata_extent.bytes > end + 3 * MIB);
+}
+
+static void others_mappings_are_stepped_over(void **state)
+{
+  (void)state;
+  metadata_free(metadata_allocate(16), 16);
+  child_check(check_others_mappings);
+}
+
 static void churn_for(void *seed, size_t rounds)
 {
   struct random random = {(uintptr_t)seed};
@@ -166,6 +193,7 @@ int main(void)
       cmocka_unit_test(a_piece_that_was_given_back_serves_its_size_again_zeroed),
       cmocka_unit_test(all_of_it_lies_in_the_extent_that_is_told),
       cmocka_unit_test(what_is_too_large_is_refused),
+      cmocka_unit_test(others_mappings_are_stepped_over),
       cmocka_unit_test(threads_share_it),
       cmocka_unit_test(it_serves_a_child_that_was_forked_amid_others_work),
   };
