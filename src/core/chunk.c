@@ -18,7 +18,12 @@ static struct {
   size_t table_bytes;      // committed of the table
   size_t used_bytes;
   _Atomic(size_t) peak_bytes;  // the most that was in use; fades while less is
+  uint32_t purge_phase;        // see await_purges
+  uint32_t purges[2];          // going on, by the parity of the phase that they began in
 } chunk;
+
+// Purges by this thread that are going on: there are any only below a signal handler.
+static _Thread_local uint32_t own_purges __attribute__((tls_model("initial-exec")));
 
 static size_t slices_to_bytes(size_t slices)
 {
@@ -185,13 +190,38 @@ static size_t purge_first(void)
   struct page *run = runs_take_first();
   if (run == NULL) return 0;
   size_t bytes = run->block_bytes;
+  uint32_t *purges = &chunk.purges[chunk.purge_phase % 2];
+  ++*purges;
+  own_purges++;
   os_lock_release(&chunk.lock);
   purge_memory(run);
   os_lock_acquire(&chunk.lock);
+  own_purges--;
+  if (*purges > 0) --*purges;  // the child of a fork has forgotten them
   run->flags |= PAGE_IS_ZERO;
   run->block_bytes = 0;
   runs_free(run);
   return bytes;
+}
+
+// Waits until the purges that are going on have ended: meanwhile their runs are in no row. Those
+// that begin later are not waited for: a phase begins when the purges of the one before the last
+// are over, so that in the second one from now those of today are. False if there are none, or if
+// this is a signal handler that would wait for its own thread.
+static bool await_purges(void)
+{
+  if (own_purges > 0 || chunk.purges[0] + chunk.purges[1] == 0) return false;
+  uint32_t end = chunk.purge_phase + 2;
+  while ((int32_t)(end - chunk.purge_phase) > 0) {
+    if (chunk.purges[(chunk.purge_phase + 1) % 2] == 0) {
+      chunk.purge_phase++;
+    } else {
+      os_lock_release(&chunk.lock);
+      os_thread_yield();
+      os_lock_acquire(&chunk.lock);
+    }
+  }
+  return true;
 }
 
 // Clean memory is about to be taken, and counts as used already: keeps the footprint below the
@@ -306,6 +336,22 @@ static struct page *take_run(uint32_t slices, uint32_t alignment)
   return run;
 }
 
+// Takes a run in whatever way it can be had.
+static struct page *find_slices(uint32_t slices, uint32_t alignment)
+{
+  struct page *run = take_run(slices, alignment);
+  if (run != NULL) return run;
+  // Merged after purging, the free runs may do.
+  while (runs_first() != NULL) purge_first();
+  run = take_run(slices, alignment);
+  // And so may those that others are purging. By then somebody may have taken them, and given back
+  // others, which are being purged in their turn.
+  for (int i = 0; i < TUNING_PURGE_PATIENCE && run == NULL && await_purges(); i++) {
+    run = take_run(slices, alignment);
+  }
+  return run;
+}
+
 static struct page *region_take(struct page_source *source, uint32_t slices, uint32_t alignment,
                                 struct page_request request, bool *is_zero)
 {
@@ -315,12 +361,7 @@ static struct page *region_take(struct page_source *source, uint32_t slices, uin
   os_lock_acquire(&chunk.lock);
   struct page *run = NULL;
   if (claim_room(bytes)) {
-    run = take_run(slices, alignment);
-    if (run == NULL) {
-      // Merged after purging, the free runs may do.
-      while (runs_first() != NULL) purge_first();
-      run = take_run(slices, alignment);
-    }
+    run = find_slices(slices, alignment);
     if (run == NULL) chunk.used_bytes -= bytes;
   }
   if (run != NULL) {
@@ -378,6 +419,15 @@ static struct page *take_behind(struct page *page, uint32_t more)
   return run;
 }
 
+// Whether the slices behind a page, or behind the free ones there, may be in the hands of a purge.
+static bool may_be_purged_behind(struct page *page)
+{
+  struct page *slice = page + page->slices;
+  struct page *frontier = region.pages + runs_frontier();
+  if (slice < frontier && page_kind(slice) == PAGE_FREE) slice += slice->slices;
+  return slice < frontier && page_kind(slice) == PAGE_NONE;
+}
+
 static bool region_extend(struct page_source *source, struct page *page, uint32_t slices,
                           bool *is_zero)
 {
@@ -388,6 +438,7 @@ static bool region_extend(struct page_source *source, struct page *page, uint32_
   struct page *run = NULL;
   if (claim_room(slices_to_bytes(more))) {
     run = take_behind(page, more);
+    if (run == NULL && may_be_purged_behind(page) && await_purges()) run = take_behind(page, more);
     if (run == NULL) chunk.used_bytes -= slices_to_bytes(more);
   }
   if (run != NULL) {
@@ -481,6 +532,7 @@ static void settle_ranges(void)
 
 INTERNAL void chunk_after_fork(void)
 {
+  chunk.purges[0] = chunk.purges[1] = 0;  // nobody goes on with those of other threads
   if (!os_lock_take_from_strangers(&chunk.lock)) return;
   settle_ranges();
   runs_init();

@@ -556,6 +556,59 @@ static void *take_and_give_until_over(void *unused)
   return unused;
 }
 
+static void *purge_until_over(void *unused)
+{
+  while (!atomic_load(&is_over)) chunk_purge(0);
+  return unused;
+}
+
+// More than half of the region at a time: each run needs what the last one left, which is just
+// being purged.
+static void what_another_thread_is_purging_is_waited_for(void **state)
+{
+  (void)state;
+  pthread_t purger;
+  bool is_clean;
+  atomic_store(&is_over, false);
+  assert_int_equal(pthread_create(&purger, NULL, purge_until_over, NULL), 0);
+  for (size_t i = 0; i < test_scaled(100); i++) {
+    struct page *page = take(REGION_SLICES / 2 + 1, 1, PAGE_LARGE, &is_clean);
+    assert_non_null(page);
+    memset(page_start(page), 1, bytes_of(page->slices));
+    give(page);
+    page = take(REGION_SLICES / 2 + 1, 1, PAGE_LARGE, &is_clean);
+    assert_non_null(page);
+    give(page);
+  }
+  atomic_store(&is_over, true);
+  assert_int_equal(pthread_join(purger, NULL), 0);
+}
+
+static void *dirty_until_over(void *unused)
+{
+  while (!atomic_load(&is_over)) give(take_touched(64));
+  return unused;
+}
+
+static void fail_in_child(void)
+{
+  bool is_clean;
+  chunk_after_fork();
+  CHECK(take(REGION_SLICES + 1, 1, PAGE_LARGE, &is_clean) == NULL);
+}
+
+static void a_child_does_not_wait_for_purges_of_its_parent(void **state)
+{
+  (void)state;
+  pthread_t threads[2];
+  atomic_store(&is_over, false);
+  assert_int_equal(pthread_create(&threads[0], NULL, purge_until_over, NULL), 0);
+  assert_int_equal(pthread_create(&threads[1], NULL, dirty_until_over, NULL), 0);
+  for (size_t i = 0; i < test_scaled(50); i++) child_check(fail_in_child);
+  atomic_store(&is_over, true);
+  for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
 static void check_child(void)
 {
   chunk_after_fork();
@@ -574,6 +627,7 @@ static void it_serves_a_child_that_was_forked_amid_others_work(void **state)
   (void)state;
   pthread_t threads[2];
   options.retain_bytes = 64 * MIB;  // so that nothing is being purged at the moment of a fork
+  atomic_store(&is_over, false);
   for (size_t i = 0; i < 2; i++) {
     assert_int_equal(pthread_create(&threads[i], NULL, take_and_give_until_over, NULL), 0);
   }
@@ -633,6 +687,8 @@ int main(void)
       CHUNK_TEST(a_purge_heals_what_was_split),
       CHUNK_TEST(what_lies_behind_a_large_block_is_returned_once),
       CHUNK_TEST(threads_share_the_region),
+      CHUNK_TEST(what_another_thread_is_purging_is_waited_for),
+      CHUNK_TEST(a_child_does_not_wait_for_purges_of_its_parent),
       CHUNK_TEST(it_serves_a_child_that_was_forked_amid_others_work),
       CHUNK_TEST(so_it_does_where_others_mappings_were_stepped_over),
       CHUNK_TEST(splits_stay_counted_and_within_the_budget_through_cutting_and_merging),
