@@ -105,20 +105,24 @@ static void file_fresh(struct page *run, size_t slices)
   runs_free(run);
 }
 
-// Fresh slices from the frontier; those skipped for the alignment become a free run.
+// Files the slices from the frontier up to this one, which are accessible.
+static void append_fresh(size_t slice)
+{
+  if (slice <= runs_frontier()) return;
+  struct page *fresh = &region.pages[runs_frontier()];
+  size_t count = slice - runs_frontier();
+  runs_set_frontier(slice);
+  file_fresh(fresh, count);
+}
+
+// The clean slices at the end of the memory in use, and as many fresh ones as are missing.
 static struct page *extend_frontier(uint32_t slices, uint32_t alignment)
 {
-  struct page *gap = &region.pages[runs_frontier()];
-  uint32_t skipped = run_skip(gap, alignment);
-  size_t first = runs_frontier() + skipped;
-  if (!commit_up_to(first + slices)) return NULL;
-  runs_set_frontier(first + slices);
-  if (skipped > 0) file_fresh(gap, skipped);
-  struct page *run = gap + skipped;
-  run->slices = slices;
-  run->block_bytes = 0;
-  run->flags = PAGE_IS_ZERO;
-  return run;
+  struct page *tail = runs_tail();
+  size_t end = page_index(tail) + run_skip(tail, alignment) + slices;
+  if (!commit_up_to(end)) return NULL;
+  append_fresh(end);
+  return runs_take_at(tail, slices, alignment);
 }
 
 // Moves the frontier over somebody else's mapping and what lies before it, to a slice from which on
@@ -406,16 +410,15 @@ static void region_give(struct page_source *source, struct page *page)
   os_lock_release(&chunk.lock);
 }
 
-// Takes `more` slices right behind a page, clean or dirty; NULL if they are not free.
+// Takes `more` slices right behind a page, dirty, clean or fresh; NULL if they are not free.
 static struct page *take_behind(struct page *page, uint32_t more)
 {
   struct page *after = page + page->slices;
-  if (page_index(after) == runs_frontier()) {
-    prepare_growth();  // lets the lock go: somebody else may be there afterwards
-    if (page_index(after) == runs_frontier()) return extend_frontier(more, 1);
-  }
-  struct page *run = runs_take_at(after, more);
-  if (run != NULL && !run_is_dirty(run)) prepare_growth();
+  struct page *run = runs_take_at(after, more, 1);
+  if (run != NULL && run_is_dirty(run)) return run;
+  if (run == NULL && after != runs_tail()) return NULL;
+  prepare_growth();  // lets the lock go: somebody else may be there afterwards
+  if (run == NULL && after == runs_tail()) run = extend_frontier(more, 1);
   return run;
 }
 

@@ -180,6 +180,13 @@ static struct page *run_from(struct page *slice)
   return slice;
 }
 
+INTERNAL struct page *runs_tail(void)
+{
+  struct page *end = &region.pages[runs.frontier];
+  struct page *last = run_before(end);
+  return last != NULL && !run_is_dirty(last) ? last : end;
+}
+
 INTERNAL void runs_free(struct page *run)
 {
   struct page *before = run_before(run);
@@ -220,12 +227,9 @@ static struct page *find_aligned_run(struct run_set *set, uint32_t slices, uint3
   return find_run(set, (size_t)slices + alignment - 1);
 }
 
-// Takes a run out of a set so that it starts at a multiple of the alignment.
-INTERNAL struct page *runs_take(bool is_dirty, uint32_t slices, uint32_t alignment)
+// Cuts a run out of a longer one so that it starts at a multiple of the alignment.
+static struct page *take_out_of(struct page *run, uint32_t slices, uint32_t alignment)
 {
-  struct run_set *set = is_dirty ? &runs.dirty : &runs.clean;
-  struct page *run = find_aligned_run(set, slices, alignment);
-  if (run == NULL) return NULL;
   remove_run(run);
   uint32_t skipped = run_skip(run, alignment);
   if (skipped > 0) {
@@ -237,6 +241,20 @@ INTERNAL struct page *runs_take(bool is_dirty, uint32_t slices, uint32_t alignme
   }
   cut_run(run, slices);
   return run;
+}
+
+INTERNAL struct page *runs_take(bool is_dirty, uint32_t slices, uint32_t alignment)
+{
+  struct run_set *set = is_dirty ? &runs.dirty : &runs.clean;
+  struct page *run = find_aligned_run(set, slices, alignment);
+  return run != NULL ? take_out_of(run, slices, alignment) : NULL;
+}
+
+INTERNAL struct page *runs_take_at(struct page *slice, uint32_t slices, uint32_t alignment)
+{
+  struct page *run = run_from(slice);
+  if (run == NULL || run->slices < run_skip(run, alignment) + slices) return NULL;
+  return take_out_of(run, slices, alignment);
 }
 
 // Of neighbouring free runs, of whatever kinds, the first of which is given, cuts a stretch out
@@ -286,15 +304,6 @@ INTERNAL struct page *runs_take_mixed(uint32_t slices, uint32_t alignment)
     }
   }
   return NULL;
-}
-
-INTERNAL struct page *runs_take_at(struct page *slice, uint32_t slices)
-{
-  struct page *run = run_from(slice);
-  if (run == NULL || run->slices < slices) return NULL;
-  remove_run(run);
-  cut_run(run, slices);
-  return run;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -24,6 +24,9 @@ INTERNAL void runs_init(void);
 INTERNAL size_t runs_frontier(void);
 INTERNAL void runs_set_frontier(size_t slices);
 
+// The start of the clean run that ends at the frontier; if there is none, the frontier itself.
+INTERNAL struct page *runs_tail(void);
+
 static inline bool run_is_dirty(const struct page *run)
 {
   return (run->flags & PAGE_IS_ZERO) == 0;
@@ -41,8 +44,9 @@ INTERNAL uint32_t run_skip(const struct page *slice, uint32_t alignment);
 
 // Files a run, merged with its neighbours.
 INTERNAL void runs_free(struct page *run);
-// Takes the run that starts at a slice out, cut to this length; NULL if none of that length does.
-INTERNAL struct page *runs_take_at(struct page *slice, uint32_t slices);
+// Takes the first run of this length and alignment out of the free run that starts at a slice; NULL
+// if none does in which it fits.
+INTERNAL struct page *runs_take_at(struct page *slice, uint32_t slices, uint32_t alignment);
 // Takes a run of this length that starts at a multiple of the alignment; NULL if there is none.
 INTERNAL struct page *runs_take(bool is_dirty, uint32_t slices, uint32_t alignment);
 // The same out of neighbours, dirty and clean ones, at least one of them dirty.

@@ -164,6 +164,32 @@ static void the_last_run_grows_into_fresh_memory(void **state)
   give(all);
 }
 
+// Early: more than half of the region has not been used yet.
+static void what_is_free_at_the_end_is_lengthened(void **state)
+{
+  enum { HALF = REGION_SLICES / 2 };
+  (void)state;
+  bool is_zero = false;
+  give(take_touched(HALF));
+  chunk_purge(0);
+  size_t frontier = runs_frontier();
+  struct page *longer = take(HALF + 10, 1, PAGE_LARGE, &is_zero);
+  assert_non_null(longer);
+  assert_true(is_zero && page_index(longer) + HALF + 10 == runs_frontier());
+  assert_true(runs_frontier() > frontier);
+  give(longer);
+  chunk_purge(0);
+  struct page *aligned = take((uint32_t)runs_frontier(), 64, PAGE_LARGE, &is_zero);
+  assert_non_null(aligned);
+  give(aligned);
+  chunk_purge(0);
+  struct page *page = take_touched(HALF);
+  assert_true(chunk_source.extend(&chunk_source, page, (uint32_t)runs_frontier() + 10, &is_zero));
+  assert_true(is_zero && page_index(page) + page->slices == runs_frontier());
+  page->block_bytes = bytes_of(page->slices);
+  give(page);
+}
+
 static void the_region_ends(void **state)
 {
   (void)state;
@@ -671,6 +697,7 @@ int main(void)
       CHUNK_TEST(random_use_keeps_off_others_mappings),
       CHUNK_TEST(the_region_may_end_with_somebodys_mapping),
       CHUNK_TEST(a_fresh_run_reads_as_zero),
+      CHUNK_TEST(what_is_free_at_the_end_is_lengthened),
       CHUNK_TEST(the_last_run_grows_into_fresh_memory),
       CHUNK_TEST(random_use_keeps_runs_apart_and_the_region_valid),
       CHUNK_TEST(memory_that_was_touched_is_handed_out_first),

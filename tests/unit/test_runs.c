@@ -55,9 +55,9 @@ static void what_lies_outside_is_never_merged_or_taken(void **state)
   assert_string_equal(drawn(), "D..D");
   assert_ptr_equal(runs_take_mixed(1, 1), slice(3));
   assert_null(runs_take_mixed(2, 1));
-  assert_null(runs_take_at(slice(4), 1));
+  assert_null(runs_take_at(slice(4), 1, 1));
   runs_set_frontier(2);  // as if the rest had not been handed out yet
-  assert_null(runs_take_at(slice(3), 1));
+  assert_null(runs_take_at(slice(3), 1, 1));
 }
 
 static void a_whole_is_as_old_as_the_longer_part(void **state)
@@ -200,26 +200,44 @@ static void every_alignment_is_found_where_it_is_sure_to_fit(void **state)
   }
 }
 
-static void a_run_is_taken_from_where_it_starts(void **state)
+// Slices 1, 5, 9... are multiples of 4.
+static void a_run_is_taken_out_of_the_one_that_starts_at_a_slice(void **state)
 {
   (void)state;
   static const struct {
     const char *before;
-    size_t first;
-    uint32_t slices;
-    const char *after;  // NULL: nothing is
+    size_t from;
+    uint32_t slices, alignment;
+    int first;  // what is found, or -1
+    const char *after;
   } takings[] = {
-      {".Dddd.", 1, 2, "...Dd."}, {".Dddd.", 1, 4, "......"}, {".Dddd.", 1, 5, NULL},
-      {".Cccc.", 1, 3, "....C."}, {".Dddd.", 0, 1, NULL},     {".Dddd.", 5, 1, NULL},
-      {".Dddd.", 2, 1, NULL},     {".DdCc.", 1, 3, NULL},     {".DdCc.", 1, 2, "...Cc."},
+      {".Dddd.", 1, 2, 1, 1, "...Dd."},     {".Dddd.", 1, 4, 1, 1, "......"},
+      {".Dddd.", 1, 5, 1, -1, ".Dddd."},    {".Cccc.", 1, 3, 1, 1, "....C."},
+      {".Dddd.", 0, 1, 1, -1, ".Dddd."},    {".Dddd.", 5, 1, 1, -1, ".Dddd."},
+      {".Dddd.", 2, 1, 1, -1, ".Dddd."},    {".DdCc.", 1, 3, 1, -1, ".DdCc."},
+      {".DdCc.", 1, 2, 1, 1, "...Cc."},     {"..Ccccc.", 2, 2, 4, 5, "..Ccc..."},
+      {"..Ccccc.", 2, 1, 4, 5, "..Ccc.C."}, {"..Ccccc.", 2, 3, 4, -1, "..Ccccc."},
   };
   for (size_t i = 0; i < sizeof takings / sizeof takings[0]; i++) {
     lay(takings[i].before);
-    struct page *run = runs_take_at(slice(takings[i].first), takings[i].slices);
-    bool is_taken = takings[i].after != NULL;
-    assert_ptr_equal(run, is_taken ? slice(takings[i].first) : NULL);
-    if (is_taken) assert_int_equal(run->slices, takings[i].slices);
-    assert_string_equal(drawn(), is_taken ? takings[i].after : takings[i].before);
+    struct page *run =
+        runs_take_at(slice(takings[i].from), takings[i].slices, takings[i].alignment);
+    assert_ptr_equal(run, takings[i].first < 0 ? NULL : slice((size_t)takings[i].first));
+    if (run != NULL) assert_int_equal(run->slices, takings[i].slices);
+    assert_string_equal(drawn(), takings[i].after);
+  }
+}
+
+static void the_tail_is_the_clean_run_that_ends_at_the_frontier(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *runs;
+    size_t tail;
+  } ends[] = {{"..Ccc", 2}, {"..Ddd", 5}, {"..Cc.", 5}, {"DdCcc", 2}, {"Ccccc", 0}, {".....", 5}};
+  for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+    lay(ends[i].runs);
+    assert_ptr_equal(runs_tail(), slice(ends[i].tail));
   }
 }
 
@@ -438,7 +456,7 @@ static void random_step(struct random *random)
   } else if (*place == NULL && choice == 1) {
     size_t index = random_below(random, MODEL_SLICES);
     bool is_start = strchr("DC", drawn()[index]) != NULL;
-    if (is_start) *place = runs_take_at(slice(index), slice(index)->slices);
+    if (is_start) *place = runs_take_at(slice(index), slice(index)->slices, 1);
     CHECK(!is_start || *place == slice(index));
   } else if (*place == NULL) {
     random_take(place, random);
@@ -483,7 +501,8 @@ int main(void)
       cmocka_unit_test(a_run_of_every_length_is_found_and_is_not_too_short),
       cmocka_unit_test(among_runs_of_a_wide_row_a_longer_one_is_looked_for),
       cmocka_unit_test(every_alignment_is_found_where_it_is_sure_to_fit),
-      cmocka_unit_test(a_run_is_taken_from_where_it_starts),
+      cmocka_unit_test(a_run_is_taken_out_of_the_one_that_starts_at_a_slice),
+      cmocka_unit_test(the_tail_is_the_clean_run_that_ends_at_the_frontier),
       cmocka_unit_test(neighbours_of_both_kinds_serve_together),
       cmocka_unit_test(the_parts_of_a_run_hold_what_it_held),
       cmocka_unit_test(a_rest_that_was_renewed_is_clean),
