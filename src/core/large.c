@@ -169,20 +169,37 @@ INTERNAL bool large_resize(struct page *page, size_t size)
   return true;
 }
 
-// Moves the pages of a block to a clean run. What is left behind reads as zero and holds nothing.
-static bool move_pages(struct page *from, struct page *to)
+// Whether the kernel has refused a move. It did so after it had unmapped the target: it is not
+// asked again.
+static _Atomic(bool) moves_are_refused;
+
+// Brings a block's contents to a clean run; what is left behind reads as zero and holds nothing if
+// the kernel has moved them. False if they are still where they were, and the run is of no use.
+static bool carry_over(struct page *from, struct page *to)
 {
-  if (!mapping_move(to, from, from->block_bytes)) return false;
+  bool may_move = !atomic_load_explicit(&moves_are_refused, memory_order_relaxed);
+  if (!may_move || !mapping_move(to, from, from->block_bytes)) {
+    memcpy(page_start(to), page_start(from), from->block_bytes);
+    return true;
+  }
   switch (os_memory_move(page_start(from), page_start(to), from->block_bytes)) {
   case OS_MOVED:
     if (mapping_renew(from)) chunk_set_untouched(from);
     break;
   case OS_COPIED:
     break;
-  case OS_LOST:
-    fatal("the kernel lost a block while moving it", page_start(from));
+  case OS_REFUSED:
+    atomic_store_explicit(&moves_are_refused, true, memory_order_relaxed);
+    return false;
   }
   return true;
+}
+
+// A block's run that is not mapped any more, and cannot be: it stays in use, and nobody gets it.
+static void withdraw(struct page *page)
+{
+  count_large(-page->block_bytes, (size_t)-1);
+  page_set_kind(page, PAGE_NONE);
 }
 
 INTERNAL void *large_move(struct page *page, size_t size)
@@ -198,8 +215,11 @@ INTERNAL void *large_move(struct page *page, size_t size)
   if (to == NULL) return NULL;
   // Over memory that is there already it is cheaper to copy than to move: the kernel would throw
   // that memory away, and the next user of the old place would have to ask for it again.
-  if (!is_clean || !move_pages(page, to)) {
+  if (!is_clean) {
     memcpy(page_start(to), page_start(page), page->block_bytes);
+  } else if (!carry_over(page, to)) {
+    withdraw(to);
+    return NULL;
   }
   large_free(page);
   attach_to_heap(to, heap);

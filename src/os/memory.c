@@ -323,9 +323,9 @@ static bool holds_nothing(const char *page)
   return page[0] == 0 && memcmp(page, page + 1, page_bytes - 1) == 0;
 }
 
-// A move has failed half way: the kernel moves the mappings that the source consists of one by one,
-// each over what is mapped at its target. A page that has not arrived is where it was, and its
-// target, which was clean, is unmapped or zero.
+// A move has failed, perhaps half way: the kernel moves the mappings that the source consists of
+// one by one, each over what is mapped at its target. A page that has not arrived is where it was,
+// and its target, which was clean, is unmapped or zero.
 static bool copy_what_stayed(char *from, char *to, size_t bytes)
 {
   for (size_t at = 0; at < bytes; at += page_bytes) {
@@ -339,12 +339,24 @@ static bool copy_what_stayed(char *from, char *to, size_t bytes)
   return true;
 }
 
+// Brings back what has arrived, or has been copied. (What was moved is mapped at its source still.)
+static void copy_back(char *from, char *to, size_t bytes)
+{
+  for (size_t at = 0; at < bytes; at += page_bytes) {
+    if (is_mapped(to + at) && !holds_nothing(to + at)) memcpy(from + at, to + at, page_bytes);
+  }
+}
+
 INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes)
 {
   count_call();
   int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
   if (mremap(from, bytes, bytes, flags, to) != MAP_FAILED) return OS_MOVED;
-  return copy_what_stayed(from, to, bytes) ? OS_COPIED : OS_LOST;
+  if (copy_what_stayed(from, to, bytes)) return OS_COPIED;
+  // The kernel unmaps the target before it finds that a limit, lowered below what is in use,
+  // forbids the move, as it then forbids mapping the target again.
+  copy_back(from, to, bytes);
+  return OS_REFUSED;
 }
 
 INTERNAL bool os_memory_forbid(void *start, size_t bytes)

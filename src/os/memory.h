@@ -64,7 +64,7 @@ INTERNAL void os_memory_count_purged(size_t bytes);
 enum os_moved {
   OS_MOVED,   // `from` reads as zero
   OS_COPIED,  // the kernel could not do it all: the contents are at `to`, those at `from` undefined
-  OS_LOST,    // nor could they be copied: neither place is whole any more
+  OS_REFUSED,  // nor could they be copied: they are at `from`, and parts of `to` are not mapped
 };
 INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes);
 // Takes and gives the right to read and write this memory; false changes nothing.

@@ -299,6 +299,36 @@ static void without_room_for_both_a_block_stays(void **state)
   free_block(block);
 }
 
+// Takes what is free, and then lets the kernel refuse whatever it is asked for.
+static void move_above_the_limit(void)
+{
+  char *block = allocate(MIB);
+  char *wall = allocate(100000);
+  free_block(allocate(40 * MIB));
+  chunk_purge(0);
+  pattern_fill(block, MIB, 7);
+  CHECK(setrlimit(RLIMIT_AS, &(struct rlimit){MIB, MIB}) == 0);
+  size_t live = live_bytes();
+  char *moved = large_move(page_of(block), 3 * MIB);
+  if (moved == NULL) {
+    CHECK(live_bytes() == live && pattern_difference(block, MIB, 7) == MIB);
+    moved = large_move(page_of(block), 3 * MIB);  // now it is copied
+  }
+  CHECK(moved != NULL && pattern_difference(moved, MIB, 7) == MIB);
+  CHECK(live_bytes() == live + 2 * MIB);
+  memset(moved, 1, 3 * MIB);
+  free_block(moved);
+  free_block(wall);
+  chunk_assert_valid();
+}
+
+static void a_block_that_the_kernel_refuses_to_move_stays_whole(void **state)
+{
+  (void)state;
+  if (test_is_instrumented()) skip();  // the checker itself needs address space
+  child_check(move_above_the_limit);
+}
+
 static void without_mappings_to_spend_a_block_is_copied_or_stays(void **state)
 {
   (void)state;
@@ -462,6 +492,7 @@ int main(void)
       LARGE_TEST(a_block_is_moved_with_its_contents),
       LARGE_TEST(a_small_block_is_not_worth_a_move),
       LARGE_TEST(without_room_for_both_a_block_stays),
+      LARGE_TEST(a_block_that_the_kernel_refuses_to_move_stays_whole),
       LARGE_TEST(without_mappings_to_spend_a_block_is_copied_or_stays),
       LARGE_TEST(mappings_are_given_back_with_the_memory),
       LARGE_TEST(no_more_mappings_are_given_back_than_were_spent),

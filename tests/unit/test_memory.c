@@ -384,6 +384,25 @@ static void moved_pages_leave_zeros_behind_or_are_not_moved_at_all(void **state)
   assert_int_equal(pattern_difference(start, 2 * MIB, 5), 2 * MIB);
 }
 
+// Under a limit below what is in use the kernel unmaps the target, refuses the move, and the
+// mapping of the target as well.
+static void check_refused_move(void)
+{
+  char *start = committed(8 * MIB);
+  pattern_fill(start, MIB, 5);
+  CHECK(setrlimit(RLIMIT_AS, &(struct rlimit){MIB, MIB}) == 0);
+  bool is_refused = os_memory_move(start, start + 4 * MIB, MIB) == OS_REFUSED;
+  CHECK(pattern_difference(is_refused ? start : start + 4 * MIB, MIB, 5) == MIB);
+  memset(start, 2, MIB);
+}
+
+static void a_move_that_is_refused_leaves_the_contents_where_they_were(void **state)
+{
+  (void)state;
+  if (test_is_instrumented()) skip();  // the checker itself needs address space
+  child_check(check_refused_move);
+}
+
 static void huge_pages_are_granted_as_the_kernel_grants_them(void **state)
 {
   (void)state;
@@ -430,6 +449,7 @@ int main(void)
       cmocka_unit_test(locked_memory_is_purged_too),
       cmocka_unit_test(renewed_memory_is_zero_and_one_mapping_again),
       cmocka_unit_test(moved_pages_leave_zeros_behind_or_are_not_moved_at_all),
+      cmocka_unit_test(a_move_that_is_refused_leaves_the_contents_where_they_were),
       cmocka_unit_test(huge_pages_are_granted_as_the_kernel_grants_them),
       cmocka_unit_test(every_system_call_is_counted),
   };
