@@ -280,13 +280,19 @@ static struct page *join_stretch(struct page *run, struct page *first, uint32_t 
   return run;
 }
 
-// A stretch of neighbouring free runs, dirty and clean ones, around a dirty one.
+// A stretch of neighbouring free runs, dirty and clean ones, around a dirty one. No more of them
+// are looked at than are sure to do.
 static struct page *take_around(struct page *run, uint32_t slices, uint32_t alignment)
 {
   struct page *start = run;
   struct page *end = run + run->slices;
-  for (struct page *next; (next = run_from(end)) != NULL;) end = next + next->slices;
-  for (struct page *before; (before = run_before(start)) != NULL;) start = before;
+  ptrdiff_t enough = (ptrdiff_t)slices + alignment - 1;
+  for (struct page *next; end - start < enough && (next = run_from(end)) != NULL;) {
+    end = next + next->slices;
+  }
+  for (struct page *before; end - start < enough && (before = run_before(start)) != NULL;) {
+    start = before;
+  }
   struct page *first = start + run_skip(start, alignment);
   return end - first >= (ptrdiff_t)slices ? join_stretch(start, first, slices) : NULL;
 }

@@ -247,8 +247,8 @@ static void neighbours_of_both_kinds_serve_together(void **state)
   static const struct taking takings[] = {
       {"DdCc", 4, 1, 0, "...."},         {"CcDdCc", 5, 1, 0, ".....C"},
       {"CcDdCc", 6, 1, 0, "......"},     {"CcDdCc", 7, 1, -1, "CcDdCc"},
-      {"DdCcDd", 3, 1, 0, "...CDd"},     {"CcDdCc", 3, 4, 1, "C...Cc"},
-      {"CcDdCcDd", 3, 4, 1, "C...CcDd"}, {"CcccDdCc", 3, 4, 1, "C...DdCc"},
+      {"DdCcDd", 3, 1, 2, "Dd...D"},     {"CcDdCc", 3, 4, 1, "C...Cc"},
+      {"CcDdCcDd", 3, 4, 5, "CcDdC..."}, {"CcccDdCc", 3, 4, 1, "C...DdCc"},
       {"Dd.Cc", 3, 1, -1, "Dd.Cc"},      {"Ccc", 2, 1, -1, "Ccc"},
       {"DdC.Cc", 4, 1, -1, "DdC.Cc"},    {"CcD..Ccc.DC", 3, 1, 0, ".....Ccc.DC"},
   };
@@ -264,6 +264,20 @@ static void neighbours_of_both_kinds_serve_together(void **state)
     assert_int_equal(run_is_dirty(run), has_dirty);
     assert_int_equal(run->block_bytes, before - runs_dirty_bytes());
   }
+}
+
+// However many there are, only as many neighbours are looked at as are sure to do.
+static void neighbours_are_taken_from_nearby(void **state)
+{
+  enum { COUNT = 1000 };
+  (void)state;
+  start(COUNT);
+  for (size_t i = 0; i < COUNT; i += 2) put(i, 1, false);
+  for (size_t i = 1; i < COUNT; i += 2) put(i, 1, true);
+  assert_ptr_equal(runs_take_mixed(4, 1), slice(COUNT - 4));
+  assert_ptr_equal(runs_take_mixed(4, 1), slice(COUNT - 8));
+  struct page *aligned = runs_take_mixed(4, 4);
+  assert_true(aligned > slice(COUNT - 8 - 4 - 4) && run_skip(aligned, 4) == 0);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -504,6 +518,7 @@ int main(void)
       cmocka_unit_test(a_run_is_taken_out_of_the_one_that_starts_at_a_slice),
       cmocka_unit_test(the_tail_is_the_clean_run_that_ends_at_the_frontier),
       cmocka_unit_test(neighbours_of_both_kinds_serve_together),
+      cmocka_unit_test(neighbours_are_taken_from_nearby),
       cmocka_unit_test(the_parts_of_a_run_hold_what_it_held),
       cmocka_unit_test(a_rest_that_was_renewed_is_clean),
       cmocka_unit_test(a_rest_that_was_renewed_merges_with_clean_neighbours),
