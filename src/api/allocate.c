@@ -82,11 +82,10 @@ INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignmen
   bool is_zero;
   void *block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
   if (UNLIKELY(block == NULL)) {
-    (void)registry_collect(true);
-    block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
-    while (block == NULL && hook_wants_retry(size)) {
+    do {
+      (void)registry_collect(true);  // also what the hook has freed
       block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
-    }
+    } while (block == NULL && hook_wants_retry(size));
   }
   if (UNLIKELY(block == NULL)) {
     errno = ENOMEM;

@@ -142,6 +142,33 @@ static void what_the_hook_frees_can_be_had(void **state)
   allocate_free(block);
 }
 
+enum { SMALL_BLOCKS = 128 };  // of 512 bytes: a page
+static void *small_blocks[SMALL_BLOCKS];
+
+static bool free_small_blocks(size_t size, void *argument)
+{
+  (void)size, (void)argument;
+  hook.calls++;
+  for (size_t i = 0; i < SMALL_BLOCKS && hook.calls == 1; i++) allocate_free(small_blocks[i]);
+  return hook.calls == 1;
+}
+
+static void so_can_what_it_frees_in_small_blocks(void **state)
+{
+  (void)state;
+  registry_collect(true);
+  for (size_t i = 0; i < SMALL_BLOCKS; i++) small_blocks[i] = allocate_16(500);
+  hook.calls = 0;
+  mend_set_out_of_memory(free_small_blocks, NULL);
+  options.limit = chunk_statistics().used_bytes;
+  void *block = allocate_16(SLICE_BYTES / 2 - 5000);  // a page is a slice
+  options.limit = 0;
+  mend_set_out_of_memory(NULL, NULL);
+  assert_int_equal(hook.calls, 1);
+  assert_non_null(block);
+  allocate_free(block);
+}
+
 static void memory_that_is_merely_not_given_back_yet_is_collected_first(void **state)
 {
   (void)state;
@@ -305,6 +332,7 @@ int main(void)
       cmocka_unit_test(success_leaves_errno_alone_and_so_does_freeing),
       cmocka_unit_test(the_hook_is_asked_until_it_gives_up),
       cmocka_unit_test(what_the_hook_frees_can_be_had),
+      cmocka_unit_test(so_can_what_it_frees_in_small_blocks),
       cmocka_unit_test(memory_that_is_merely_not_given_back_yet_is_collected_first),
       cmocka_unit_test(a_foreign_pointer_is_told),
       cmocka_unit_test(a_misaligned_pointer_is_told),
