@@ -34,6 +34,7 @@ struct heap {
   struct bin bins[1 + SIZE_CLASS_SMALL_COUNT];    // bin 0 has no room (owner; shared: inside)
   struct shelf shelves[SIZE_CLASS_MEDIUM_COUNT];  // (owner; shared: nothing is put in)
   _Atomic(uintptr_t) owner;                       // thread id, OWNER_SHARED or OWNER_NOBODY
+  _Atomic(uint32_t) thread_number;                // the owner's for the kernel; 0: not known
   bool adopts;                                    // takes pages that ended threads left
   bool keeps_unused;                              // one unused page of a class rather than none
   bool is_direct;       // frees into its pages go there at once: the page may go at any time

@@ -13,7 +13,9 @@ static struct {
   _Atomic(struct heap *) first;  // every heap but the common one, linked by `next`
   struct heap *common;           // inherits what threads leave
   struct heap first_common;
-  _Atomic(uint32_t) ticked_ms;  // when the last tick began
+  _Atomic(uint32_t) ticked_ms;          // when the last tick began
+  _Atomic(struct heap *) looked_after;  // the last heap whose thread was asked for
+  size_t process_id;                    // in which the numbers of threads are true
 } registry;
 
 // A thread that has ended: it frees like a stranger and allocates from the common heap.
@@ -33,6 +35,7 @@ static bool start(void)
 {
   os_memory_init(options.os_page_size, options.reserve);
   os_gate_init();
+  registry.process_id = os_process_id();
   if (!chunk_init()) return false;
   init_common_heap(&registry.first_common);
   heap_init(&heap_empty, OWNER_NOBODY, &chunk_source);
@@ -100,26 +103,130 @@ static struct heap *make_heap(void)
   return heap;
 }
 
-// A heap for a thread or a user, empty.
-static struct heap *take_heap(uintptr_t owner)
-{
-  struct heap *heap = reuse_heap();
-  if (heap == NULL) heap = make_heap();
-  if (heap == NULL) return NULL;
-  heap_enter(heap);
-  remote_read_inbox(heap);  // sends late posts on to where their pages are now
-  atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
-  heap->adopts = owner != OWNER_SHARED;
-  heap->is_direct = owner == OWNER_SHARED;
-  heap_leave(heap);
-  return heap;
-}
-
 static void leave_heap(struct heap *heap)
 {
   // release: pairs with owner_may_pass, for a stranger who then enters without a barrier
   atomic_store_explicit(&heap->owner, OWNER_NOBODY, memory_order_release);
   atomic_store_explicit(&heap->is_taken, 0, memory_order_release);
+}
+
+// Below a signal handler the common heap must not be waited for, if whoever is inside may be
+// waiting for a lock of ours.
+static bool is_stuck(void)
+{
+  return heap_is_barred(registry.common) || chunk_lock_is_mine() || metadata_lock_is_mine();
+}
+
+// Leaves a heap's pages to the common heap, and the heap to the next thread. Inside the heap. A
+// signal handler that has interrupted its thread inside the common heap cannot: then the heap waits
+// until it is found that its thread is gone.
+static bool bequeath(struct heap *heap)
+{
+  (void)heap_collect(heap, true, false);
+  if (heap_is_barred(registry.common)) return false;
+  heap_enter(registry.common);
+  heap_give_pages(heap, registry.common);
+  remote_read_inbox(registry.common);
+  heap_leave(registry.common);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Threads that ended unseen: they began to allocate in one of their last destructors, or the C
+// library had no memory to note that their end is waited for. The kernel knows that they are gone.
+
+static bool is_another_threads(const struct heap *heap)
+{
+  uintptr_t owner = heap_owner(heap);
+  return owner != OWNER_NOBODY && owner != OWNER_SHARED && owner != os_thread_id();
+}
+
+// A heap may have come to another thread between two looks. Inside it is exact. A number that was
+// given to a new thread of the process keeps the heap as it is.
+static bool is_orphan(struct heap *heap)
+{
+  if (!is_another_threads(heap) || os_process_id() != registry.process_id) return false;
+  uint32_t number = atomic_load_explicit(&heap->thread_number, memory_order_relaxed);
+  return number != 0 && !os_thread_exists(number);
+}
+
+// Does for a thread that ended unseen what its end would have done.
+static bool inherit_from_unseen(struct heap *heap)
+{
+  if (!is_orphan(heap) || is_stuck() || heap_is_barred(heap) || !heap_try_enter(heap)) return false;
+  bool is_inherited = is_orphan(heap) && bequeath(heap);
+  // Inside: whoever comes next sees that it is done.
+  if (is_inherited) atomic_store_explicit(&heap->owner, OWNER_NOBODY, memory_order_release);
+  heap_leave(heap);
+  if (is_inherited) leave_heap(heap);
+  return is_inherited;
+}
+
+// The same for the next heap in turn that has a thread.
+static bool inherit_next(void)
+{
+  struct heap *first = atomic_load_explicit(&registry.first, memory_order_acquire);
+  struct heap *last = atomic_load_explicit(&registry.looked_after, memory_order_relaxed);
+  if (last == NULL) last = first;
+  if (last == NULL) return false;
+  struct heap *heap = last;
+  do {
+    heap = heap->next != NULL ? heap->next : first;
+  } while (heap != last && !is_another_threads(heap));
+  atomic_store_explicit(&registry.looked_after, heap, memory_order_relaxed);
+  return inherit_from_unseen(heap);
+}
+
+// ---------------------------------------------------------------------------------------------
+
+// The calling thread's number; 0 where a process of its own uses our memory (vfork).
+static uint32_t own_number(void)
+{
+  return os_process_id() == registry.process_id ? os_thread_number() : 0;
+}
+
+// Whether a heap has the calling thread's id only because a thread that ended unseen had it. The
+// caller must not enter it as its owner: somebody may inherit it this very moment.
+static bool is_namesakes(const struct heap *heap)
+{
+  return heap != heap_current && heap_owner(heap) == os_thread_id();
+}
+
+// Makes a namesake's heap the caller's, with what is in it. False if somebody inherits it.
+static bool claim_namesakes(struct heap *heap)
+{
+  if (heap_is_barred(heap) || !heap_try_enter(heap)) return false;
+  bool is_claimed = heap_owner(heap) == os_thread_id();
+  if (is_claimed) {
+    atomic_store_explicit(&heap->thread_number, own_number(), memory_order_relaxed);
+  }
+  os_gate_leave(&heap->gate);  // which was not entered as the owner
+  return is_claimed;
+}
+
+static struct heap *find_namesakes(void)
+{
+  struct heap *heap = atomic_load_explicit(&registry.first, memory_order_acquire);
+  while (heap != NULL && !(is_namesakes(heap) && claim_namesakes(heap))) heap = heap->next;
+  return heap;
+}
+
+// A heap for a thread or a user, empty but for a namesake's.
+static struct heap *take_heap(uintptr_t owner)
+{
+  struct heap *heap = owner != OWNER_SHARED ? find_namesakes() : NULL;
+  if (heap == NULL) heap = reuse_heap();
+  if (heap == NULL && inherit_next()) heap = reuse_heap();
+  if (heap == NULL) heap = make_heap();
+  if (heap == NULL) return NULL;
+  heap_enter(heap);
+  remote_read_inbox(heap);  // sends late posts on to where their pages are now
+  atomic_store_explicit(&heap->thread_number, own_number(), memory_order_relaxed);
+  atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
+  heap->adopts = owner != OWNER_SHARED;
+  heap->is_direct = owner == OWNER_SHARED;
+  heap_leave(heap);
+  return heap;
 }
 
 INTERNAL struct heap *registry_own(void)
@@ -142,25 +249,7 @@ INTERNAL struct heap *registry_current(void)
       return heap;
     }
   }
-  // Below a signal handler the common heap must not be waited for either, if whoever is inside may
-  // be waiting for a lock of ours.
-  bool is_stuck =
-      heap_is_barred(registry.common) || chunk_lock_is_mine() || metadata_lock_is_mine();
-  return is_stuck ? NULL : registry.common;
-}
-
-// Leaves a heap's pages to the common heap, and the heap to the next thread. Inside the heap. A
-// signal handler that has interrupted its thread inside the common heap cannot: then the heap, with
-// what is in it, is nobody's for ever.
-static bool bequeath(struct heap *heap)
-{
-  (void)heap_collect(heap, true, false);
-  if (heap_is_barred(registry.common)) return false;
-  heap_enter(registry.common);
-  heap_give_pages(heap, registry.common);
-  remote_read_inbox(registry.common);
-  heap_leave(registry.common);
-  return true;
+  return is_stuck() ? NULL : registry.common;
 }
 
 static void thread_ends(void)
@@ -231,7 +320,7 @@ static void tend(struct heap *heap)
 {
   bool has_mail = atomic_load_explicit(&heap->inbox, memory_order_relaxed) != NULL;
   bool has_unused = atomic_load_explicit(&heap->may_hold_unused, memory_order_relaxed);
-  if ((!has_mail && !has_unused) || heap_is_barred(heap)) return;
+  if ((!has_mail && !has_unused) || heap_is_barred(heap) || is_namesakes(heap)) return;
   if (heap == heap_current) {
     heap_enter(heap);
   } else if (!heap_try_enter(heap)) {
@@ -265,6 +354,7 @@ INTERNAL void registry_tick(void)
   uint32_t last = atomic_load_explicit(&registry.ticked_ms, memory_order_relaxed);
   if (now - last < tick_interval_ms()) return;
   if (!atomic_compare_exchange_strong(&registry.ticked_ms, &last, now)) return;
+  for (int i = 0; i < TUNING_OWNERS_PER_TICK; i++) (void)inherit_next();
   for (struct heap *heap = registry.common; heap != NULL; heap = next_heap(heap)) tend(heap);
   chunk_tick(now);
 }
@@ -287,7 +377,11 @@ INTERNAL size_t registry_collect(bool all)
     bytes = heap_collect(own, true, all);
     heap_leave(own);
   }
-  if (all) registry_each(collect_one, &bytes);
+  if (all) {
+    struct heap *heap = next_heap(registry.common);
+    for (; heap != NULL; heap = heap->next) (void)inherit_from_unseen(heap);
+    registry_each(collect_one, &bytes);
+  }
   return bytes;
 }
 
@@ -295,7 +389,7 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
 {
   if (!has_started()) return;
   for (struct heap *heap = registry.common; heap != NULL; heap = next_heap(heap)) {
-    if (heap_is_barred(heap)) continue;
+    if (heap_is_barred(heap) || is_namesakes(heap)) continue;
     heap_enter(heap);
     function(heap, argument);
     heap_leave(heap);
@@ -340,6 +434,7 @@ static void fork_child(void)
   metadata_after_fork();
   chunk_after_fork();
   renew_common_heap();
+  registry.process_id = os_process_id();
   for (struct heap *heap = next_heap(registry.common); heap != NULL; heap = heap->next) {
     if (heap->is_given_up || (heap == heap_current && heap_is_barred(heap))) continue;
     if (os_gate_is_busy(&heap->gate)) {
@@ -350,5 +445,8 @@ static void fork_child(void)
     os_gate_reset(&heap->gate);
     bool is_a_threads = heap_owner(heap) != OWNER_SHARED && heap_owner(heap) != OWNER_NOBODY;
     if (is_a_threads && heap != heap_current) inherit(heap);
+  }
+  if (heap_current != &heap_empty) {
+    atomic_store_explicit(&heap_current->thread_number, own_number(), memory_order_relaxed);
   }
 }

@@ -155,7 +155,7 @@ INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct
 static void bitmap_page_emptied(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  if (heap == NULL || heap_owner(heap) != os_thread_id() || heap_is_barred(heap)) {
+  if (heap == NULL || heap != heap_current || heap_is_barred(heap)) {
     reclaim(page);
     return;
   }

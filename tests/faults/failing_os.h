@@ -258,8 +258,8 @@ static bool lacks_barrier(void)
   return lacks(kernel.lacks.membarrier || (kernel.lacks.barriers && ++kernel.barriers > 2));
 }
 
-// The library makes two system calls by their numbers: membarrier, and futex with three arguments
-// that count.
+// The system calls that the library makes by their numbers: membarrier, futex with three arguments
+// that count, gettid, and tgkill, which looks whether a thread is there.
 static long kernel_syscall(long number, ...)
 {
   long result = -1;
@@ -269,6 +269,12 @@ static long kernel_syscall(long number, ...)
     void *word = va_arg(arguments, void *);
     int operation = va_arg(arguments, int);
     result = syscall(number, word, operation, va_arg(arguments, uint32_t), NULL, NULL, 0);
+  } else if (number == SYS_gettid) {
+    result = syscall(number);
+  } else if (number == SYS_tgkill) {
+    int process = va_arg(arguments, int);
+    int thread = va_arg(arguments, int);
+    result = syscall(number, process, thread, va_arg(arguments, int));
   } else if (lacks_barrier()) {
     errno = EPERM;
   } else {

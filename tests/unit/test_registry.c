@@ -288,6 +288,117 @@ static void destructors_may_still_allocate_and_free(void **state)
   assert_int_equal(pthread_key_delete(late_key), 0);
 }
 
+// A thread that allocates for the first time in a destructor ends unseen: there are not as many
+// rounds left as are counted.
+static pthread_key_t first_key;
+static pthread_barrier_t all_have_heaps;
+
+static void allocate_first(void *count)
+{
+  CHECK(registry_own() == NULL);
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i += 7) free_block(take(i));
+  if ((uintptr_t)count > 1) pthread_barrier_wait(&all_have_heaps);
+}
+
+static void *end_unseen(void *count)
+{
+  CHECK(pthread_setspecific(first_key, count) == 0);
+  return NULL;
+}
+
+// Runs `count` threads that end so, all of which have their heaps at the same time.
+static void run_unseen(size_t count)
+{
+  pthread_t threads[THREADS];
+  CHECK(pthread_key_create(&first_key, allocate_first) == 0);
+  CHECK(pthread_barrier_init(&all_have_heaps, NULL, (unsigned)count) == 0);
+  for (size_t i = 0; i < count; i++) {
+    CHECK(pthread_create(&threads[i], NULL, end_unseen, (void *)count) == 0);
+  }
+  for (size_t i = 0; i < count; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+  CHECK(pthread_barrier_destroy(&all_have_heaps) == 0);
+  CHECK(pthread_key_delete(first_key) == 0);
+}
+
+static void count_taken(struct heap *heap, void *argument)
+{
+  bool is_threads = heap_owner(heap) != OWNER_SHARED && heap_owner(heap) != OWNER_NOBODY;
+  *(size_t *)argument += is_threads && !heap->is_given_up;
+}
+
+// How many heaps have a thread.
+static size_t count_threads(void)
+{
+  size_t count = 0;
+  registry_each(count_taken, &count);
+  return count;
+}
+
+// ThreadSanitizer has ended its view of such a thread when it is over.
+static void skip_if_nobody_ends_unseen(void)
+{
+  if (HAS_THREAD_SANITIZER) skip();
+}
+
+static void threads_that_end_unseen_do_not_grow_the_heap(void **state)
+{
+  (void)state;
+  skip_if_nobody_ends_unseen();
+  (void)registry_current();
+  run_unseen(1);
+  size_t heaps = count_heaps();
+  for (size_t i = 0; i < 100; i++) run_unseen(1);
+  assert_true(count_heaps() <= heaps + 1);
+  registry_collect(true);
+  assert_int_equal(count_threads(), 1);
+  assert_int_equal(count_pages(), 0);
+}
+
+static void what_they_leave_is_found_by_ticks_and_new_threads(void **state)
+{
+  (void)state;
+  skip_if_nobody_ends_unseen();
+  (void)registry_current();
+  registry_collect(true);
+  run_unseen(THREADS);
+  assert_int_equal(count_threads(), 1 + THREADS);
+  options.purge_delay = 0;
+  for (size_t i = 0; i < 100 && count_threads() > 1; i++) {
+    os_sleep_ms(10);
+    registry_tick();
+  }
+  assert_int_equal(count_threads(), 1);
+  run_unseen(THREADS);
+  size_t heaps = count_heaps();
+  for (size_t i = 0; i < 20; i++) run_unseen(THREADS);
+  assert_true(count_heaps() <= heaps + 2 * THREADS);
+}
+
+static void *take_and_collect(void *unused)
+{
+  free_block(take(3));
+  registry_collect(true);
+  CHECK(count_threads() == 2);
+  return unused;
+}
+
+static void check_threads_of_child(void)
+{
+  struct heap *own = registry_own();
+  threads_run(1, take_and_collect, NULL, 0);
+  CHECK(registry_own() == own && heap_owner(own) == os_thread_id());
+  free_block(take(3));
+}
+
+// In the child of a fork the same thread has another number.
+static void a_heap_with_a_living_thread_is_left_alone(void **state)
+{
+  (void)state;
+  free_block(take(3));
+  threads_run(1, take_and_collect, NULL, 0);
+  if (!HAS_THREAD_SANITIZER) child_check(check_threads_of_child);
+}
+
 // As in a signal handler that interrupts a slow path.
 static void a_thread_inside_its_heap_gets_the_common_one(void **state)
 {
@@ -627,6 +738,9 @@ int main(void)
       REGISTRY_TEST(the_end_of_a_thread_gives_back_what_lies_in_its_bins_and_shelves),
       REGISTRY_TEST(threads_that_follow_each_other_do_not_grow_the_heap),
       REGISTRY_TEST(destructors_may_still_allocate_and_free),
+      REGISTRY_TEST(threads_that_end_unseen_do_not_grow_the_heap),
+      REGISTRY_TEST(what_they_leave_is_found_by_ticks_and_new_threads),
+      REGISTRY_TEST(a_heap_with_a_living_thread_is_left_alone),
       REGISTRY_TEST(a_thread_inside_its_heap_gets_the_common_one),
       REGISTRY_TEST(a_destroyed_heap_leaves_nothing_and_is_used_again),
       REGISTRY_TEST(heaps_that_live_at_once_are_different),
