@@ -2,13 +2,17 @@
 #include "base/output.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct {
   output_function function;
   void *argument;
   int descriptor;
-} output = {NULL, NULL, 2};
+  bool is_checked;  // the descriptor was set: it must be of this file
+  dev_t device;
+  ino_t file;
+} output = {.descriptor = STDERR_FILENO};
 
 INTERNAL void output_set(output_function function, void *argument)
 {
@@ -18,7 +22,27 @@ INTERNAL void output_set(output_function function, void *argument)
 
 INTERNAL void output_set_descriptor(int descriptor)
 {
-  output.descriptor = descriptor;
+  int saved_errno = errno;
+  struct stat status = {0};
+  output.is_checked = fstat(descriptor, &status) == 0;
+  output.descriptor = output.is_checked ? descriptor : -1;
+  output.device = status.st_dev;
+  output.file = status.st_ino;
+  errno = saved_errno;
+}
+
+static bool is_of_the_file(int descriptor)
+{
+  struct stat status;
+  return fstat(descriptor, &status) == 0 && status.st_dev == output.device &&
+         status.st_ino == output.file;
+}
+
+// Where to write now; -1: nowhere.
+static int usable_descriptor(void)
+{
+  if (!output.is_checked || is_of_the_file(output.descriptor)) return output.descriptor;
+  return is_of_the_file(STDERR_FILENO) ? STDERR_FILENO : -1;
 }
 
 INTERNAL void output_write(const char *text, size_t bytes)
@@ -28,8 +52,9 @@ INTERNAL void output_write(const char *text, size_t bytes)
     return;
   }
   int saved_errno = errno;
+  int descriptor = usable_descriptor();
   while (bytes > 0) {
-    ssize_t written = write(output.descriptor, text, bytes);
+    ssize_t written = write(descriptor, text, bytes);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) break;  // a closed or full descriptor: there is nobody to tell
     text += written;

@@ -12,7 +12,9 @@ typedef void (*output_function)(const char *text, size_t bytes, void *argument);
 // Sends text from now on to `function`, or to the descriptor again if it is NULL. Not while other
 // threads write.
 INTERNAL void output_set(output_function function, void *argument);
-// The descriptor to use when there is no function.
+// The descriptor to use when there is no function, as long as it is of the file that it is of now.
+// Programs close descriptors that they do not know, and open files of the same number: then 2 is
+// used if that is of the file, and else nothing is written.
 INTERNAL void output_set_descriptor(int descriptor);
 INTERNAL void output_write(const char *text, size_t bytes);
 

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// Descriptors that programs open or close by number are below this.
+// Most programs do not open or close descriptors by number from this one on.
 #define FIRST_HIDDEN_DESCRIPTOR 512
 
 INTERNAL uint32_t os_clock_ms(void)

@@ -19,7 +19,7 @@ INTERNAL void os_sleep_us(uint32_t us);
 INTERNAL char *const *os_environment(void);
 // The number that people know the process by.
 INTERNAL size_t os_process_id(void);
-// A copy of a descriptor that programs do not know and thus do not close; -1 on failure.
+// A copy of a descriptor that programs do not know; few close it all the same. -1 on failure.
 INTERNAL int os_duplicate_descriptor(int descriptor);
 
 struct os_resident {

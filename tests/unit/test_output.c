@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -141,6 +142,37 @@ static void a_closed_descriptor_is_no_error(void **state)
   output_set_descriptor(STDERR_FILENO);
 }
 
+static char file_name[] = "/tmp/mend-test-XXXXXX";
+
+// Of a descriptor that is closed while it is set, whose number a file of the program's gets.
+static void a_file_that_got_the_number_gets_no_text(void **state)
+{
+  (void)state;
+  int pipes[2];
+  char got[16];
+  int before = dup(STDERR_FILENO);
+  assert_int_equal(pipe(pipes), 0);
+  output_set_descriptor(pipes[1]);
+  int file = mkstemp(file_name);
+  assert_int_equal(dup2(pipes[1], STDERR_FILENO), STDERR_FILENO);
+  assert_int_equal(dup2(file, pipes[1]), pipes[1]);
+  errno = 4711;
+  output_write("by 2", 4);
+  dup2(before, STDERR_FILENO);
+  output_write("nowhere", 7);
+  bool is_errno_kept = errno == 4711;
+  output_set_descriptor(STDERR_FILENO);
+  assert_true(is_errno_kept);
+  assert_int_equal(read(pipes[0], got, sizeof got), 4);
+  assert_memory_equal(got, "by 2", 4);
+  assert_int_equal(lseek(file, 0, SEEK_END), 0);
+  unlink(file_name);
+  close(before);
+  close(file);
+  close(pipes[0]);
+  close(pipes[1]);
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -149,6 +181,7 @@ int main(void)
       cmocka_unit_test(an_interrupted_write_is_continued),
       cmocka_unit_test(what_a_full_descriptor_does_not_take_is_dropped),
       cmocka_unit_test(a_closed_descriptor_is_no_error),
+      cmocka_unit_test(a_file_that_got_the_number_gets_no_text),
   };
   return SUITE_RUN(tests);
 }
