@@ -22,6 +22,12 @@ static void *background(void *unused)
   return NULL;
 }
 
+// Also in the child of every fork, which does not have its parent's.
+static void start_background(void)
+{
+  (void)os_thread_start(background);
+}
+
 static void print_verbose(void)
 {
   static const char banner[] = "mend: version " MEND_VERSION_STRING "\n";
@@ -54,7 +60,10 @@ __attribute__((constructor(101))) static void init_at_start(void)
     output_set_descriptor(os_duplicate_descriptor(2));
   }
   if (options.verbose) print_verbose();
-  if (options.background) (void)os_thread_start(background);
+  if (!options.background) return;
+  start_background();
+  // ThreadSanitizer ends a child that starts a thread when its parent had several.
+  if (!HAS_THREAD_SANITIZER) (void)os_on_fork_in_child(start_background);
 }
 
 __attribute__((destructor)) static void finish(void)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../support/respawn.h"
@@ -40,6 +41,16 @@ static int free_and_idle(void)
   mend_free(block);
   for (size_t i = 0; i < 1000 && chunk_statistics().dirty_bytes > 0; i++) os_sleep_ms(10);
   return chunk_statistics().dirty_bytes == 0 ? TEST_PASS : TEST_FAIL;
+}
+
+static int fork_and_idle(void)
+{
+  int status = 0;
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) _exit(free_and_idle());
+  CHECK(waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : TEST_FAIL;
 }
 
 static void respawn_with(const char *argument, const char *name, const char *value,
@@ -115,6 +126,14 @@ static void the_background_thread_returns_an_idle_programs_memory(void **state)
   respawn_with("idle", "MEND_CONF", "background:1,purge_delay:20ms", &outcome);
 }
 
+static void so_does_that_of_the_child_of_a_fork(void **state)
+{
+  (void)state;
+  static struct outcome outcome;
+  if (HAS_THREAD_SANITIZER) skip();  // which lets no thread start there
+  respawn_with("fork", "MEND_CONF", "background:1,purge_delay:20ms", &outcome);
+}
+
 static void the_version_is_that_of_the_header(void **state)
 {
   (void)state;
@@ -136,10 +155,12 @@ int main(int argc, char **argv)
       cmocka_unit_test(nothing_is_printed_unasked),
       cmocka_unit_test(the_table_at_the_exit_outlives_a_closed_stderr),
       cmocka_unit_test(the_background_thread_returns_an_idle_programs_memory),
+      cmocka_unit_test(so_does_that_of_the_child_of_a_fork),
       cmocka_unit_test(the_version_is_that_of_the_header),
   };
   if (argc > 1 && strcmp(argv[1], "print") == 0) return print_options();
   if (argc > 1 && strcmp(argv[1], "exit") == 0) return allocate_and_exit();
   if (argc > 1 && strcmp(argv[1], "idle") == 0) return free_and_idle();
+  if (argc > 1 && strcmp(argv[1], "fork") == 0) return fork_and_idle();
   return SUITE_RUN(tests);
 }
