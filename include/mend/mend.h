@@ -144,8 +144,9 @@ MEND_EXPORT int mend_malloc_info(int flags, FILE *stream) MEND_NOTHROW;
 
 // As <malloc.h>'s struct mallinfo2, field for field; mend_mallinfo returns the same with ints,
 // which wrap past 2 GiB. Blocks of up to 64 KiB and what is kept for them are the arena: uordblks
-// bytes are live, fordblks free, both together arena; larger ones are hblks blocks of hblkhd bytes.
-// ordblks counts pages, keepcost the bytes of free pages that mend_malloc_trim can return.
+// bytes are live, fordblks free, both together arena; larger ones, and those aligned to more, are
+// hblks blocks of hblkhd bytes. ordblks counts pages, keepcost the bytes of free pages that
+// mend_malloc_trim can return.
 struct mend_mallinfo2 {
   size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
 };

@@ -62,7 +62,7 @@ enum {
   MEND_ROOT_PAGE_INSIDE = 2,  // a slice of a LIST or BITMAP page other than its first
   MEND_ROOT_PAGE_LIST = 3,    // a page of blocks of up to 4 KiB
   MEND_ROOT_PAGE_BITMAP = 4,  // a page of blocks of 4 to 64 KiB
-  MEND_ROOT_PAGE_LARGE = 5    // one block above 64 KiB
+  MEND_ROOT_PAGE_LARGE = 5    // one block above 64 KiB, or aligned to more
 };
 
 MEND_EXPORT extern const struct mend_root mend_root;

@@ -25,7 +25,7 @@ struct mend_stats {
   size_t uncarved_bytes;   // parts of pages in use that have never been touched
   size_t committed_bytes;  // address space for blocks that is readable and writable
   size_t metadata_bytes;   // accessible for descriptors, heaps and bitmaps
-  size_t large_bytes;      // of live_bytes: blocks above 64 KiB
+  size_t large_bytes;      // of live_bytes: blocks above 64 KiB, or aligned to more than that
   size_t large_count;      // how many of those there are
   size_t page_count;       // pages in use
   size_t heap_count;       // threads' heaps and first-class heaps

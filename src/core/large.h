@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Blocks above the largest size class: a run of slices each. Only the os pages that the size needs
-// are ever touched, so a block's cost in memory is its size rounded up to the os page.
+// Blocks above the largest size class, or aligned to more than a slice: a run of slices each. Only
+// the os pages that the size needs are ever touched, so a block's cost in memory is its size
+// rounded up to the os page.
 //
 // A block grows where it is if the slices behind it are free. Else it moves to a longer run: if
 // that is clean, the kernel moves the pages (mremap), which copies page-table entries instead of

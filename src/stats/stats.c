@@ -188,7 +188,8 @@ INTERNAL void stats_print(void)
   print_line("bytes metadata", stats.metadata_bytes, "beside these: descriptors, heaps, tables");
   print_line("bytes purged", stats.purged_bytes, "returned to the kernel so far");
   print_resident();
-  print_line("bytes large", stats.large_bytes, "of those live, in blocks above 64 KiB");
+  print_line("bytes large", stats.large_bytes,
+             "of those live, in blocks above 64 KiB, or aligned to more");
   print_line("large blocks", stats.large_count, "how many of them");
   print_line("pages", stats.page_count, "runs of equal blocks in use");
   print_line("heaps", stats.heap_count, "of threads, and first-class ones");

@@ -44,6 +44,19 @@ static void large_blocks_are_counted_apart(void **state)
   assert_int_equal(get_stats().large_bytes, before.large_bytes);
 }
 
+static void blocks_that_are_aligned_to_more_than_64_kib_are_among_them(void **state)
+{
+  (void)state;
+  struct mend_stats before = get_stats();
+  void *block = mend_aligned_alloc(128 * KIB, 16);
+  assert_int_equal(get_stats().large_count, before.large_count + 1);
+  mend_free(block);
+  block = mend_aligned_alloc(64 * KIB, 16);
+  assert_int_equal(get_stats().large_count, before.large_count);
+  mend_free(block);
+  assert_int_equal(get_stats().large_bytes, before.large_bytes);
+}
+
 static void assert_parts_add_up(void)
 {
   struct mend_stats stats = get_stats();
@@ -159,6 +172,7 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(live_bytes_follow_each_block),
       cmocka_unit_test(large_blocks_are_counted_apart),
+      cmocka_unit_test(blocks_that_are_aligned_to_more_than_64_kib_are_among_them),
       cmocka_unit_test(the_parts_are_all_that_is_committed),
       cmocka_unit_test(pages_and_heaps_are_counted),
       cmocka_unit_test(freed_memory_is_free_and_then_purged),
