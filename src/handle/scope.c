@@ -56,6 +56,8 @@ static bool register_thread(void)
   uint32_t thread = os_thread_number();
   struct scope_record *record = reuse_record(thread);
   if (record == NULL) record = make_record(thread);
+  // It may have been of a thread that ended within an implicit scope.
+  if (record != NULL) atomic_store_explicit(&record->is_implicit, false, memory_order_relaxed);
   scope_own.record = record;
   return record != NULL;
 }
