@@ -39,8 +39,9 @@ INTERNAL void deferred_add(struct handle_heap *heap, uint32_t index)
   struct deferred *deferred = &heap->deferred;
   uint32_t ripe = 0;
   os_lock_acquire(&deferred->lock);
+  // release: pairs with info_load of a mover that has announced the object
   atomic_store_explicit(handle_table_info(&heap->table, index), deferred->filling,
-                        memory_order_relaxed);
+                        memory_order_release);
   deferred->filling = index + 1;
   if (++deferred->filled % CHAIN_LENGTH == 0) {
     ripe = take_ripe(deferred);

@@ -256,6 +256,15 @@ INTERNAL size_t handle_table_resident_bytes(struct handle_table *table)
   return handle_table_resident_entries(table) * (sizeof(uint64_t) + sizeof(uint32_t));
 }
 
+INTERNAL void handle_table_forget_sweep(struct handle_table *table)
+{
+  uint32_t count = atomic_load(&table->space->count) / leaf_entries();
+  for (uint32_t number = 0; number < count; number++) {
+    leaf_at(table, number)->first = 0;
+    leaf_at(table, number)->free_count = 0;
+  }
+}
+
 INTERNAL void handle_table_after_fork(struct handle_table *table)
 {
   if (!os_lock_take_from_strangers(&table->lock)) return;

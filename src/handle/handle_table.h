@@ -82,7 +82,9 @@ INTERNAL size_t handle_table_sweep(struct handle_table *table, struct index_pool
 // Entries and infos that may hold memory, and how many bytes those are.
 INTERNAL size_t handle_table_resident_entries(struct handle_table *table);
 INTERNAL size_t handle_table_resident_bytes(struct handle_table *table);
-// In the child of a fork.
+// In the child of a fork. The first: a thread that was in the three steps is no more; the entries
+// that it had sorted are lost.
+INTERNAL void handle_table_forget_sweep(struct handle_table *table);
 INTERNAL void handle_table_after_fork(struct handle_table *table);
 
 static inline _Atomic(uint64_t) *handle_table_entry(const struct handle_table *table,

@@ -8,7 +8,8 @@
 // class; its size is in the descriptor of its page.
 //
 // It is written before the entry says LIVE, and afterwards changed by exchanges only, since pins
-// come from any thread. A mover reads it, but moving an object does not change it.
+// come from any thread. A mover reads it, but moving an object does not change it. While an entry
+// is MOVING only the pin's bit changes: everything else changes after the entry has.
 #ifndef HANDLE_INFO_H
 #define HANDLE_INFO_H
 

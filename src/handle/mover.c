@@ -37,11 +37,13 @@ static void mark_source(struct page *page, bool is_source)
   }
 }
 
-// Opens a page, which may be given back by that.
+// Opens a page, which may be given back by that. One of a lane that a fork has given up stays
+// closed: nobody can go inside there.
 static void open_page(struct page *page)
 {
   STEP(STEP_OPEN_PAGE);
   struct heap *blocks = page_heap(page);
+  if (blocks->is_given_up) return;
   heap_enter(blocks);
   heap_open_page(blocks, page);
   heap_leave(blocks);
@@ -285,7 +287,11 @@ static bool announce(struct handle_heap *heap, struct move *move, struct mend_de
   if (!entry_exchange(entry, &seen, move->announced)) return false;
   move->from = entry_block(move->announced);
   move->page = page_of_block(move->from);
-  if (page_is_of_objects(move->page) && is_candidate(move->announced)) return true;
+  // Sources of a mover that a fork has left behind may be in a lane that it has given up.
+  if (page_is_of_objects(move->page) && is_candidate(move->announced) &&
+      !page_heap(move->page)->is_given_up) {
+    return true;
+  }
   call_off(heap, move);
   return false;
 }
@@ -390,10 +396,13 @@ static void finish_move(struct handle_heap *heap, const struct move *move, void 
   _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, move->index);
   uint32_t info = info_load(handle_table_info(&heap->table, move->index));
   annotate_allocate(to, move->page->block_bytes, move->page->block_bytes, false);
-  if ((info & INFO_PINNED) != 0) {
+  // An info changes after its entry only (info.h). So if the entry is as announced, the info is the
+  // object's, and the type's function gets what it expects.
+  bool is_ours = entry_load(entry) == move->announced;
+  if (is_ours && (info & INFO_PINNED) != 0) {
     call_off(heap, move);
     report->pinned++;
-  } else if (commit(entry, move, to, info)) {
+  } else if (is_ours && commit(entry, move, to, info)) {
     size_t bytes = info_object_bytes(info, move->page);
     leave_block(heap->mover, move, bytes);
     report->objects_moved++;
@@ -499,7 +508,9 @@ INTERNAL enum mend_status mover_move(struct handle_heap *heap, size_t objects, s
 
 INTERNAL void mover_after_fork(struct handle_heap *heap)
 {
-  if (!os_lock_take_from_strangers(&heap->mover_lock) || heap->mover == NULL) return;
+  if (!os_lock_take_from_strangers(&heap->mover_lock)) return;
+  handle_table_forget_sweep(&heap->table);
+  if (heap->mover == NULL) return;
   for (uint32_t i = 0; i < heap->mover->move_count; i++) {
     const struct move *move = &heap->mover->moves[i];
     _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, move->index);

@@ -111,7 +111,8 @@ INTERNAL uint64_t object_allocate(struct handle_heap *heap, size_t size, unsigne
   }
   open_block(block, size, (flags & MEND_ALLOC_ZEROED) != 0, is_zero);
   uint32_t info = info_of_size(size) | (uint32_t)type << INFO_TYPE_SHIFT | still;
-  atomic_store_explicit(handle_table_info(&heap->table, index), info, memory_order_relaxed);
+  // release: pairs with info_load of a mover that has announced the entry's last object
+  atomic_store_explicit(handle_table_info(&heap->table, index), info, memory_order_release);
   entry_publish(entry, entry_make(block, generation, ENTRY_LIVE));
   return handle_make(heap->slot, index, generation);
 }
