@@ -14,12 +14,17 @@
 
 #include "support.h"
 
+static void find_self(char *self, size_t bytes)
+{
+  ssize_t length = readlink("/proc/self/exe", self, bytes - 1);
+  CHECK(length > 0);
+  self[length] = '\0';
+}
+
 static _Noreturn void become(const struct respawn *run, int error_pipe)
 {
   char self[PATH_MAX];
-  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-  CHECK(length > 0);
-  self[length] = '\0';
+  find_self(self, sizeof self);
   const char *program = run->program != NULL ? run->program : self;
   for (size_t i = 0; run->environment != NULL && run->environment[i] != NULL; i += 2) {
     CHECK(setenv(run->environment[i], run->environment[i + 1], 1) == 0);
@@ -80,4 +85,15 @@ size_t outcome_count(const struct outcome *outcome, const char *word)
   size_t count = 0;
   for (const char *at = strstr(outcome->text, word); at != NULL; at = strstr(at + 1, word)) count++;
   return count;
+}
+
+void respawn_self_with(const char *name, const char *value)
+{
+  char self[PATH_MAX];
+  const char *now = getenv(name);
+  if (now != NULL && strcmp(now, value) == 0) return;
+  find_self(self, sizeof self);
+  CHECK(setenv(name, value, 1) == 0);
+  execl(self, self, (char *)NULL);
+  CHECK(false);
 }

@@ -24,6 +24,9 @@ struct outcome {
 void respawn_run(const struct respawn *run, struct outcome *outcome);
 // As respawn_run, for a child that has to exit with 0: fails, with the child's text, if not.
 void respawn_check(const struct respawn *run, struct outcome *outcome);
+// Unless the environment has that value already: becomes this program anew, in the same process,
+// with that environment. For a program whose end is what is tested.
+void respawn_self_with(const char *name, const char *value);
 // How often `word` occurs in the outcome's text.
 size_t outcome_count(const struct outcome *outcome, const char *word);
 
