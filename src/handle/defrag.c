@@ -138,7 +138,7 @@ INTERNAL enum mend_status defrag_step(struct handle_heap *heap,
 // ---------------------------------------------------------------------------------------------
 // A whole pass.
 
-// Ends a pass that somebody was in the way of, so that nothing stays closed.
+// Ends passes that are not over, so that nothing stays closed.
 static void end_unfinished(struct mend_defrag_report *report)
 {
   for (uint32_t slot = 0; slot < HANDLE_SLOTS; slot++) {
@@ -154,6 +154,7 @@ INTERNAL enum mend_status defrag_pass(struct mend_defrag_report *report)
   if (!scope_end_implicit()) return MEND_BUSY;
   report->before = fragmentation_of(NULL);
   uint64_t start = os_clock_ns();
+  end_unfinished(report);  // what steps have begun was planned for what there was then
   struct allowance allowance = allowance_of(NULL, PASS_GRACE_NS);
   uint32_t slot = 0;
   enum mend_status status = step_all(&slot, &allowance, report);
