@@ -389,6 +389,11 @@ static void note_veto(struct mover *mover, uint32_t index, struct mend_defrag_re
   if (mover->vetoed_count < MOVER_RETRIES) mover->vetoed[mover->vetoed_count++] = index;
 }
 
+static bool is_same_object(uint64_t entry, uint64_t announced)
+{
+  return entry_with_state(entry, ENTRY_MOVING) == announced && entry_state(entry) != ENTRY_FREE;
+}
+
 // Moves an object to its new block, or gives that back.
 static void finish_move(struct handle_heap *heap, const struct move *move, void *to,
                         struct mend_defrag_report *report)
@@ -408,7 +413,7 @@ static void finish_move(struct handle_heap *heap, const struct move *move, void 
     report->objects_moved++;
     report->bytes_moved += bytes;
     return;
-  } else if (entry_state(entry_load(entry)) != ENTRY_FREE) {
+  } else if (is_same_object(entry_load(entry), move->announced)) {
     note_veto(heap->mover, move->index, report);
   }
   object_free_block(to);
