@@ -272,6 +272,14 @@ static void call_off(struct handle_heap *heap, const struct move *move)
                        entry_with_state(announced, ENTRY_LIVE));
 }
 
+// Whether the page of an object that is MOVING is a source of this mover. (One that a fork has left
+// behind may have marked pages of a lane that is given up: they stay closed for ever.)
+static bool is_source(const struct move *move)
+{
+  return page_is_of_objects(move->page) && is_candidate(move->announced) &&
+         !page_heap(move->page)->is_given_up;
+}
+
 // Makes an entry MOVING if its object is in a source and not pinned. Once it is, the page is
 // certain: nothing that is closed is given back.
 static bool announce(struct handle_heap *heap, struct move *move, struct mend_defrag_report *report)
@@ -287,11 +295,7 @@ static bool announce(struct handle_heap *heap, struct move *move, struct mend_de
   if (!entry_exchange(entry, &seen, move->announced)) return false;
   move->from = entry_block(move->announced);
   move->page = page_of_block(move->from);
-  // Sources of a mover that a fork has left behind may be in a lane that it has given up.
-  if (page_is_of_objects(move->page) && is_candidate(move->announced) &&
-      !page_heap(move->page)->is_given_up) {
-    return true;
-  }
+  if (is_source(move)) return true;
   call_off(heap, move);
   return false;
 }
