@@ -314,6 +314,19 @@ static void objects_that_are_made_pinned_never_move(void **state)
   assert_true(is_whole(handles[2990]) && is_whole(large));
 }
 
+static void a_large_object_is_no_movers_whatever_its_memory_was_before(void **state)
+{
+  (void)state;
+  uint64_t handles[20];
+  for (size_t round = 0; round < 3; round++) {
+    for (size_t i = 0; i < 20; i++) {
+      handles[i] = make_object(100000 + i * 20000);
+      assert_int_equal(page_of_block(place_of(handles[i]))->is_source, 0);
+    }
+    for (size_t i = 0; i < 20; i++) assert_int_equal(object_free(handles[i], false), MEND_OK);
+  }
+}
+
 // ---------------------------------------------------------------------------------------------
 // A mover, played by hand.
 
@@ -418,6 +431,7 @@ int main(void)
       HANDLES_TEST(what_happens_to_an_entry_while_its_object_is_resized_is_seen),
       HANDLES_TEST(pins_count_and_end_with_the_object),
       HANDLES_TEST(objects_that_are_made_pinned_never_move),
+      HANDLES_TEST(a_large_object_is_no_movers_whatever_its_memory_was_before),
       HANDLES_TEST(whoever_needs_the_address_calls_a_move_off),
       HANDLES_TEST(whoever_needs_the_address_waits_for_a_strict_copy),
       HANDLES_TEST(there_are_so_many_types_and_no_more),
