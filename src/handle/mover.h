@@ -16,7 +16,8 @@
 // in nobody's way. docs/Internals.md has the whole argument; tests/protocol has a model of it.
 //
 // In the strict mode MOVING becomes COPYING before the copy, for which readers wait. That is for
-// checkers, for which a copy that is thrown away is a race, or a use of freed memory.
+// checkers: for ThreadSanitizer a copy that is thrown away is a race, and those that are told of
+// each block would report it where the object has been freed meanwhile.
 //
 // Pages that are to be emptied (sources) are closed to allocation from the plan on. The mover finds
 // their objects by walking the handle table, in which a look at the page of each block tells which
