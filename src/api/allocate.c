@@ -134,7 +134,7 @@ static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use
     misuse = MISUSE_FOREIGN;
   } else if ((uintptr_t)pointer % 16 != 0) {
     misuse = MISUSE_MISALIGNED;
-  } else if (page_is_of_objects(page_first(slice))) {
+  } else if (heap_page_has_objects(page_first(slice))) {
     misuse = MISUSE_OBJECT;
   } else if (page_kind(page_first(slice)) == PAGE_LIST) {
     misuse = MISUSE_INSIDE;  // looked for under a checker only
@@ -171,7 +171,8 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
   case PAGE_INSIDE:
     break;
   }
-  if (UNLIKELY(!is_block || page_is_of_objects(page))) refuse(block, use);
+  if (UNLIKELY(!is_block || (page_kind(page) != PAGE_LIST && heap_page_has_objects(page))))
+    refuse(block, use);
   return page;
 }
 

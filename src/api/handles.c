@@ -20,8 +20,11 @@ static struct handle_heap *inside_of(mend_handle_heap *heap)
 
 static bool start_handles(void)
 {
+  int saved_errno = errno;
   init_once();
-  return handle_start();
+  bool has_started = handle_start();
+  errno = saved_errno;
+  return has_started;
 }
 
 const char *mend_status_text(enum mend_status status)
@@ -46,8 +49,10 @@ const char *mend_status_text(enum mend_status status)
 
 mend_handle_heap *mend_handle_heap_create(void)
 {
+  int saved_errno = errno;
   struct handle_heap *heap = start_handles() ? handle_heap_create() : NULL;
-  return heap != NULL ? (mend_handle_heap *)(void *)heap : allocate_fail(ENOMEM);
+  errno = heap != NULL ? saved_errno : ENOMEM;
+  return (mend_handle_heap *)(void *)heap;
 }
 
 void mend_handle_heap_destroy(mend_handle_heap *heap)
@@ -186,7 +191,7 @@ void mend_scope_enter(void)
 void mend_scope_leave(void)
 {
   scope_leave();
-  if (UNLIKELY(options.handle_stir) && scope_own.depth == 0) defrag_stir();
+  if (UNLIKELY(options.handle_stir) && scope_depth() == 0) defrag_stir();
 }
 
 void mend_quiescent(void)

@@ -224,7 +224,6 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
   page->source = heap->source;
   page->size_class = (uint8_t)size_class;
   page_init(page, kind, slices, block_bytes, is_zero);
-  if (heap->has_objects) page->flags |= PAGE_OF_OBJECTS;
   if (kind == PAGE_BITMAP && !page_bitmap_init(page)) {
     heap->source->give(heap->source, page);
     return NULL;

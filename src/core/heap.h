@@ -72,6 +72,13 @@ extern _Thread_local struct heap *heap_current
     __attribute__((visibility("hidden"), tls_model("initial-exec")));
 #endif
 
+// Whether the blocks of a page that has some are objects, which only the layer above frees.
+static inline bool heap_page_has_objects(struct page *page)
+{
+  const struct heap *heap = page_heap(page);
+  return heap != NULL && heap->has_objects;
+}
+
 static inline struct bin *heap_bin(struct heap *heap, unsigned size_class)
 {
   return &heap->bins[1 + size_class];

@@ -108,7 +108,6 @@ enum {
   PAGE_IS_CLOSED = 2,    // BITMAP: no block is handed out any more
   PAGE_IS_SPLIT = 4,     // the kernel may see parts of the run as mappings of their own
   PAGE_REST_PURGED = 8,  // LIST, BITMAP: what lies behind the carved blocks holds no memory
-  PAGE_OF_OBJECTS = 16,  // BITMAP, LARGE: its blocks are objects, which the layer above frees
   PAGE_IS_FOREIGN = 32,  // NONE: from here on `slices` are nobody's, for others' mappings (chunk.c)
 };
 
@@ -186,11 +185,6 @@ static inline char *page_start(const struct page *page)
 static inline size_t page_run_bytes(const struct page *page)
 {
   return (size_t)page->slices << SLICE_SHIFT;
-}
-
-static inline bool page_is_of_objects(const struct page *page)
-{
-  return (page->flags & PAGE_OF_OBJECTS) != 0;
 }
 
 static inline struct heap *page_heap(struct page *page)

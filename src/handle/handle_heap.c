@@ -16,7 +16,7 @@ static _Atomic(struct handle_heap *) heaps[HANDLE_SLOTS];
 static struct os_lock heaps_lock;  // taken to make and end heaps
 
 // The lane of its kind that this thread was in last.
-static _Thread_local uint32_t last_lane[2] __attribute__((tls_model("initial-exec")));
+static _Thread_local uint8_t last_lane[2] __attribute__((tls_model("initial-exec")));
 
 INTERNAL struct handle_heap *handle_heap_at(uint32_t slot)
 {
@@ -54,12 +54,12 @@ INTERNAL struct lane *lane_enter(struct handle_heap *heap, bool is_still)
 {
   uint32_t first = is_still ? HANDLE_LANES : 0;
   uint32_t count = is_still ? HANDLE_STILL_LANES : HANDLE_LANES;
-  uint32_t *last = &last_lane[is_still];
+  uint8_t *last = &last_lane[is_still];
   for (uint32_t i = 0; i < count; i++) {
     uint32_t number = (*last + i) % count;
     struct lane *lane = lane_number(heap, first + number);
     if (lane == NULL || !heap_try_enter(&lane->blocks)) continue;
-    *last = number;
+    *last = (uint8_t)number;
     return lane;
   }
   struct lane *lane = lane_number(heap, first + *last);

@@ -276,7 +276,7 @@ static void call_off(struct handle_heap *heap, const struct move *move)
 // behind may have marked pages of a lane that is given up: they stay closed for ever.)
 static bool is_source(const struct move *move)
 {
-  return page_is_of_objects(move->page) && is_candidate(move->announced) &&
+  return heap_page_has_objects(move->page) && is_candidate(move->announced) &&
          !page_heap(move->page)->is_given_up;
 }
 

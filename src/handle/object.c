@@ -48,7 +48,6 @@ static void *take_large(struct lane *lane, size_t size, bool *is_zero)
   void *block = large_allocate(&lane->blocks, size, SLICE_BYTES, is_zero);
   if (block == NULL) return NULL;
   struct page *page = page_of_block(block);
-  page->flags |= PAGE_OF_OBJECTS;
   // What the slices were before may have left something there, which says that movers may come.
   atomic_store_explicit(&page->is_source, 0, memory_order_relaxed);
   atomic_store_explicit(&page->object_bytes, size, memory_order_relaxed);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "handle/scope.h"
 
+#include <errno.h>
+
 #include "core/metadata.h"
 #include "handle/handle_heap.h"
 #include "os/system.h"
@@ -10,14 +12,14 @@ void (*step_hook)(enum step step);
 #endif
 
 #ifndef MEND_ONE_FILE
-_Thread_local struct scope_own scope_own;
+_Thread_local struct scope_record *scope_mine;
 #endif
 
 INTERNAL _Atomic(uint64_t) scope_epoch = 1;
 
 static _Atomic(struct scope_record *) records;
-// Scopes of threads for which there was no memory for a record.
-static _Atomic(uint32_t) scopes_without_record;
+// There was no memory for the record of some thread: nobody knows when its scopes close.
+static _Atomic(bool) is_any_unknown;
 
 // ---------------------------------------------------------------------------------------------
 // Records.
@@ -49,24 +51,36 @@ static struct scope_record *make_record(uint32_t thread)
   return record;
 }
 
-// Gives the thread a record. The function runs without a scope, so it may take its time.
-static bool register_thread(void)
+// A record for the thread, or NULL.
+static struct scope_record *find_record(uint32_t thread)
 {
-  if (!handle_start()) return false;
-  uint32_t thread = os_thread_number();
+  if (!handle_start()) return NULL;
   struct scope_record *record = reuse_record(thread);
-  if (record == NULL) record = make_record(thread);
-  // It may have been of a thread that ended within an implicit scope.
-  if (record != NULL) atomic_store_explicit(&record->is_implicit, false, memory_order_relaxed);
-  scope_own.record = record;
-  return record != NULL;
+  return record != NULL ? record : make_record(thread);
+}
+
+INTERNAL NOINLINE struct scope_record *scope_register(void)
+{
+  int saved_errno = errno;
+  struct scope_record *record = find_record(os_thread_number());
+  if (record == NULL) {
+    atomic_store(&is_any_unknown, true);
+  } else {
+    // It may have been of a thread that ended within a scope.
+    record->depth = 0;
+    atomic_store_explicit(&record->is_implicit, false, memory_order_relaxed);
+    scope_mine = record;
+    os_thread_watch();
+  }
+  errno = saved_errno;
+  return record;
 }
 
 static void give_record_back(void)
 {
-  struct scope_record *record = scope_own.record;
+  struct scope_record *record = scope_mine;
   if (record == NULL) return;
-  scope_own = (struct scope_own){0};
+  scope_mine = NULL;
   atomic_store_explicit(&record->word, 0, memory_order_release);  // as in scope_close
   atomic_store_explicit(&record->thread, 0, memory_order_release);
 }
@@ -76,42 +90,22 @@ INTERNAL void scope_init(void)
   (void)os_thread_on_exit(give_record_back);  // without it a thread that is gone is noticed later
 }
 
-INTERNAL void scope_open_without_record(void)
+INTERNAL NOINLINE void scope_open_implicit(void)
 {
-  if (register_thread()) {
-    os_thread_watch();
-    scope_open();
-    return;
-  }
-  atomic_fetch_add(&scopes_without_record, 1);
-  atomic_thread_fence(memory_order_seq_cst);  // as the other kind of fence in scope_open
-}
-
-INTERNAL void scope_close_without_record(void)
-{
-  atomic_fetch_sub(&scopes_without_record, 1);
-}
-
-INTERNAL void scope_open_implicit(void)
-{
-  scope_own.depth = 1;
-  scope_own.is_implicit = true;
-  scope_open();
-  if (scope_own.record != NULL) {
-    atomic_store_explicit(&scope_own.record->is_implicit, true, memory_order_relaxed);
-  }
+  scope_enter();
+  if (scope_mine == NULL) return;
+  atomic_store_explicit(&scope_mine->is_implicit, true, memory_order_relaxed);
 }
 
 INTERNAL bool scope_end_implicit(void)
 {
-  if (scope_own.depth > 1 || (scope_own.depth == 1 && !scope_own.is_implicit)) return false;
-  if (scope_own.depth == 0) return true;
-  scope_own.depth = 0;
-  scope_own.is_implicit = false;
-  if (scope_own.record != NULL) {
-    atomic_store_explicit(&scope_own.record->is_implicit, false, memory_order_relaxed);
-  }
-  scope_close();
+  struct scope_record *record = scope_mine;
+  if (record == NULL || record->depth == 0) return true;
+  bool is_implicit = atomic_load_explicit(&record->is_implicit, memory_order_relaxed);
+  if (record->depth > 1 || !is_implicit) return false;
+  record->depth = 0;
+  atomic_store_explicit(&record->is_implicit, false, memory_order_relaxed);
+  scope_close(record);
   return true;
 }
 
@@ -137,7 +131,7 @@ static bool is_in_the_way(struct scope_record *record, uint64_t epoch)
 
 INTERNAL bool scope_is_past(uint64_t epoch)
 {
-  if (atomic_load(&scopes_without_record) > 0) return false;
+  if (atomic_load(&is_any_unknown)) return false;
   struct scope_record *record = atomic_load(&records);
   while (record != NULL && !is_in_the_way(record, epoch)) record = record->next;
   return record == NULL;
@@ -205,13 +199,13 @@ INTERNAL size_t scope_blockers(uint64_t epoch, struct mend_blocker *blockers, si
 INTERNAL void scope_after_fork(void)
 {
   for (struct scope_record *record = atomic_load(&records); record; record = record->next) {
-    if (record == scope_own.record) {
+    if (record == scope_mine) {
       atomic_store(&record->thread, os_thread_number());
       continue;
     }
     atomic_store(&record->word, 0);
     atomic_store(&record->thread, 0);
   }
-  // Ours, if it is one of them, cannot be told from others': it is for ever.
-  if (scope_own.record != NULL || scope_own.depth == 0) atomic_store(&scopes_without_record, 0);
+  // Unless it is this one, the thread that is not known of does not exist here.
+  if (scope_mine != NULL) atomic_store(&is_any_unknown, false);
 }

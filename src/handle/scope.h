@@ -21,40 +21,38 @@
 
 struct scope_record {
   _Alignas(64) _Atomic(uint64_t) word;  // epoch << 1 | open
+  uint32_t depth;                       // scopes open, the implicit one included (its thread)
+  _Atomic(bool) is_implicit;            // the outermost of them is
   _Atomic(uint32_t) thread;             // its number; 0: the record is nobody's
-  _Atomic(bool) is_implicit;            // the open scope is
   _Atomic(uint64_t) seen_ns;            // when a mover first saw that `word` was `seen_word`
   _Atomic(uint64_t) seen_word;          // (movers)
   struct scope_record *next;            // in the list of all, for ever
 };
 
-struct scope_own {
-  uint32_t depth;               // scopes open, the implicit one included
-  bool is_implicit;             // the outermost is
-  struct scope_record *record;  // NULL until the first scope
-};
-
+// The calling thread's record, NULL until its first scope. (One pointer, because a library that is
+// loaded late has little room for thread-local data.)
 #ifdef MEND_ONE_FILE
-static _Thread_local struct scope_own scope_own;
+static _Thread_local struct scope_record *scope_mine;
 #else
-extern _Thread_local struct scope_own scope_own
+extern _Thread_local struct scope_record *scope_mine
     __attribute__((visibility("hidden"), tls_model("initial-exec")));
 #endif
 
 INTERNAL_DATA _Atomic(uint64_t) scope_epoch;
 
-// The slow parts of the functions below.
-INTERNAL NOINLINE void scope_open_without_record(void);
-INTERNAL NOINLINE void scope_close_without_record(void);
+// Gives the thread a record. NULL if there is no memory for one: then nothing moves any more in
+// this process, and scopes are nothing.
+INTERNAL NOINLINE struct scope_record *scope_register(void);
+// The slow part of scope_ensure.
 INTERNAL NOINLINE void scope_open_implicit(void);
 
-static inline void scope_open(void)
+static inline uint32_t scope_depth(void)
 {
-  struct scope_record *record = scope_own.record;
-  if (UNLIKELY(record == NULL)) {
-    scope_open_without_record();
-    return;
-  }
+  return scope_mine != NULL ? scope_mine->depth : 0;
+}
+
+static inline void scope_open(struct scope_record *record)
+{
   uint64_t epoch = atomic_load_explicit(&scope_epoch, memory_order_relaxed);
   STEP(STEP_SCOPE_OPEN);
   // release: what the thread wrote to objects in its last scope comes before, for who sees this
@@ -68,13 +66,8 @@ static inline void scope_open(void)
   STEP(STEP_SCOPE_OPENED);
 }
 
-static inline void scope_close(void)
+static inline void scope_close(struct scope_record *record)
 {
-  struct scope_record *record = scope_own.record;
-  if (UNLIKELY(record == NULL)) {
-    scope_close_without_record();
-    return;
-  }
   STEP(STEP_SCOPE_CLOSE);
   // release: pairs with scope_is_past; the thread's uses of objects come before
   atomic_store_explicit(&record->word, 0, memory_order_release);
@@ -82,19 +75,25 @@ static inline void scope_close(void)
 
 static inline void scope_enter(void)
 {
-  if (scope_own.depth++ == 0) scope_open();
+  struct scope_record *record = scope_mine;
+  if (UNLIKELY(record == NULL)) record = scope_register();
+  if (LIKELY(record != NULL) && record->depth++ == 0) scope_open(record);
 }
 
 static inline void scope_leave(void)
 {
-  if (scope_own.depth == 0 || (scope_own.depth == 1 && scope_own.is_implicit)) return;
-  if (--scope_own.depth == 0) scope_close();
+  struct scope_record *record = scope_mine;
+  if (UNLIKELY(record == NULL || record->depth == 0)) return;
+  if (record->depth == 1 && atomic_load_explicit(&record->is_implicit, memory_order_relaxed)) {
+    return;
+  }
+  if (--record->depth == 0) scope_close(record);
 }
 
 // Makes sure that a scope is open.
 static inline void scope_ensure(void)
 {
-  if (UNLIKELY(scope_own.depth == 0)) scope_open_implicit();
+  if (UNLIKELY(scope_mine == NULL || scope_mine->depth == 0)) scope_open_implicit();
 }
 
 // Ends the thread's implicit scope; false if it has one of its own open.

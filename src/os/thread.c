@@ -190,6 +190,7 @@ INTERNAL void os_gate_reset(struct os_gate *gate)
 // again until the last round that the C library grants.
 
 static pthread_key_t exit_key;
+static _Atomic(bool) has_exit_key;
 static void (*_Atomic exit_functions[2])(void);
 
 static void exit_round(void *value)
@@ -210,6 +211,7 @@ INTERNAL bool os_thread_on_exit(void (*function)(void))
   if (atomic_load(&exit_functions[0]) == NULL) {
     if (pthread_key_create(&exit_key, exit_round) != 0) return false;
     atomic_store(&exit_functions[0], function);
+    atomic_store(&has_exit_key, true);
     return true;
   }
   return atomic_compare_exchange_strong(&exit_functions[1], &none, function);
@@ -217,6 +219,7 @@ INTERNAL bool os_thread_on_exit(void (*function)(void))
 
 INTERNAL void os_thread_watch(void)
 {
+  if (!atomic_load_explicit(&has_exit_key, memory_order_acquire)) return;
   if (pthread_getspecific(exit_key) != NULL) return;  // it is, or its end has begun
   // Without memory for the value the thread's end is not noticed; those who want to be called then
   // can do without.

@@ -147,7 +147,7 @@ static void within_a_scope_of_its_own_nobody_defragments(void **state)
   assert_int_equal(count_moved(), 0);
   scope_ensure();  // an implicit one ends
   assert_int_equal(pass(), MEND_OK);
-  assert_int_equal(scope_own.depth, 0);
+  assert_int_equal(scope_depth(), 0);
   assert_dense();
 }
 

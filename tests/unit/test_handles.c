@@ -16,7 +16,7 @@ static int end_scope(void **state)
   options.handle_strict = false;
   options.handle_stir = false;
   mend_quiescent();
-  return scope_own.depth == 0 ? 0 : -1;
+  return scope_depth() == 0 ? 0 : -1;
 }
 
 #define API_TEST(function) cmocka_unit_test_teardown(function, end_scope)
