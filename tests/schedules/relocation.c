@@ -89,24 +89,24 @@ static unsigned options_now(void)
 }
 
 // The first of the options to try: whoever is running, if that is one.
-static unsigned first_of(unsigned options)
+static unsigned first_of(unsigned may)
 {
-  if (self >= 0 && (options >> self & 1) != 0) return (unsigned)self;
-  return (unsigned)__builtin_ctz(options);
+  if (self >= 0 && (may >> self & 1) != 0) return (unsigned)self;
+  return (unsigned)__builtin_ctz(may);
 }
 
 static unsigned choose(void)
 {
-  unsigned options = options_now();
-  if ((options & (options - 1)) == 0) return first_of(options);
+  unsigned may = options_now();
+  if ((may & (may - 1)) == 0) return first_of(may);
   if (next_point == point_count) {
     CHECK(point_count < POINTS_MAX);
-    unsigned first = first_of(options);
+    unsigned first = first_of(may);
     points[point_count++] =
-        (struct point){(unsigned char)first, (unsigned char)(options & ~(1U << first))};
+        (struct point){(unsigned char)first, (unsigned char)(may & ~(1U << first))};
   }
   unsigned chosen = points[next_point++].chosen;
-  CHECK((options >> chosen & 1) != 0);  // else a schedule cannot be repeated
+  CHECK((may >> chosen & 1) != 0);  // else a schedule cannot be repeated
   if (may_go_on() && chosen != (unsigned)self) preemptions++;
   return chosen;
 }
