@@ -26,15 +26,17 @@ static void measure_page(struct mend_fragmentation *sum, struct page *page)
   if (page->capacity > 64) sum->metadata_bytes += page->capacity / 8U;
 }
 
-static void measure_large(struct mend_fragmentation *sum, const struct page *page)
+static void measure_large(struct mend_fragmentation *sum, struct page *page)
 {
   sum->objects++;
+  sum->object_bytes += atomic_load_explicit(&page->object_bytes, memory_order_relaxed);
   sum->block_bytes += page->block_bytes;
   sum->resident_bytes += page->block_bytes;
   sum->metadata_bytes += page->slices * sizeof(struct page);
 }
 
-// What was asked for the objects: takes a look at each entry.
+// What was asked for the objects that are not large: takes a look at each entry. (The page of a
+// large one may become another while it is looked at, but not inside of its lane.)
 static size_t count_object_bytes(const struct handle_table *table)
 {
   size_t bytes = 0;
@@ -43,8 +45,7 @@ static size_t count_object_bytes(const struct handle_table *table)
     uint64_t entry = entry_load(handle_table_entry(table, i));
     if (entry_state(entry) == ENTRY_FREE) continue;
     uint32_t info = info_load(handle_table_info(table, i));
-    bool is_large = info_class(info) >= SIZE_CLASS_COUNT;
-    bytes += info_object_bytes(info, is_large ? page_of_block(entry_block(entry)) : NULL);
+    if (info_class(info) < SIZE_CLASS_COUNT) bytes += info_object_bytes(info, NULL);
   }
   return bytes;
 }
@@ -69,7 +70,7 @@ static void measure_heap(struct mend_fragmentation *sum, struct handle_heap *hea
   size_t entries = handle_table_resident_entries(&heap->table);
   sum->table_bytes += handle_table_resident_bytes(&heap->table);
   sum->dead_entries += entries - bits_smaller(entries, objects);
-  if (!blocks_only) sum->object_bytes += count_object_bytes(&heap->table);
+  sum->object_bytes += blocks_only ? 0 : count_object_bytes(&heap->table);
 }
 
 static double waste(size_t live, size_t held)

@@ -9,8 +9,8 @@
 
 // The figures of one heap or (NULL) all.
 INTERNAL struct mend_fragmentation fragmentation_of(struct handle_heap *heap);
-// The same of all heaps without what takes a look at each object: object_bytes is 0, and the heap
-// and all_in shares say nothing.
+// The same of all heaps without what takes a look at each object: object_bytes is of large ones
+// only, and the heap and all_in shares say nothing.
 INTERNAL struct mend_fragmentation fragmentation_of_blocks(void);
 // The shares, from the figures.
 INTERNAL void fragmentation_finish(struct mend_fragmentation *sum);
