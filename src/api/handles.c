@@ -51,7 +51,8 @@ mend_handle_heap *mend_handle_heap_create(void)
 {
   int saved_errno = errno;
   struct handle_heap *heap = start_handles() ? handle_heap_create() : NULL;
-  errno = heap != NULL ? saved_errno : ENOMEM;
+  if (heap == NULL) return allocate_fail(ENOMEM);
+  errno = saved_errno;
   return (mend_handle_heap *)(void *)heap;
 }
 
@@ -173,8 +174,9 @@ size_t mend_resolve_all(const mend_handle *handles, void **addresses, size_t cou
 void *mend_pin(mend_handle handle)
 {
   enum mend_status status;
+  int saved_errno = errno;
   void *address = object_pin(handle.bits, &status);
-  if (status == MEND_NO_MEMORY) errno = ENOMEM;
+  errno = status == MEND_NO_MEMORY ? ENOMEM : saved_errno;
   return address;
 }
 
@@ -191,7 +193,10 @@ void mend_scope_enter(void)
 void mend_scope_leave(void)
 {
   scope_leave();
-  if (UNLIKELY(options.handle_stir) && scope_depth() == 0) defrag_stir();
+  if (LIKELY(!options.handle_stir) || scope_depth() > 0) return;
+  int saved_errno = errno;
+  defrag_stir();
+  errno = saved_errno;
 }
 
 void mend_quiescent(void)
@@ -211,11 +216,13 @@ enum mend_status mend_fragmentation_get(mend_handle_heap *heap,
                                         struct mend_fragmentation *fragmentation)
 {
   if (fragmentation == NULL || fragmentation->bytes < sizeof *fragmentation) return MEND_INVALID;
-  if (!start_handles()) return MEND_NO_MEMORY;
+  int saved_errno = errno;
+  bool has_started = start_handles();
   size_t bytes = fragmentation->bytes;
-  *fragmentation = fragmentation_of(inside_of(heap));
+  if (has_started) *fragmentation = fragmentation_of(inside_of(heap));
   fragmentation->bytes = bytes;
-  return MEND_OK;
+  errno = saved_errno;
+  return has_started ? MEND_OK : MEND_NO_MEMORY;
 }
 
 // Readies the caller's report, or our own in its place; NULL if it is too small.
@@ -259,7 +266,10 @@ enum mend_status mend_defragment_plan(struct mend_defrag_report *report)
   struct mend_defrag_report own;
   report = ready_report(report, &own);
   if (report == NULL) return MEND_INVALID;
-  return start_handles() ? defrag_plan(report) : MEND_NO_MEMORY;
+  int saved_errno = errno;
+  enum mend_status status = start_handles() ? defrag_plan(report) : MEND_NO_MEMORY;
+  errno = saved_errno;
+  return status;
 }
 
 enum mend_status mend_defragment_start(const struct mend_defrag_options *chosen)

@@ -236,10 +236,21 @@ static void what_cannot_be_is_refused(void **state)
   mend_handle_free(handle);
 }
 
+// The first of a thread: it is registered.
+static void *open_a_scope(void *unused)
+{
+  errno = EILSEQ;
+  mend_scope_enter();
+  mend_scope_leave();
+  CHECK(errno == EILSEQ);
+  return unused;
+}
+
 static void errno_is_preserved(void **state)
 {
   (void)state;
   errno = EILSEQ;
+  threads_run(1, open_a_scope, NULL, 0);
   mend_handle handle = make(100);
   mend_handle large = make(MIB);
   (void)mend_resolve(handle);
