@@ -26,17 +26,19 @@ static void measure_page(struct mend_fragmentation *sum, struct page *page)
   if (page->capacity > 64) sum->metadata_bytes += page->capacity / 8U;
 }
 
-static void measure_large(struct mend_fragmentation *sum, struct page *page)
+static void measure_large(struct mend_fragmentation *sum, struct page *page, bool blocks_only)
 {
   sum->objects++;
-  sum->object_bytes += atomic_load_explicit(&page->object_bytes, memory_order_relaxed);
+  if (!blocks_only) {
+    sum->object_bytes += atomic_load_explicit(&page->object_bytes, memory_order_relaxed);
+  }
   sum->block_bytes += page->block_bytes;
   sum->resident_bytes += page->block_bytes;
   sum->metadata_bytes += page->slices * sizeof(struct page);
 }
 
-// What was asked for the objects that are not large: takes a look at each entry. (The page of a
-// large one may become another while it is looked at, but not inside of its lane.)
+// What was asked for the objects that are not large: takes a look at each entry, but not at pages,
+// which may go at any moment.
 static size_t count_object_bytes(const struct handle_table *table)
 {
   size_t bytes = 0;
@@ -61,7 +63,7 @@ static void measure_heap(struct mend_fragmentation *sum, struct handle_heap *hea
       measure_page(sum, CONTAINER_OF(at, struct page, chain));
     }
     for (struct list *at = blocks->large.next; at != &blocks->large; at = at->next) {
-      measure_large(sum, CONTAINER_OF(at, struct page, chain));
+      measure_large(sum, CONTAINER_OF(at, struct page, chain), blocks_only);
     }
     sum->metadata_bytes += sizeof *lane;
     lane_leave(lane);
