@@ -295,7 +295,7 @@ static void wait_until_dense(void)
     if (external() < 0.1) return;
     os_sleep_ms(1);
   }
-  CHECK(!"the background thread does something");
+  CHECK(external() < 0.1);
 }
 
 static void start_in_child(void)
@@ -330,7 +330,7 @@ static void a_thread_in_the_background_compacts_until_it_is_stopped(void **state
 static void in_the_child_of_a_fork_it_does_not_run(void **state)
 {
   (void)state;
-  if (TEST_IS_WASTEFUL) return;
+  if (TEST_IS_WASTEFUL || HAS_THREAD_SANITIZER) return;  // for which no child may start threads
   const struct mend_defrag_options lazy = {sizeof lazy, 1, 0.9999, SIZE_MAX, 1000};
   assert_int_equal(defrag_start(lazy), MEND_OK);
   make_sparse(700, 5);
