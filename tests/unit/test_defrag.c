@@ -379,6 +379,10 @@ static void go_on_in_child(void)
     CHECK(pass() == MEND_OK);
     CHECK(count_whole() == kept.count);
   }
+  for (size_t i = 0; i < kept.count; i++) {
+    struct page *page = page_of_block(place_of(kept.handles[i]));
+    CHECK((page->flags & PAGE_IS_CLOSED) == 0 || page_heap(page)->is_given_up);
+  }
   CHECK(external() < 0.6 || TEST_IS_WASTEFUL);
   free_kept();
   CHECK(pass() == MEND_OK);

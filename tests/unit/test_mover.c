@@ -241,8 +241,11 @@ static void write_all(void)
   }
 }
 
+static size_t announced_first;
+
 static void visit_all(void)
 {
+  if (ambush.sprung == 1) announced_first = count_in_state(ENTRY_MOVING);
   run_elsewhere(write_all);
 }
 
@@ -273,7 +276,7 @@ static void what_is_called_off_again_and_again_stays(void **state)
   assert_int_equal(run_pass(&report, GRACE_NS), MEND_OK);
   assert_true(ambush.sprung >= MOVER_ROUNDS);
   assert_int_equal(report.objects_moved + report.pages_emptied, 0);
-  assert_int_equal(report.vetoed % MOVER_ROUNDS, 0);
+  if (!TEST_IS_WASTEFUL) assert_int_equal(report.vetoed, announced_first * MOVER_ROUNDS);
   assert_int_equal(count_moved(), 0);
   assert_settled();
 }
@@ -333,36 +336,44 @@ static void an_object_may_be_freed_later_while_it_is_moved(void **state)
   }
 }
 
+static uint64_t pinned;
 static void *pinned_at;
 
-static void pin_the_last(void)
+static void choose_announced(void)
+{
+  size_t i = 0;
+  while (state_of(kept.handles[i]) != ENTRY_MOVING) CHECK(++i < kept.count);
+  pinned = kept.handles[i];
+}
+
+static void pin_announced(void)
 {
   enum mend_status status;
-  pinned_at = object_pin(kept.handles[kept.count - 1], &status);
+  choose_announced();
+  pinned_at = object_pin(pinned, &status);
   CHECK(status == MEND_OK);
 }
 
 // As by who found the object before it was announced, and has closed the scope since.
-static void set_the_last_ones_bit(void)
+static void set_the_bit_of_announced(void)
 {
-  uint64_t handle = kept.handles[kept.count - 1];
-  CHECK(pin_hold(&heap->pins, handle_index(handle), handle_info(handle)));
-  pinned_at = place_of(handle);
+  choose_announced();
+  CHECK(pin_hold(&heap->pins, handle_index(pinned), handle_info(pinned)));
+  pinned_at = place_of(pinned);
 }
 
 static void what_is_pinned_while_it_is_moved_stays(void **state)
 {
   (void)state;
-  void (*const ways[])(void) = {pin_the_last, set_the_last_ones_bit};
+  void (*const ways[])(void) = {pin_announced, set_the_bit_of_announced};
   for (size_t i = 0; i < 2; i++) {
     make_sparse(5000, 13);
-    uint64_t last = kept.handles[kept.count - 1];
     ambush_at(STEP_GRACE_EPOCH, 1, 1, ways[i]);
     assert_int_equal(run_pass(&report, GRACE_NS), MEND_OK);
-    assert_ptr_equal(place_of(last), pinned_at);
+    assert_ptr_equal(place_of(pinned), pinned_at);
     assert_true(report.objects_moved > 0);
     assert_settled();
-    assert_int_equal(object_unpin(last), MEND_OK);
+    assert_int_equal(object_unpin(pinned), MEND_OK);
     free_kept();
   }
 }

@@ -66,7 +66,10 @@ static void a_handle_without_an_object_is_refused_everywhere(void **state)
   uint64_t beyond = handle_make(heap->slot, UINT32_MAX, 1);
   uint64_t unused_slot = handle_make(HANDLE_SLOTS - 1, 0, 1);
   assert_int_equal(object_free(freed, false), MEND_OK);
-  uint64_t heir = make_object(100);
+  uint64_t heir;
+  do {
+    heir = make_object(100);
+  } while (handle_index(heir) != handle_index(freed));
   const struct {
     uint64_t handle;
     enum mend_status status;
@@ -385,7 +388,7 @@ static void whoever_needs_the_address_waits_for_a_strict_copy(void **state)
     if (i == 2) assert_int_equal(object_free(copied, false), MEND_OK);
     assert_int_equal(state_of(copied), i == 2 ? ENTRY_FREE : ENTRY_LIVE);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    if (i < 2) assert_int_equal(state_of(copied), ENTRY_LIVE);
+    assert_int_equal(state_of(copied), i == 2 ? ENTRY_FREE : ENTRY_LIVE);
   }
 }
 
