@@ -68,21 +68,26 @@ static size_t less(size_t all, size_t done)
   return all - bits_smaller(all, done);
 }
 
-// Goes on with the heap's pass until it is over or the allowance used up. Holds mover_lock.
+static bool is_used_up(const struct allowance *allowance)
+{
+  return allowance->objects == 0 || allowance->bytes == 0 ||
+         (allowance->until_ns != UINT64_MAX && os_clock_ns() >= allowance->until_ns);
+}
+
+// Goes on with the heap's pass until it is over or the allowance used up: by one batch at least.
+// Holds mover_lock.
 static enum mend_status advance(struct handle_heap *heap, struct allowance *allowance,
                                 struct mend_defrag_report *report)
 {
-  enum mend_status status = MEND_PARTIAL;
+  enum mend_status status;
   if (!mover_begin(heap, report)) return MEND_NO_MEMORY;
-  while (status == MEND_PARTIAL) {
-    if (allowance->objects == 0 || allowance->bytes == 0) return MEND_PARTIAL;
-    if (os_clock_ns() >= allowance->until_ns) return MEND_PARTIAL;
+  do {
     size_t objects = report->objects_moved;
     size_t bytes = report->bytes_moved;
     status = mover_move(heap, allowance->objects, allowance->bytes, allowance->grace_ns, report);
     allowance->objects = less(allowance->objects, report->objects_moved - objects);
     allowance->bytes = less(allowance->bytes, report->bytes_moved - bytes);
-  }
+  } while (status == MEND_PARTIAL && !is_used_up(allowance));
   if (status == MEND_OK) finish_pass(heap, report);
   return status;
 }
@@ -102,9 +107,12 @@ static enum mend_status step_all(uint32_t *slot, struct allowance *allowance,
                                  struct mend_defrag_report *report)
 {
   enum mend_status status = MEND_OK;
+  bool has_begun = false;
   for (; *slot < HANDLE_SLOTS; (*slot)++) {
     struct handle_heap *heap = handle_heap_at(*slot);
     if (heap == NULL) continue;
+    if (has_begun && is_used_up(allowance)) return MEND_PARTIAL;
+    has_begun = true;
     enum mend_status one = step(heap, allowance, report);
     if (one == MEND_PARTIAL) return MEND_PARTIAL;
     if (status == MEND_OK) status = one;
@@ -252,7 +260,7 @@ static void pass_slowly(void)
 {
   const struct mend_defrag_budget budget = {.nanoseconds = 500000, .grace_ns = STEP_GRACE_NS};
   enum mend_status status = MEND_PARTIAL;
-  struct mend_defrag_report report;
+  struct mend_defrag_report report = {.bytes = sizeof report};
   for (int blocked = 0; !is_told_to_stop() && blocked < 10;) {
     report = (struct mend_defrag_report){.bytes = sizeof report};
     status = defrag_step(NULL, &budget, &report);

@@ -5,14 +5,12 @@
 // a program that includes it is linked without the layer as it is. (munmap never fails here: it
 // needs memory only to make two mappings of one, which the library never asks.)
 //
-// What is wrong with the kernel is told by the environment, because the library makes its first
-// calls before main:
+// The environment tells what is wrong with it, since the library makes its first calls before main:
 //   MEND_TEST_FAULT=once:N     the N-th call that could fail for lack of memory does
 //   MEND_TEST_FAULT=from:N     and so do all that follow it, until failing_os_heal
 //   MEND_TEST_FAULT=commit:N   no more than N bytes are made writable (strict overcommit)
 //   MEND_TEST_FAULT=lacks:...  it is an old or restricted kernel; words as in struct lacks
-// In every case addresses and lengths must be multiples of the os page that the library believes
-// in.
+// Addresses and lengths must always be multiples of the os page that the library believes in.
 #ifndef TESTS_FAULTS_FAILING_OS_H
 #define TESTS_FAULTS_FAILING_OS_H
 
@@ -31,8 +29,7 @@
 #include "../support/support.h"
 #include "os/memory.h"
 
-static void *kernel_mmap(void *start, size_t bytes, int protection, int flags, int file,
-                         off_t offset);
+static void *kernel_mmap(void *start, size_t bytes, int protect, int flags, int file, off_t at);
 static int kernel_munmap(void *start, size_t bytes);
 static int kernel_mprotect(void *start, size_t bytes, int protection);
 static void *kernel_mremap(void *from, size_t bytes, size_t new_bytes, int flags, void *to);
