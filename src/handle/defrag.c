@@ -8,6 +8,7 @@
 #include "handle/fragmentation.h"
 #include "handle/mover.h"
 #include "handle/scope.h"
+#include "os/memory.h"
 #include "os/system.h"
 
 #define PASS_GRACE_NS UINT64_C(100000000)
@@ -187,11 +188,11 @@ INTERNAL enum mend_status defrag_plan(struct mend_defrag_report *report)
     report->pages_examined += plan->pages;
     for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
       const struct class_plan *class = &plan->classes[i];
-      size_t page_run = page_slices_for(size_class_bytes(i)) * SLICE_BYTES;
+      size_t page_held = bits_align_up(class->capacity * size_class_bytes(i), os_page_bytes());
       report->objects_moved += class->objects;
       report->bytes_moved += class->objects * size_class_bytes(i);
       report->pages_emptied += class->emptied;
-      report->bytes_freed += class->emptied * page_run;
+      report->bytes_freed += class->emptied * page_held;
     }
   }
   metadata_free(plan, sizeof *plan);

@@ -85,7 +85,7 @@ static void check_contents(const unsigned char *object, const struct slot *slot,
 {
   size_t skipped = has_self(slot) ? sizeof(void *) : 0;
   if (bytes < skipped) return;
-  CHECK(skipped == 0 || memcmp(object, &object, sizeof object) == 0);
+  CHECK(skipped == 0 || memcmp(object, &object, sizeof(void *)) == 0);
   CHECK(pattern_difference(object + skipped, bytes - skipped, slot->seed) == bytes - skipped);
 }
 
@@ -104,7 +104,7 @@ static void fill(struct table *table, struct slot *slot)
   mend_scope_enter();
   unsigned char *object = resolve(slot);
   size_t skipped = has_self(slot) ? sizeof(void *) : 0;
-  if (skipped > 0) memcpy(object, &object, sizeof object);
+  if (skipped > 0) memcpy(object, &object, sizeof(void *));
   pattern_fill(object + skipped, slot->size - skipped, slot->seed);
   mend_scope_leave();
 }

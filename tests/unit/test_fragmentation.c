@@ -68,7 +68,8 @@ static void what_was_returned_to_the_kernel_is_not_resident(void **state)
     struct mend_fragmentation after = figures_of(heap);
     assert_true(bytes > 0 && after.resident_bytes < before.resident_bytes);
     assert_int_equal(after.block_bytes, before.block_bytes);
-    assert_true(before.resident_bytes - after.resident_bytes <= bytes);
+    // with an unused page that was kept for the class
+    assert_true(before.resident_bytes - after.resident_bytes <= bytes + SLICE_BYTES);
     free_kept();
   }
 }
