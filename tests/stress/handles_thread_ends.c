@@ -10,6 +10,12 @@
 #include "../support/support.h"
 #include "mend/handle.h"
 
+#if defined(__has_feature)
+#define HAS_THREAD_SANITIZER __has_feature(thread_sanitizer)
+#else
+#define HAS_THREAD_SANITIZER 0
+#endif
+
 enum { OBJECTS = 4000, SIZE = 150, AT_ONCE = 6 };
 
 static mend_handle objects[OBJECTS];
@@ -41,7 +47,9 @@ static void *end_in_a_scope(void *argument)
   for (size_t i = 0; i < 20; i++) check(random_below(random, OBJECTS) / 4 * 4);
   // Four rounds are one more than mend waits for: such a thread is found to be gone by the mover.
   uintptr_t rounds = kind >> 8 & 63;
-  if (kind & 4) CHECK(pthread_setspecific(key, (void *)(rounds == 0 ? 4 : 1 + rounds % 3)) == 0);
+  // ThreadSanitizer has ended its view of a thread that resolves so late.
+  if ((kind & 4) && !HAS_THREAD_SANITIZER)
+    CHECK(pthread_setspecific(key, (void *)(rounds == 0 ? 4 : 1 + rounds % 3)) == 0);
   if (kind & 8) mend_scope_leave();
   if (kind & 16) pthread_exit(NULL);
   return NULL;

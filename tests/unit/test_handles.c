@@ -19,7 +19,7 @@ static int end_scope(void **state)
   return scope_depth() == 0 ? 0 : -1;
 }
 
-#define API_TEST(function) cmocka_unit_test_teardown(function, end_scope)
+#define API_TEST(function) cmocka_unit_test_setup_teardown(function, NULL, end_scope)
 
 static void every_status_has_a_text(void **state)
 {
