@@ -158,11 +158,11 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
     is_block = EXTENT_IS_PLAIN || page_block_index(page, block) != UINT32_MAX;
     break;
   case PAGE_LARGE:
-    is_block = block == page_start(page);
+    is_block = block == page_start(page) && !heap_page_has_objects(page);
     break;
   case PAGE_BITMAP: {
     uint32_t index = page_block_index(page, block);
-    is_block = index != UINT32_MAX &&
+    is_block = index != UINT32_MAX && !heap_page_has_objects(page) &&
                (use == USE_FREE || heap_is_live(registry_own(), page, block, index));
     break;
   }
@@ -171,8 +171,7 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
   case PAGE_INSIDE:
     break;
   }
-  if (UNLIKELY(!is_block || (page_kind(page) != PAGE_LIST && heap_page_has_objects(page))))
-    refuse(block, use);
+  if (UNLIKELY(!is_block)) refuse(block, use);
   return page;
 }
 
