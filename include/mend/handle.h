@@ -187,7 +187,7 @@ struct mend_fragmentation {
   size_t free_bytes;      // free blocks in pages
   size_t rest_bytes;      // what pages have left over at their ends
   size_t cached_bytes;    // free pages that have not been returned (of all of mend)
-  size_t resident_bytes;  // pages: all of these but object_bytes
+  size_t resident_bytes;  // block_bytes + free_bytes + rest_bytes
   size_t metadata_bytes;  // bitmaps and descriptors
   size_t table_bytes;     // the handle table's resident part
   size_t dead_entries;    // entries of that part that name nothing
@@ -206,7 +206,7 @@ MEND_EXPORT enum mend_status mend_fragmentation_get(mend_handle_heap *heap,
 struct mend_defrag_budget {
   size_t bytes;          // copied
   size_t objects;        // moved
-  uint64_t nanoseconds;  // spent; overrun by one batch (1 MiB or 4096 objects) at most
+  uint64_t nanoseconds;  // spent; overrun by one batch (1 MiB or 2048 objects) at most
   uint64_t grace_ns;     // how long scopes that are open are waited for; 0: 100 ms in a whole pass,
                          // 1 ms in a step
 };
