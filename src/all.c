@@ -25,6 +25,7 @@
 #include "core/bin.c"
 #include "core/mapping.c"
 #include "core/runs.c"
+#include "core/frontier.c"
 #include "core/chunk.c"
 #include "core/heap.c"
 #include "core/large.c"

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "core/chunk.h"
 
-#include "base/annotate.h"
 #include "base/fatal.h"
 #include "base/options.h"
+#include "core/frontier.h"
 #include "core/mapping.h"
 #include "core/runs.h"
 #include "os/memory.h"
 #include "os/system.h"
 
 static struct {
-  struct os_lock lock;     // protects all of this, and the free runs
-  struct os_range region;  // blocks
-  struct os_range table;   // descriptors
-  size_t end_bytes;        // up to here the region is committed, but for what is skipped
-  size_t skipped_bytes;    // where somebody else's mappings lie
-  size_t table_bytes;      // committed of the table
+  struct os_lock lock;  // protects all of this, and the free runs and the frontier
   size_t used_bytes;
   _Atomic(size_t) peak_bytes;  // the most that was in use; fades while less is
   uint32_t purge_phase;        // see await_purges
@@ -24,138 +19,6 @@ static struct {
 
 // Purges by this thread that are going on: there are any only below a signal handler.
 static _Thread_local uint32_t own_purges __attribute__((tls_model("initial-exec")));
-
-static size_t slices_to_bytes(size_t slices)
-{
-  return slices << SLICE_SHIFT;
-}
-
-// ---------------------------------------------------------------------------------------------
-// Growing.
-
-// How far addresses have descriptors.
-static void publish_table(void)
-{
-  size_t described =
-      bits_smaller(chunk.table_bytes / sizeof(struct page), chunk.region.bytes >> SLICE_SHIFT);
-  atomic_store_explicit(&region.units, described << (SLICE_SHIFT - 4), memory_order_release);
-}
-
-static bool commit_table(size_t slices)
-{
-  size_t wanted = bits_align_up(slices * sizeof(struct page), os_page_bytes());
-  if (wanted <= chunk.table_bytes) return true;
-  size_t step = bits_larger(wanted - chunk.table_bytes, (size_t)64 << 10);
-  step = bits_smaller(step, chunk.table.bytes - chunk.table_bytes);
-  if (!os_range_commit(&chunk.table, chunk.table.start + chunk.table_bytes, step)) return false;
-  chunk.table_bytes += step;
-  publish_table();
-  return true;
-}
-
-// Makes a part of the region accessible and gives it descriptors. Those last: if there is no room
-// for the region's part they must not stay.
-static bool commit_described(size_t from, size_t bytes)
-{
-  char *start = chunk.region.start + from;
-  if (!os_range_commit(&chunk.region, start, bytes)) return false;
-  if (!commit_table((from + bytes) >> SLICE_SHIFT)) {
-    os_range_take_back(&chunk.region, start, bytes);
-    return false;
-  }
-  annotate_forbid(start, bytes);
-  return true;
-}
-
-static size_t committed_bytes(void)
-{
-  return chunk.end_bytes - chunk.skipped_bytes;
-}
-
-// Makes the region accessible from one slice to another, in steps that grow with it. Returns how
-// far it then is, in bytes; 0 if that cannot be had.
-static size_t commit_slices(size_t first, size_t end)
-{
-  size_t from = slices_to_bytes(first);
-  size_t needed = slices_to_bytes(end - first);
-  size_t step =
-      bits_smaller(bits_larger(committed_bytes() / 4, TUNING_COMMIT_LEAST), TUNING_COMMIT_MOST);
-  step = bits_larger(bits_align_up(step, SLICE_BYTES), needed);
-  step = bits_smaller(step, chunk.region.bytes - from);
-  if (commit_described(from, step)) return from + step;
-  return step > needed && commit_described(from, needed) ? from + needed : 0;
-}
-
-static bool commit_up_to(size_t slice)
-{
-  size_t first = chunk.end_bytes >> SLICE_SHIFT;
-  if (slices_to_bytes(slice) > chunk.region.bytes) return false;
-  if (slice <= first) return true;
-  size_t end = commit_slices(first, slice);
-  if (end != 0) chunk.end_bytes = end;
-  return end != 0;
-}
-
-// Files slices that were never handed out.
-static void file_fresh(struct page *run, size_t slices)
-{
-  run->slices = (uint32_t)slices;
-  run->block_bytes = 0;
-  run->flags = PAGE_IS_ZERO;
-  runs_free(run);
-}
-
-// Files the slices from the frontier up to this one, which are accessible.
-static void append_fresh(size_t slice)
-{
-  if (slice <= runs_frontier()) return;
-  struct page *fresh = &region.pages[runs_frontier()];
-  size_t count = slice - runs_frontier();
-  runs_set_frontier(slice);
-  file_fresh(fresh, count);
-}
-
-// The clean slices at the end of the memory in use, and as many fresh ones as are missing.
-static struct page *extend_frontier(uint32_t slices, uint32_t alignment)
-{
-  struct page *tail = runs_tail();
-  size_t end = page_index(tail) + run_skip(tail, alignment) + slices;
-  if (!commit_up_to(end)) return NULL;
-  append_fresh(end);
-  return runs_take_at(tail, slices, alignment);
-}
-
-// Moves the frontier over somebody else's mapping and what lies before it, to a slice from which on
-// the region is accessible up to `end`. What is skipped is never handed out and counts as nothing:
-// neither as used nor as free, nor as committed. The child of a fork may see any of these steps as
-// the last: chunk_after_fork.
-static void move_frontier(size_t slice, size_t end)
-{
-  size_t first = chunk.end_bytes >> SLICE_SHIFT;
-  size_t rest = runs_frontier();
-  region.pages[first].slices = (uint32_t)(slice - first);
-  region.pages[first].flags = PAGE_IS_FOREIGN;
-  atomic_signal_fence(memory_order_seq_cst);
-  runs_set_frontier(slice);
-  atomic_signal_fence(memory_order_seq_cst);
-  chunk.skipped_bytes += slices_to_bytes(slice - first);
-  chunk.end_bytes = end;
-  if (rest < first) file_fresh(&region.pages[rest], first - rest);
-}
-
-// Whether there are fresh slices behind somebody else's mapping that is in the way.
-static bool step_over_others(uint32_t slices, uint32_t alignment)
-{
-  size_t from = chunk.end_bytes;
-  size_t wanted = (size_t)slices + alignment - 1;
-  if (slices_to_bytes(wanted) > chunk.region.bytes - from) return false;
-  size_t vacant = os_range_find_vacant(&chunk.region, from, slices_to_bytes(wanted), SLICE_BYTES);
-  if (vacant == from || vacant == SIZE_MAX) return false;
-  size_t first = vacant >> SLICE_SHIFT;
-  size_t end = commit_slices(first, first + wanted);
-  if (end != 0) move_frontier(first, end);
-  return end != 0;
-}
 
 // ---------------------------------------------------------------------------------------------
 // Returning memory.
@@ -335,8 +198,8 @@ static struct page *take_run(uint32_t slices, uint32_t alignment)
   run = runs_take_mixed(slices, alignment);
   prepare_growth();
   if (run == NULL) run = runs_take(false, slices, alignment);
-  if (run == NULL) run = extend_frontier(slices, alignment);
-  if (run == NULL && step_over_others(slices, alignment)) run = extend_frontier(slices, alignment);
+  if (run == NULL) run = frontier_take(slices, alignment);
+  if (run == NULL && frontier_step_over(slices, alignment)) run = frontier_take(slices, alignment);
   return run;
 }
 
@@ -418,7 +281,7 @@ static struct page *take_behind(struct page *page, uint32_t more)
   if (run != NULL && run_is_dirty(run)) return run;
   if (run == NULL && after != runs_tail()) return NULL;
   prepare_growth();  // lets the lock go: somebody else may be there afterwards
-  if (run == NULL && after == runs_tail()) run = extend_frontier(more, 1);
+  if (run == NULL && after == runs_tail()) run = frontier_take(more, 1);
   return run;
 }
 
@@ -426,9 +289,9 @@ static struct page *take_behind(struct page *page, uint32_t more)
 static bool may_be_purged_behind(struct page *page)
 {
   struct page *slice = page + page->slices;
-  struct page *frontier = region.pages + runs_frontier();
-  if (slice < frontier && page_kind(slice) == PAGE_FREE) slice += slice->slices;
-  return slice < frontier && page_kind(slice) == PAGE_NONE;
+  struct page *end = region.pages + runs_frontier();
+  if (slice < end && page_kind(slice) == PAGE_FREE) slice += slice->slices;
+  return slice < end && page_kind(slice) == PAGE_NONE;
 }
 
 static bool region_extend(struct page_source *source, struct page *page, uint32_t slices,
@@ -476,17 +339,7 @@ INTERNAL struct page_source chunk_source = {region_take, region_give, region_ext
 INTERNAL bool chunk_init(void)
 {
   runs_init();
-  size_t least = (size_t)16 << 20;
-  if (chunk.region.start == NULL &&
-      !os_range_reserve(&chunk.region, options.region, least, HUGE_PAGE_BYTES)) {
-    return false;
-  }
-  size_t slices = chunk.region.bytes >> SLICE_SHIFT;
-  size_t table_bytes = bits_align_up(slices * sizeof(struct page), SLICE_BYTES);
-  if (!os_range_reserve(&chunk.table, table_bytes, table_bytes, SLICE_BYTES)) return false;
-  region.start = (uintptr_t)chunk.region.start;
-  region.pages = (struct page *)(void *)chunk.table.start;
-  return true;
+  return frontier_init();
 }
 
 INTERNAL struct chunk_statistics chunk_statistics(void)
@@ -496,25 +349,19 @@ INTERNAL struct chunk_statistics chunk_statistics(void)
   struct chunk_statistics statistics = {
       .used_bytes = chunk.used_bytes,
       .dirty_bytes = runs_dirty_bytes(),
-      .committed_bytes = committed_bytes(),
-      .table_bytes = chunk.table_bytes,
+      .committed_bytes = frontier_committed_bytes(),
+      .table_bytes = frontier_table_bytes(),
       .mapping_count = mapping_count(),
   };
   os_lock_release(&chunk.lock);
   return statistics;
 }
 
-// What was handed out at least once, or filed.
-static size_t reached_bytes(void)
-{
-  return slices_to_bytes(runs_frontier()) - chunk.skipped_bytes;
-}
-
 INTERNAL void chunk_assert_valid(void)
 {
   os_lock_acquire(&chunk.lock);
   size_t free_slices = runs_assert_valid();
-  ASSERT(reached_bytes() - slices_to_bytes(free_slices) == chunk.used_bytes);
+  ASSERT(frontier_reached_bytes() - slices_to_bytes(free_slices) == chunk.used_bytes);
   (void)free_slices;
   os_lock_release(&chunk.lock);
 }
@@ -524,23 +371,14 @@ INTERNAL bool chunk_lock_is_mine(void)
   return os_lock_is_mine(&chunk.lock);
 }
 
-// What was committed and not written down is taken back.
-static void settle_ranges(void)
-{
-  chunk.end_bytes = bits_larger(chunk.end_bytes, slices_to_bytes(runs_frontier()));
-  os_range_settle(&chunk.region, chunk.end_bytes);
-  os_range_settle(&chunk.table, chunk.table_bytes);
-  publish_table();
-}
-
 INTERNAL void chunk_after_fork(void)
 {
   chunk.purges[0] = chunk.purges[1] = 0;  // nobody goes on with those of other threads
   if (!os_lock_take_from_strangers(&chunk.lock)) return;
-  settle_ranges();
+  frontier_settle();
   runs_init();
-  chunk.skipped_bytes = 0;
   size_t free_slices = 0;
+  size_t skipped = 0;
   for (size_t i = 0; i < runs_frontier();) {
     struct page *page = &region.pages[i];
     enum page_kind kind = page_kind(page);
@@ -548,8 +386,9 @@ INTERNAL void chunk_after_fork(void)
     bool is_foreign = kind == PAGE_NONE && (page->flags & PAGE_IS_FOREIGN) != 0;
     uint32_t freed = kind == PAGE_FREE ? runs_refile(page) : 0;
     free_slices += freed;
-    if (is_foreign) chunk.skipped_bytes += page_run_bytes(page);
+    if (is_foreign) skipped += page_run_bytes(page);
     i += freed > 0 ? freed : is_page || is_foreign ? page->slices : 1;
   }
-  chunk.used_bytes = reached_bytes() - slices_to_bytes(free_slices);
+  frontier_set_skipped(skipped);
+  chunk.used_bytes = frontier_reached_bytes() - slices_to_bytes(free_slices);
 }

@@ -147,7 +147,7 @@ static void shrink(struct page *page, size_t usable)
 {
   uint32_t slices = (uint32_t)((usable + SLICE_BYTES - 1) >> SLICE_SHIFT);
   if (slices < page->slices) page->source->shorten(page->source, page, slices);
-  size_t end = bits_smaller(page->block_bytes, (size_t)slices << SLICE_SHIFT);
+  size_t end = bits_smaller(page->block_bytes, slices_to_bytes(slices));
   if (end > usable) os_memory_purge(page_start(page) + usable, end - usable);
 }
 

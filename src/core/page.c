@@ -26,7 +26,7 @@ static void mark_inside(struct page *page)
 INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices, size_t block_bytes,
                         bool is_zero)
 {
-  size_t fitting = ((size_t)slices << SLICE_SHIFT) / block_bytes;
+  size_t fitting = slices_to_bytes(slices) / block_bytes;
   page->local_free = NULL;
   page->bin_offset = 0;
   page->is_direct = false;

@@ -181,10 +181,15 @@ static inline char *page_start(const struct page *page)
   return (char *)(region.start + (page_index(page) << SLICE_SHIFT));
 }
 
+static inline size_t slices_to_bytes(size_t slices)
+{
+  return slices << SLICE_SHIFT;
+}
+
 // The length of the page's run.
 static inline size_t page_run_bytes(const struct page *page)
 {
-  return (size_t)page->slices << SLICE_SHIFT;
+  return slices_to_bytes(page->slices);
 }
 
 static inline struct heap *page_heap(struct page *page)

@@ -3,13 +3,14 @@
 // Runs of slices for tests of the region, and a model that takes, gives, extends, shortens and
 // splits them at random. It knows whose each slice is, so that two runs never share one; it marks
 // both ends of every slice, and looks at them before it lets go; and what is said to read as zero
-// it reads.
+// it reads. Also what tests of the region begin and end with, and do beside a fork.
 #ifndef TESTS_UNIT_RUNS_H
 #define TESTS_UNIT_RUNS_H
 
 #include <string.h>
 
 #include "../support/suite.h"
+#include "base/options.h"
 #include "core/chunk.h"
 #include "core/mapping.h"
 #include "core/runs.h"
@@ -170,6 +171,65 @@ static inline void model_step(struct model *model, struct random *random)
   } else {
     model_give(model, run);
   }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Options are as they were, and nothing is taken, before and after each test.
+
+static struct options initial_options;
+
+static inline int region_start(void **state)
+{
+  (void)state;
+  options.region = REGION_SLICES * SLICE_BYTES;
+  initial_options = options;
+  return chunk_init() ? 0 : -1;
+}
+
+static inline int region_clean_up(void **state)
+{
+  (void)state;
+  options = initial_options;
+  for (size_t i = 0; i < 64; i++) chunk_tick(os_clock_ms());  // forgets the peak
+  chunk_purge(0);
+  chunk_assert_valid();
+  struct chunk_statistics statistics = chunk_statistics();
+  return statistics.used_bytes == 0 && statistics.dirty_bytes == 0 ? 0 : -1;
+}
+
+#define REGION_TEST(function) \
+  cmocka_unit_test_setup_teardown(function, region_clean_up, region_clean_up)
+
+// ---------------------------------------------------------------------------------------------
+// Forks amid others' work.
+
+static _Atomic(bool) is_over;
+
+static inline void *take_and_give_until_over(void *unused)
+{
+  while (!atomic_load(&is_over)) {
+    bool is_clean;
+    struct page *one = take(3, 1, PAGE_LARGE, &is_clean);
+    struct page *two = take(5, 2, PAGE_LARGE, &is_clean);
+    CHECK(one != NULL && two != NULL);
+    give(one);
+    give(two);
+  }
+  return unused;
+}
+
+// What a child does.
+static inline void check_child(void)
+{
+  chunk_after_fork();
+  chunk_assert_valid();
+  static struct model model;
+  struct random random = {1};
+  size_t lost = chunk_statistics().used_bytes;  // what the lost threads held
+  CHECK(lost <= bytes_of(2 * 8 + 8));
+  for (size_t i = 0; i < 100; i++) model_step(&model, &random);
+  chunk_assert_valid();
+  CHECK(chunk_statistics().used_bytes == lost + bytes_of(model.taken));
 }
 
 #endif

@@ -19,30 +19,6 @@
 enum { THREADS = 3 };
 
 // ---------------------------------------------------------------------------------------------
-// Options are as they were, and nothing is taken, before and after each test.
-
-static struct options initial_options;
-
-static int start(void **state)
-{
-  (void)state;
-  options.region = REGION_SLICES * SLICE_BYTES;
-  initial_options = options;
-  return chunk_init() ? 0 : -1;
-}
-
-static int clean_up(void **state)
-{
-  (void)state;
-  options = initial_options;
-  for (size_t i = 0; i < 64; i++) chunk_tick(os_clock_ms());  // forgets the peak
-  chunk_purge(0);
-  chunk_assert_valid();
-  struct chunk_statistics statistics = chunk_statistics();
-  return statistics.used_bytes == 0 && statistics.dirty_bytes == 0 ? 0 : -1;
-}
-
-// ---------------------------------------------------------------------------------------------
 // Random use.
 
 // The number of steps that the budget was used up after.
@@ -145,71 +121,6 @@ static void a_run_grows_into_what_is_free_behind_it_and_no_further(void **state)
   page->block_bytes = bytes_of(8);
   give(page);
   give(wall);
-}
-
-static void the_last_run_grows_into_fresh_memory(void **state)
-{
-  (void)state;
-  bool is_zero = false;
-  struct page *all = take_touched((uint32_t)runs_frontier());  // what was used before
-  struct page *last = take_touched(1);
-  assert_int_equal(page_index(last) + 1, runs_frontier());
-  assert_true(chunk_source.extend(&chunk_source, last, 10, &is_zero));
-  assert_true(is_zero);
-  assert_int_equal(page_index(last) + 10, runs_frontier());
-  last->block_bytes = bytes_of(10);
-  allow_touch(page_start(last), bytes_of(10));
-  memset(page_start(last), 1, bytes_of(10));
-  give(last);
-  give(all);
-}
-
-// Early: more than half of the region has not been used yet.
-static void what_is_free_at_the_end_is_lengthened(void **state)
-{
-  enum { HALF = REGION_SLICES / 2 };
-  (void)state;
-  bool is_zero = false;
-  give(take_touched(HALF));
-  chunk_purge(0);
-  size_t frontier = runs_frontier();
-  struct page *longer = take(HALF + 10, 1, PAGE_LARGE, &is_zero);
-  assert_non_null(longer);
-  assert_true(is_zero && page_index(longer) + HALF + 10 == runs_frontier());
-  assert_true(runs_frontier() > frontier);
-  give(longer);
-  chunk_purge(0);
-  struct page *aligned = take((uint32_t)runs_frontier(), 64, PAGE_LARGE, &is_zero);
-  assert_non_null(aligned);
-  give(aligned);
-  chunk_purge(0);
-  struct page *page = take_touched(HALF);
-  assert_true(chunk_source.extend(&chunk_source, page, (uint32_t)runs_frontier() + 10, &is_zero));
-  assert_true(is_zero && page_index(page) + page->slices == runs_frontier());
-  page->block_bytes = bytes_of(page->slices);
-  give(page);
-}
-
-static void the_region_ends(void **state)
-{
-  (void)state;
-  bool is_zero;
-  assert_null(take(REGION_SLICES + 1, 1, PAGE_LARGE, &is_zero));
-  assert_null(take(UINT32_MAX / 2, 1, PAGE_LARGE, &is_zero));
-  size_t frontier = runs_frontier();
-  struct page *used = take((uint32_t)frontier, 1, PAGE_LARGE, &is_zero);
-  assert_non_null(used);
-  assert_null(take((uint32_t)(REGION_SLICES - frontier + 1), 1, PAGE_LARGE, &is_zero));
-  struct page *rest = used;
-  if (frontier < REGION_SLICES) {
-    rest = take((uint32_t)(REGION_SLICES - frontier), 1, PAGE_LARGE, &is_zero);
-    assert_non_null(rest);
-  }
-  assert_null(take(1, 1, PAGE_LARGE, &is_zero));
-  assert_false(chunk_source.extend(&chunk_source, rest, rest->slices + 1, &is_zero));
-  chunk_assert_valid();
-  give(used);
-  if (rest != used) give(rest);
 }
 
 static void purging_returns_the_oldest_first_and_keeps_what_it_is_told(void **state)
@@ -447,92 +358,6 @@ static void what_lies_behind_a_large_block_is_returned_once(void **state)
 }
 
 // ---------------------------------------------------------------------------------------------
-// Others' mappings in the region. Each of these tests is a child.
-
-// A page that can be read, `slices` slices behind what is accessible; NULL in a reserved region.
-static char *map_theirs(size_t slices)
-{
-  uintptr_t at = region.start + chunk_statistics().committed_bytes + bytes_of(slices);
-  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-  char *theirs = mmap((void *)at, os_page_bytes(), PROT_READ, flags, -1, 0);
-  CHECK(theirs != MAP_FAILED);
-  return (uintptr_t)theirs == at ? theirs : NULL;
-}
-
-// Of a fresh region, takes what fits before a mapping of somebody's, and goes on behind it.
-static void check_step_over(void)
-{
-  bool is_zero;
-  struct page *low = take_touched(3);
-  char *theirs = map_theirs(100);
-  if (theirs == NULL) return;
-  size_t committed = chunk_statistics().committed_bytes;
-  struct page *high = take_touched(300);
-  CHECK(page_start(high) > theirs && theirs[0] == 0);
-  CHECK(chunk_statistics().used_bytes == bytes_of(303));
-  CHECK(chunk_statistics().committed_bytes >= bytes_of(303));
-  CHECK(chunk_statistics().committed_bytes <= committed + bytes_of(300) + 2 * MIB);
-  chunk_assert_valid();
-  // What was accessible before is not lost; what is skipped is nobody's.
-  uint32_t rest_slices = (uint32_t)(committed >> SLICE_SHIFT) - 3;
-  struct page *rest = rest_slices == 0 ? NULL : take(rest_slices, 1, PAGE_LARGE, &is_zero);
-  CHECK(rest_slices == 0 || rest == low + 3);
-  CHECK(!chunk_source.extend(&chunk_source, low, 1000, &is_zero));
-  give(high);
-  give(low);
-  if (rest != NULL) give(rest);
-  CHECK(chunk_purge_rests() == 0);
-  chunk_assert_valid();
-  CHECK(chunk_statistics().used_bytes == 0);
-}
-
-static void somebodys_mapping_is_stepped_over(void **state)
-{
-  (void)state;
-  child_check(check_step_over);
-}
-
-static void check_use_among_mappings(void)
-{
-  static struct model model;
-  struct random random = {5};
-  struct page *low = take_touched(1);
-  for (size_t i = 0; i < 20; i++) (void)map_theirs(i * i * 4);
-  give(low);
-  for (size_t i = 0; i < test_scaled(5000); i++) {
-    model_step(&model, &random);
-    CHECK(chunk_statistics().used_bytes == bytes_of(model.taken));
-    if (i % 16 == 0) chunk_assert_valid();
-  }
-}
-
-static void random_use_keeps_off_others_mappings(void **state)
-{
-  (void)state;
-  child_check(check_use_among_mappings);
-}
-
-// The last request before the end of the region is in the way of nobody but is too long.
-static void check_mapping_at_the_end(void)
-{
-  bool is_zero;
-  size_t committed = chunk_statistics().committed_bytes;
-  char *theirs = map_theirs(REGION_SLICES - 1 - (committed >> SLICE_SHIFT));
-  if (theirs == NULL) return;
-  CHECK(take(REGION_SLICES, 1, PAGE_LARGE, &is_zero) == NULL);
-  struct page *page = take(REGION_SLICES - 1, 1, PAGE_LARGE, &is_zero);
-  CHECK(page == region.pages && take(1, 1, PAGE_LARGE, &is_zero) == NULL);
-  give(page);
-  chunk_assert_valid();
-}
-
-static void the_region_may_end_with_somebodys_mapping(void **state)
-{
-  (void)state;
-  child_check(check_mapping_at_the_end);
-}
-
-// ---------------------------------------------------------------------------------------------
 // Threads and forks.
 
 static void *churn_runs(void *argument)
@@ -565,21 +390,6 @@ static void threads_share_the_region(void **state)
   options.retain_bytes = MIB;
   threads_run(THREADS, churn_runs, seeds, 1);
   chunk_assert_valid();
-}
-
-static _Atomic(bool) is_over;
-
-static void *take_and_give_until_over(void *unused)
-{
-  while (!atomic_load(&is_over)) {
-    bool is_clean;
-    struct page *one = take(3, 1, PAGE_LARGE, &is_clean);
-    struct page *two = take(5, 2, PAGE_LARGE, &is_clean);
-    CHECK(one != NULL && two != NULL);
-    give(one);
-    give(two);
-  }
-  return unused;
 }
 
 static void *purge_until_over(void *unused)
@@ -635,19 +445,6 @@ static void a_child_does_not_wait_for_purges_of_its_parent(void **state)
   for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
-static void check_child(void)
-{
-  chunk_after_fork();
-  chunk_assert_valid();
-  static struct model model;
-  struct random random = {1};
-  size_t lost = chunk_statistics().used_bytes;  // what the lost threads held
-  CHECK(lost <= bytes_of(2 * 8 + 8));
-  for (size_t i = 0; i < 100; i++) model_step(&model, &random);
-  chunk_assert_valid();
-  CHECK(chunk_statistics().used_bytes == lost + bytes_of(model.taken));
-}
-
 static void it_serves_a_child_that_was_forked_amid_others_work(void **state)
 {
   (void)state;
@@ -662,64 +459,29 @@ static void it_serves_a_child_that_was_forked_amid_others_work(void **state)
   for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
-// The child's region has others' mappings in it when it is the parent.
-static void check_forks_among_mappings(void)
-{
-  pthread_t thread;
-  struct page *low = take_touched(1);
-  for (size_t i = 0; i < 3; i++) (void)map_theirs(i * 40);
-  struct page *high = take_touched(200);
-  give(low);
-  give(high);
-  chunk_purge(0);
-  give(take_touched(16));  // which the thread will work on
-  CHECK(pthread_create(&thread, NULL, take_and_give_until_over, NULL) == 0);
-  for (size_t i = 0; i < test_scaled(20); i++) child_check(check_child);
-  atomic_store(&is_over, true);
-  CHECK(pthread_join(thread, NULL) == 0);
-  chunk_assert_valid();
-}
-
-static void so_it_does_where_others_mappings_were_stepped_over(void **state)
-{
-  (void)state;
-  options.retain_bytes = 64 * MIB;
-  atomic_store(&is_over, false);
-  child_check(check_forks_among_mappings);
-}
-
-#define CHUNK_TEST(function) cmocka_unit_test_setup_teardown(function, clean_up, clean_up)
-
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
-      CHUNK_TEST(somebodys_mapping_is_stepped_over),
-      CHUNK_TEST(random_use_keeps_off_others_mappings),
-      CHUNK_TEST(the_region_may_end_with_somebodys_mapping),
-      CHUNK_TEST(a_fresh_run_reads_as_zero),
-      CHUNK_TEST(what_is_free_at_the_end_is_lengthened),
-      CHUNK_TEST(the_last_run_grows_into_fresh_memory),
-      CHUNK_TEST(random_use_keeps_runs_apart_and_the_region_valid),
-      CHUNK_TEST(memory_that_was_touched_is_handed_out_first),
-      CHUNK_TEST(a_run_grows_into_what_is_free_behind_it_and_no_further),
-      CHUNK_TEST(the_region_ends),
-      CHUNK_TEST(purging_returns_the_oldest_first_and_keeps_what_it_is_told),
-      CHUNK_TEST(what_was_in_use_is_kept_for_the_next_time),
-      CHUNK_TEST(clean_memory_is_taken_in_place_of_dirty_memory),
-      CHUNK_TEST(free_memory_may_exceed_the_peak_by_a_share),
-      CHUNK_TEST(the_past_peak_is_forgotten_in_time),
-      CHUNK_TEST(dirty_and_clean_neighbours_make_one_run_together),
-      CHUNK_TEST(free_memory_is_returned_when_its_time_is_over),
-      CHUNK_TEST(a_limit_holds_and_free_memory_makes_room_under_it),
-      CHUNK_TEST(a_purge_heals_what_was_split),
-      CHUNK_TEST(what_lies_behind_a_large_block_is_returned_once),
-      CHUNK_TEST(threads_share_the_region),
-      CHUNK_TEST(what_another_thread_is_purging_is_waited_for),
-      CHUNK_TEST(a_child_does_not_wait_for_purges_of_its_parent),
-      CHUNK_TEST(it_serves_a_child_that_was_forked_amid_others_work),
-      CHUNK_TEST(so_it_does_where_others_mappings_were_stepped_over),
-      CHUNK_TEST(splits_stay_counted_and_within_the_budget_through_cutting_and_merging),
-      CHUNK_TEST(random_use_keeps_to_a_small_budget_of_mappings),
+      REGION_TEST(a_fresh_run_reads_as_zero),
+      REGION_TEST(random_use_keeps_runs_apart_and_the_region_valid),
+      REGION_TEST(memory_that_was_touched_is_handed_out_first),
+      REGION_TEST(a_run_grows_into_what_is_free_behind_it_and_no_further),
+      REGION_TEST(purging_returns_the_oldest_first_and_keeps_what_it_is_told),
+      REGION_TEST(what_was_in_use_is_kept_for_the_next_time),
+      REGION_TEST(clean_memory_is_taken_in_place_of_dirty_memory),
+      REGION_TEST(free_memory_may_exceed_the_peak_by_a_share),
+      REGION_TEST(the_past_peak_is_forgotten_in_time),
+      REGION_TEST(dirty_and_clean_neighbours_make_one_run_together),
+      REGION_TEST(free_memory_is_returned_when_its_time_is_over),
+      REGION_TEST(a_limit_holds_and_free_memory_makes_room_under_it),
+      REGION_TEST(a_purge_heals_what_was_split),
+      REGION_TEST(what_lies_behind_a_large_block_is_returned_once),
+      REGION_TEST(threads_share_the_region),
+      REGION_TEST(what_another_thread_is_purging_is_waited_for),
+      REGION_TEST(a_child_does_not_wait_for_purges_of_its_parent),
+      REGION_TEST(it_serves_a_child_that_was_forked_amid_others_work),
+      REGION_TEST(splits_stay_counted_and_within_the_budget_through_cutting_and_merging),
+      REGION_TEST(random_use_keeps_to_a_small_budget_of_mappings),
   };
-  return cmocka_run_group_tests(tests, start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
+  return cmocka_run_group_tests(tests, region_start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
 }

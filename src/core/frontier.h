@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// The frontier: how far the region is accessible, and described.
+//
+// Two ranges of addresses are reserved at the start: the region, which blocks lie in, and the table
+// of its slices' descriptors. Both are made accessible from their starts upwards, in steps that
+// grow. Where somebody else has mapped memory inside the region the frontier steps over it: what is
+// skipped is never handed out and counts as nothing. All by who holds the lock of chunk.c.
+#ifndef CORE_FRONTIER_H
+#define CORE_FRONTIER_H
+
+#include "core/runs.h"
+
+// Reserves both ranges. False if there is no address space at all.
+INTERNAL bool frontier_init(void);
+// The clean slices at the end of what was reached, and as many fresh ones as are missing, as one
+// run. NULL if they cannot be had there.
+INTERNAL struct page *frontier_take(uint32_t slices, uint32_t alignment);
+// Whether the frontier has gone past somebody else's mapping, to where as many slices are fresh.
+INTERNAL bool frontier_step_over(uint32_t slices, uint32_t alignment);
+// What is accessible of the region, and of the table.
+INTERNAL size_t frontier_committed_bytes(void);
+INTERNAL size_t frontier_table_bytes(void);
+// What was handed out at least once, or filed.
+INTERNAL size_t frontier_reached_bytes(void);
+
+// In the child of a fork, where another thread may have been at any of these: takes back what was
+// made accessible and not written down. The slices that are skipped are to be counted anew.
+INTERNAL void frontier_settle(void);
+INTERNAL void frontier_set_skipped(size_t bytes);
+
+#endif

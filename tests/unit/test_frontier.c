@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+//
+// The frontier: the region grows, ends, and steps over what others have mapped inside it, also in a
+// child that was forked meanwhile. Every test leaves the region with nothing taken.
+#define _GNU_SOURCE 1
+#include "child.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "os/memory.h"
+#include "runs.h"
+
+static void the_last_run_grows_into_fresh_memory(void **state)
+{
+  (void)state;
+  bool is_zero = false;
+  struct page *all = take_touched((uint32_t)runs_frontier());  // what was used before
+  struct page *last = take_touched(1);
+  assert_int_equal(page_index(last) + 1, runs_frontier());
+  assert_true(chunk_source.extend(&chunk_source, last, 10, &is_zero));
+  assert_true(is_zero);
+  assert_int_equal(page_index(last) + 10, runs_frontier());
+  last->block_bytes = bytes_of(10);
+  allow_touch(page_start(last), bytes_of(10));
+  memset(page_start(last), 1, bytes_of(10));
+  give(last);
+  give(all);
+}
+
+// Early: more than half of the region has not been used yet.
+static void what_is_free_at_the_end_is_lengthened(void **state)
+{
+  enum { HALF = REGION_SLICES / 2 };
+  (void)state;
+  bool is_zero = false;
+  give(take_touched(HALF));
+  chunk_purge(0);
+  size_t frontier = runs_frontier();
+  struct page *longer = take(HALF + 10, 1, PAGE_LARGE, &is_zero);
+  assert_non_null(longer);
+  assert_true(is_zero && page_index(longer) + HALF + 10 == runs_frontier());
+  assert_true(runs_frontier() > frontier);
+  give(longer);
+  chunk_purge(0);
+  struct page *aligned = take((uint32_t)runs_frontier(), 64, PAGE_LARGE, &is_zero);
+  assert_non_null(aligned);
+  give(aligned);
+  chunk_purge(0);
+  struct page *page = take_touched(HALF);
+  assert_true(chunk_source.extend(&chunk_source, page, (uint32_t)runs_frontier() + 10, &is_zero));
+  assert_true(is_zero && page_index(page) + page->slices == runs_frontier());
+  page->block_bytes = bytes_of(page->slices);
+  give(page);
+}
+
+static void the_region_ends(void **state)
+{
+  (void)state;
+  bool is_zero;
+  assert_null(take(REGION_SLICES + 1, 1, PAGE_LARGE, &is_zero));
+  assert_null(take(UINT32_MAX / 2, 1, PAGE_LARGE, &is_zero));
+  size_t frontier = runs_frontier();
+  struct page *used = take((uint32_t)frontier, 1, PAGE_LARGE, &is_zero);
+  assert_non_null(used);
+  assert_null(take((uint32_t)(REGION_SLICES - frontier + 1), 1, PAGE_LARGE, &is_zero));
+  struct page *rest = used;
+  if (frontier < REGION_SLICES) {
+    rest = take((uint32_t)(REGION_SLICES - frontier), 1, PAGE_LARGE, &is_zero);
+    assert_non_null(rest);
+  }
+  assert_null(take(1, 1, PAGE_LARGE, &is_zero));
+  assert_false(chunk_source.extend(&chunk_source, rest, rest->slices + 1, &is_zero));
+  chunk_assert_valid();
+  give(used);
+  if (rest != used) give(rest);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Others' mappings in the region. Each of these tests is a child.
+
+// A page that can be read, `slices` slices behind what is accessible; NULL in a reserved region.
+static char *map_theirs(size_t slices)
+{
+  uintptr_t at = region.start + chunk_statistics().committed_bytes + bytes_of(slices);
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  char *theirs = mmap((void *)at, os_page_bytes(), PROT_READ, flags, -1, 0);
+  CHECK(theirs != MAP_FAILED);
+  return (uintptr_t)theirs == at ? theirs : NULL;
+}
+
+// Of a fresh region, takes what fits before a mapping of somebody's, and goes on behind it.
+static void check_step_over(void)
+{
+  bool is_zero;
+  struct page *low = take_touched(3);
+  char *theirs = map_theirs(100);
+  if (theirs == NULL) return;
+  size_t committed = chunk_statistics().committed_bytes;
+  struct page *high = take_touched(300);
+  CHECK(page_start(high) > theirs && theirs[0] == 0);
+  CHECK(chunk_statistics().used_bytes == bytes_of(303));
+  CHECK(chunk_statistics().committed_bytes >= bytes_of(303));
+  CHECK(chunk_statistics().committed_bytes <= committed + bytes_of(300) + 2 * MIB);
+  chunk_assert_valid();
+  // What was accessible before is not lost; what is skipped is nobody's.
+  uint32_t rest_slices = (uint32_t)(committed >> SLICE_SHIFT) - 3;
+  struct page *rest = rest_slices == 0 ? NULL : take(rest_slices, 1, PAGE_LARGE, &is_zero);
+  CHECK(rest_slices == 0 || rest == low + 3);
+  CHECK(!chunk_source.extend(&chunk_source, low, 1000, &is_zero));
+  give(high);
+  give(low);
+  if (rest != NULL) give(rest);
+  CHECK(chunk_purge_rests() == 0);
+  chunk_assert_valid();
+  CHECK(chunk_statistics().used_bytes == 0);
+}
+
+static void somebodys_mapping_is_stepped_over(void **state)
+{
+  (void)state;
+  child_check(check_step_over);
+}
+
+static void check_use_among_mappings(void)
+{
+  static struct model model;
+  struct random random = {5};
+  struct page *low = take_touched(1);
+  for (size_t i = 0; i < 20; i++) (void)map_theirs(i * i * 4);
+  give(low);
+  for (size_t i = 0; i < test_scaled(5000); i++) {
+    model_step(&model, &random);
+    CHECK(chunk_statistics().used_bytes == bytes_of(model.taken));
+    if (i % 16 == 0) chunk_assert_valid();
+  }
+}
+
+static void random_use_keeps_off_others_mappings(void **state)
+{
+  (void)state;
+  child_check(check_use_among_mappings);
+}
+
+// The last request before the end of the region is in the way of nobody but is too long.
+static void check_mapping_at_the_end(void)
+{
+  bool is_zero;
+  size_t committed = chunk_statistics().committed_bytes;
+  char *theirs = map_theirs(REGION_SLICES - 1 - (committed >> SLICE_SHIFT));
+  if (theirs == NULL) return;
+  CHECK(take(REGION_SLICES, 1, PAGE_LARGE, &is_zero) == NULL);
+  struct page *page = take(REGION_SLICES - 1, 1, PAGE_LARGE, &is_zero);
+  CHECK(page == region.pages && take(1, 1, PAGE_LARGE, &is_zero) == NULL);
+  give(page);
+  chunk_assert_valid();
+}
+
+static void the_region_may_end_with_somebodys_mapping(void **state)
+{
+  (void)state;
+  child_check(check_mapping_at_the_end);
+}
+
+// The child's region has others' mappings in it when it is the parent.
+static void check_forks_among_mappings(void)
+{
+  pthread_t thread;
+  struct page *low = take_touched(1);
+  for (size_t i = 0; i < 3; i++) (void)map_theirs(i * 40);
+  struct page *high = take_touched(200);
+  give(low);
+  give(high);
+  chunk_purge(0);
+  give(take_touched(16));  // which the thread will work on
+  CHECK(pthread_create(&thread, NULL, take_and_give_until_over, NULL) == 0);
+  for (size_t i = 0; i < test_scaled(20); i++) child_check(check_child);
+  atomic_store(&is_over, true);
+  CHECK(pthread_join(thread, NULL) == 0);
+  chunk_assert_valid();
+}
+
+static void it_serves_a_child_that_was_forked_amid_mappings(void **state)
+{
+  (void)state;
+  options.retain_bytes = 64 * MIB;
+  atomic_store(&is_over, false);
+  child_check(check_forks_among_mappings);
+}
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      REGION_TEST(somebodys_mapping_is_stepped_over),
+      REGION_TEST(random_use_keeps_off_others_mappings),
+      REGION_TEST(the_region_may_end_with_somebodys_mapping),
+      REGION_TEST(what_is_free_at_the_end_is_lengthened),
+      REGION_TEST(the_last_run_grows_into_fresh_memory),
+      REGION_TEST(the_region_ends),
+      REGION_TEST(it_serves_a_child_that_was_forked_amid_mappings),
+  };
+  return cmocka_run_group_tests(tests, region_start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
+}
