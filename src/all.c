@@ -37,6 +37,7 @@
 #include "handle/object.c"
 #include "handle/deferred.c"
 #include "handle/handle_heap.c"
+#include "handle/evacuation.c"
 #include "handle/planner.c"
 #include "handle/mover.c"
 #include "handle/fragmentation.c"

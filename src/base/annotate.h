@@ -98,6 +98,40 @@ static inline void annotate_resize(void *block, size_t old_size, size_t size, si
 #endif
 }
 
+// The same three for what only a handle leads to. Valgrind, which looks for addresses, would take
+// such blocks for lost: it is told what may be touched, and not that they are blocks.
+static inline void annotate_object_allocate(void *block, size_t size, size_t usable, bool is_zero)
+{
+#if defined(ANNOTATE_VALGRIND)
+  VALGRIND_MAKE_MEM_NOACCESS(block, usable);
+  if (is_zero)
+    VALGRIND_MAKE_MEM_DEFINED(block, size);
+  else
+    VALGRIND_MAKE_MEM_UNDEFINED(block, size);
+#else
+  annotate_allocate(block, size, usable, is_zero);
+#endif
+}
+
+static inline void annotate_object_free(void *block, size_t usable)
+{
+#if defined(ANNOTATE_VALGRIND)
+  VALGRIND_MAKE_MEM_NOACCESS(block, usable);
+#else
+  annotate_free(block, usable);
+#endif
+}
+
+static inline void annotate_object_resize(void *block, size_t old_size, size_t size, size_t usable)
+{
+#if defined(ANNOTATE_VALGRIND)
+  if (size > old_size) VALGRIND_MAKE_MEM_UNDEFINED((char *)block + old_size, size - old_size);
+  VALGRIND_MAKE_MEM_NOACCESS((char *)block + size, usable - size);
+#else
+  annotate_resize(block, old_size, size, usable);
+#endif
+}
+
 // Fresh memory for pages: nobody's until annotate_allocate.
 static inline void annotate_forbid(void *start, size_t bytes)
 {

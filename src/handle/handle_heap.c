@@ -129,7 +129,7 @@ INTERNAL struct handle_heap *handle_heap_create(void)
 static bool forget_block(void *block, size_t block_bytes, void *unused)
 {
   (void)unused;
-  annotate_free(block, block_bytes);
+  annotate_object_free(block, block_bytes);
   return true;
 }
 

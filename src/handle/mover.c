@@ -17,109 +17,14 @@ static bool is_strict(void)
   return HAS_THREAD_SANITIZER || ANNOTATE_ACTIVE || options.handle_strict;
 }
 
-static void push_page(struct list *list, struct page *page)
-{
-  list_push_back(list, &page->link);
-}
-
-static struct page *pop_page(struct list *list)
-{
-  if (list_is_empty(list)) return NULL;
-  struct page *page = CONTAINER_OF(list->next, struct page, link);
-  list_remove(&page->link);
-  return page;
-}
-
-static void mark_source(struct page *page, bool is_source)
-{
-  for (uint32_t i = 0; i < page->slices; i++) {
-    atomic_store_explicit(&page[i].is_source, is_source, memory_order_relaxed);
-  }
-}
-
-// Opens a page, which may be given back by that. One of a lane that a fork has given up stays
-// closed: nobody can go inside there.
-static void open_page(struct page *page)
-{
-  STEP(STEP_OPEN_PAGE);
-  struct heap *blocks = page_heap(page);
-  if (blocks->is_given_up) return;
-  heap_enter(blocks);
-  heap_open_page(blocks, page);
-  heap_leave(blocks);
-}
-
-// ---------------------------------------------------------------------------------------------
-// Quarantine: by option, emptied pages stay inaccessible for a while, so that an address that was
-// kept beyond its scope is caught when it is used.
-
-static void release_quarantined(struct mover *mover)
-{
-  struct page *page = pop_page(&mover->quarantine);
-  mover->quarantined--;
-  (void)os_memory_permit(page_start(page), page_run_bytes(page));
-  open_page(page);
-}
-
-static bool quarantine(struct mover *mover, struct page *page)
-{
-  if (!options.handle_poison) return false;
-  if (!os_memory_forbid(page_start(page), page_run_bytes(page))) return false;
-  push_page(&mover->quarantine, page);
-  if (++mover->quarantined > MOVER_QUARANTINE) release_quarantined(mover);
-  return true;
-}
-
-// A source that is no longer one.
-static void release_source(struct mover *mover, struct page *page,
-                           struct mend_defrag_report *report)
-{
-  mark_source(page, false);
-  if (page_bitmap_is_unused(page)) {
-    report->pages_emptied++;
-    report->bytes_freed += page_run_bytes(page);
-    if (quarantine(mover, page)) return;
-  }
-  open_page(page);
-}
-
-static void release_sources(struct mover *mover, struct list *list,
-                            struct mend_defrag_report *report)
-{
-  for (struct page *page; (page = pop_page(list)) != NULL;) release_source(mover, page, report);
-}
-
 // ---------------------------------------------------------------------------------------------
 // The pass.
-
-// Opens the pages that a mover had closed which a fork has left behind.
-static void open_stray_pages(struct handle_heap *heap)
-{
-  struct lane *lane;
-  for (uint32_t i = 0; heap->has_stray_pages && i < HANDLE_LANES; i++) {
-    if (!lane_enter_number(heap, i, &lane)) continue;
-    struct list *next;
-    for (struct list *at = lane->blocks.pages.next; at != &lane->blocks.pages; at = next) {
-      next = at->next;
-      struct page *page = CONTAINER_OF(at, struct page, chain);
-      if ((page->flags & PAGE_IS_CLOSED) == 0) continue;
-      page->link = (struct list){NULL, NULL};
-      mark_source(page, false);
-      (void)os_memory_permit(page_start(page), page_run_bytes(page));  // it may be in quarantine
-      heap_open_page(&lane->blocks, page);
-    }
-    lane_leave(lane);
-  }
-  heap->has_stray_pages = false;
-}
 
 static struct mover *make_mover(void)
 {
   struct mover *mover = metadata_allocate(sizeof *mover);
   if (mover == NULL) return NULL;
-  list_init(&mover->sources);
-  list_init(&mover->emptied);
-  list_init(&mover->quarantine);
+  evacuation_init(&mover->evacuation);
   return mover;
 }
 
@@ -128,7 +33,7 @@ static struct mover *ready_mover(struct handle_heap *heap)
 {
   if (heap->mover == NULL) heap->mover = make_mover();
   if (heap->mover == NULL) return NULL;
-  open_stray_pages(heap);
+  evacuation_open_strays(heap);
   heap->mover->vetoed_count = 0;
   heap->mover->next_index = 0;
   heap->mover->end_index = atomic_load(&heap->table.space->count);
@@ -145,12 +50,9 @@ INTERNAL bool mover_begin(struct handle_heap *heap, struct mend_defrag_report *r
   deferred_flush(heap);
   plan_make(plan, heap);
   report->pages_examined += plan->pages;
-  plan_close_pages(plan, heap, &mover->sources);
+  plan_close_pages(plan, heap, &mover->evacuation);
   metadata_free(plan, sizeof *plan);
-  for (struct list *at = mover->sources.next; at != &mover->sources; at = at->next) {
-    mark_source(CONTAINER_OF(at, struct page, link), true);
-  }
-  if (list_is_empty(&mover->sources)) mover->end_index = 0;  // nothing to look for
+  if (list_is_empty(&mover->evacuation.sources)) mover->end_index = 0;  // nothing to look for
   return true;
 }
 
@@ -171,8 +73,7 @@ static void close_page_of(struct handle_heap *heap, struct mover *mover, uint32_
     if (entry_load(entry) == value && page_heap(page) == blocks && page_kind(page) == PAGE_BITMAP &&
         (page->flags & PAGE_IS_CLOSED) == 0) {
       heap_close_page(blocks, page);
-      push_page(&mover->sources, page);
-      mark_source(page, true);
+      evacuation_add(&mover->evacuation, page);
     }
     heap_leave(blocks);
   }
@@ -195,9 +96,9 @@ INTERNAL void mover_end(struct handle_heap *heap, struct mend_defrag_report *rep
 {
   struct mover *mover = heap->mover;
   if (mover == NULL) return;
-  release_sources(mover, &mover->sources, report);
+  evacuation_end(&mover->evacuation, report);
   mover->round = 0;
-  if (mover->quarantined > 0) return;
+  if (mover->evacuation.quarantined > 0) return;
   heap->mover = NULL;
   metadata_free(mover, sizeof *mover);
 }
@@ -207,8 +108,8 @@ INTERNAL void mover_destroy(struct handle_heap *heap)
   struct mend_defrag_report unused = {.bytes = sizeof unused};
   struct mover *mover = heap->mover;
   if (mover == NULL) return;
-  release_sources(mover, &mover->sources, &unused);
-  while (mover->quarantined > 0) release_quarantined(mover);
+  evacuation_end(&mover->evacuation, &unused);
+  evacuation_end_quarantine(&mover->evacuation);
   heap->mover = NULL;
   metadata_free(mover, sizeof *mover);
 }
@@ -353,7 +254,7 @@ static void copy(const struct move *move, void *to, uint32_t info)
   // While an object is being resized its info may be of another block: then the move fails.
   size_t bytes = bits_smaller(info_object_bytes(info, move->page), block_bytes);
   STEP(STEP_COPY);
-  annotate_resize(to, block_bytes, bytes, block_bytes);
+  annotate_object_resize(to, block_bytes, bytes, block_bytes);
   memcpy(to, move->from, bytes);
   struct object_type type = object_type_of(info_type(info));
   if (type.function != NULL) type.function(to, move->from, bytes, type.argument);
@@ -381,10 +282,9 @@ static void leave_block(struct mover *mover, const struct move *move, size_t byt
   STEP(STEP_FREE_BLOCK);
   struct page *page = move->page;
   if (options.handle_poison) memset(move->from, POISON, bytes);
-  annotate_free(move->from, page->block_bytes);
+  annotate_object_free(move->from, page->block_bytes);
   if (page_bitmap_free(page, page_block_index(page, move->from)) != FREED_LAST_BLOCK) return;
-  list_remove(&page->link);
-  push_page(&mover->emptied, page);
+  evacuation_note_emptied(&mover->evacuation, page);
 }
 
 static void note_veto(struct mover *mover, uint32_t index, struct mend_defrag_report *report)
@@ -404,7 +304,7 @@ static void finish_move(struct handle_heap *heap, const struct move *move, void 
 {
   _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, move->index);
   uint32_t info = info_load(handle_table_info(&heap->table, move->index));
-  annotate_allocate(to, move->page->block_bytes, move->page->block_bytes, false);
+  annotate_object_allocate(to, move->page->block_bytes, move->page->block_bytes, false);
   // An info changes after its entry only (info.h). So if the entry is as announced, the info is the
   // object's, and the type's function gets what it expects.
   bool is_ours = entry_load(entry) == move->announced;
@@ -507,7 +407,7 @@ INTERNAL enum mend_status mover_move(struct handle_heap *heap, size_t objects, s
     }
   }
   mover->move_count = 0;
-  release_sources(mover, &mover->emptied, report);
+  evacuation_release_emptied(&mover->evacuation, report);
   if (status != MEND_OK) return status;
   bool is_round_over = mover->next_index >= mover->end_index && mover->retry_count == 0;
   return is_round_over && !start_round(mover) ? MEND_OK : MEND_PARTIAL;

@@ -5,9 +5,8 @@
 // A batch of objects at a time, it
 //   announces   each entry becomes MOVING;
 //   waits       until every scope that was open by then has closed (a grace period): whoever holds
-//   an
-//               address that was resolved before has given it up, and whoever resolves from now on
-//               meets MOVING;
+//               an address that was resolved before has given it up, and whoever resolves from now
+//               on meets MOVING;
 //   copies      the objects that are still MOVING and not pinned;
 //   commits     each by one exchange of MOVING at the old address for LIVE at the new one.
 // A reader that meets MOVING exchanges it for LIVE (object.h): then the commit fails, and the copy,
@@ -26,6 +25,7 @@
 #ifndef HANDLE_MOVER_H
 #define HANDLE_MOVER_H
 
+#include "handle/evacuation.h"
 #include "handle/planner.h"
 #include "mend/handle.h"
 
@@ -40,9 +40,8 @@ enum {
   MOVER_SCAN = 1 << 16,
 #endif
   MOVER_BATCH_BYTES = 1 << 20,
-  MOVER_ROUNDS = 3,       // attempts at an object
-  MOVER_RETRIES = 4096,   // objects that are tried again, at most
-  MOVER_QUARANTINE = 64,  // emptied pages kept inaccessible by option
+  MOVER_ROUNDS = 3,      // attempts at an object
+  MOVER_RETRIES = 4096,  // objects that are tried again, at most
 };
 
 struct move {
@@ -54,10 +53,7 @@ struct move {
 };
 
 struct mover {
-  struct list sources;     // closed pages
-  struct list emptied;     // of those, the ones that the batch has emptied
-  struct list quarantine;  // emptied, and inaccessible
-  uint32_t quarantined;
+  struct evacuation evacuation;
   uint32_t round;                   // 0: no pass is under way
   uint32_t next_index;              // the first round: the entry to go on with,
   uint32_t end_index;               // and where it ends

@@ -73,7 +73,7 @@ INTERNAL void object_free_block(void *block)
 {
   STEP(STEP_FREE_BLOCK);
   struct page *page = page_of_block(block);
-  annotate_free(block, page->block_bytes);
+  annotate_object_free(block, page->block_bytes);
   if (page->capacity == 1) {
     (void)large_free(page);
   } else {
@@ -84,7 +84,7 @@ INTERNAL void object_free_block(void *block)
 // The block of an object that was just made is the caller's.
 static void open_block(void *block, size_t size, bool is_zeroed, bool is_zero)
 {
-  annotate_allocate(block, size, page_of_block(block)->block_bytes, is_zeroed);
+  annotate_object_allocate(block, size, page_of_block(block)->block_bytes, is_zeroed);
   if (is_zeroed && !is_zero) memset(block, 0, size);
 }
 
@@ -260,7 +260,7 @@ static bool resize_object_in_place(struct found *found, size_t size)
     if (size_class_of(size) != page->size_class) return false;
     info_change(found->info, INFO_SIZE_MASK, info_of_size(size));
   }
-  annotate_resize(found->block, old_size, size, page->block_bytes);
+  annotate_object_resize(found->block, old_size, size, page->block_bytes);
   return true;
 }
 

@@ -16,8 +16,8 @@ static bool is_worth_moving(const struct page *page)
 }
 
 // Calls the function for each page of the lanes whose objects move, inside the lane.
-static void each_page(struct handle_heap *heap, struct plan *plan, struct list *sources,
-                      void (*function)(struct plan *plan, struct page *page, struct list *sources))
+static void each_page(struct handle_heap *heap, struct plan *plan, struct evacuation *evacuation,
+                      void (*function)(struct plan *, struct page *, struct evacuation *))
 {
   struct lane *lane;
   for (uint32_t i = 0; i < HANDLE_LANES; i++) {
@@ -28,15 +28,15 @@ static void each_page(struct handle_heap *heap, struct plan *plan, struct list *
     for (struct list *at = lane->blocks.pages.next; at != &lane->blocks.pages; at = next) {
       next = at->next;
       struct page *page = CONTAINER_OF(at, struct page, chain);
-      if (is_worth_moving(page)) function(plan, page, sources);
+      if (is_worth_moving(page)) function(plan, page, evacuation);
     }
     lane_leave(lane);
   }
 }
 
-static void count_page(struct plan *plan, struct page *page, struct list *sources)
+static void count_page(struct plan *plan, struct page *page, struct evacuation *evacuation)
 {
-  (void)sources;
+  (void)evacuation;
   struct class_plan *class = &plan->classes[page->size_class];
   uint32_t used = page_bitmap_used(page);
   class->capacity = page->capacity;
@@ -74,7 +74,7 @@ INTERNAL void plan_make(struct plan *plan, struct handle_heap *heap)
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) choose(&plan->classes[i]);
 }
 
-static void close_page(struct plan *plan, struct page *page, struct list *sources)
+static void close_page(struct plan *plan, struct page *page, struct evacuation *evacuation)
 {
   struct class_plan *class = &plan->classes[page->size_class];
   uint32_t step = step_of(page);
@@ -85,10 +85,11 @@ static void close_page(struct plan *plan, struct page *page, struct list *source
   }
   class->emptied--;
   heap_close_page(page_heap(page), page);
-  list_push_back(sources, &page->link);
+  evacuation_add(evacuation, page);
 }
 
-INTERNAL void plan_close_pages(struct plan *plan, struct handle_heap *heap, struct list *sources)
+INTERNAL void plan_close_pages(struct plan *plan, struct handle_heap *heap,
+                               struct evacuation *evacuation)
 {
-  each_page(heap, plan, sources, close_page);
+  each_page(heap, plan, evacuation, close_page);
 }

@@ -12,7 +12,7 @@
 #ifndef HANDLE_PLANNER_H
 #define HANDLE_PLANNER_H
 
-#include "handle/handle_heap.h"
+#include "handle/evacuation.h"
 
 #define PLAN_STEPS 32
 
@@ -33,7 +33,8 @@ struct plan {
 
 // Fills in the plan for a heap as it is now.
 INTERNAL void plan_make(struct plan *plan, struct handle_heap *heap);
-// Closes the pages that the plan empties, and appends them to the list by `link`.
-INTERNAL void plan_close_pages(struct plan *plan, struct handle_heap *heap, struct list *sources);
+// Closes the pages that the plan empties, and makes them sources.
+INTERNAL void plan_close_pages(struct plan *plan, struct handle_heap *heap,
+                               struct evacuation *evacuation);
 
 #endif

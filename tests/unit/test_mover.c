@@ -3,7 +3,6 @@
 // The mover: what a move keeps, who calls it off, and what it leaves behind when it cannot go on.
 // Ambushes put others between any two of its steps.
 #define _GNU_SOURCE 1
-#include "child.h"
 #include "handles.h"
 
 #include <limits.h>
@@ -480,33 +479,7 @@ static void in_the_strict_mode_readers_wait_for_the_copy(void **state)
 }
 
 // ---------------------------------------------------------------------------------------------
-// Poison and quarantine.
-
-static void touch_old_places(void)
-{
-  CHECK(signal(SIGSEGV, SIG_DFL) != SIG_ERR);  // which cmocka has caught
-  for (size_t i = 0; i < kept.count; i++) {
-    bool is_in_quarantine = (page_of_block(kept.places[i])->flags & PAGE_IS_CLOSED) != 0;
-    if (is_in_quarantine) _exit(*(volatile char *)kept.places[i] & 0);
-  }
-}
-
-static void an_old_address_in_an_emptied_page_is_deadly(void **state)
-{
-  (void)state;
-  options.handle_poison = true;
-  for (size_t i = 0; i < 3; i++) {  // more pages than stay in quarantine
-    make_sparse(3000, 6);
-    assert_int_equal(run_pass(&report, GRACE_NS), MEND_OK);
-    assert_true(report.pages_emptied > 0);
-    struct ending ending = child_run(touch_old_places);
-    assert_true(ending.signal_number == SIGSEGV || HAS_ADDRESS_SANITIZER || HAS_THREAD_SANITIZER);
-    assert_true(ending.signal_number != 0 || ending.exit_code > 0);
-    assert_true(heap->mover->quarantined <= MOVER_QUARANTINE);
-    assert_int_equal(count_whole(), kept.count);
-    free_kept();
-  }
-}
+// Poison.
 
 static void old_copies_are_overwritten(void **state)
 {
@@ -546,7 +519,6 @@ int main(void)
       HANDLES_TEST(an_open_scope_blocks_and_everything_is_rolled_back),
       HANDLES_TEST(after_a_blocked_batch_the_pass_can_go_on),
       HANDLES_TEST(in_the_strict_mode_readers_wait_for_the_copy),
-      HANDLES_TEST(an_old_address_in_an_emptied_page_is_deadly),
       HANDLES_TEST(old_copies_are_overwritten),
   };
   return SUITE_RUN(tests);

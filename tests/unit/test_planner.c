@@ -51,14 +51,15 @@ static bool is_closed(size_t number)
   return (pages[number].page->flags & PAGE_IS_CLOSED) != 0;
 }
 
-static struct list sources;
+static struct evacuation evacuation;
 
 static size_t close_pages(void)
 {
   size_t count = 0;
-  list_init(&sources);
-  plan_close_pages(&plan, heap, &sources);
-  for (struct list *at = sources.next; at != &sources; at = at->next) {
+  evacuation_init(&evacuation);
+  plan_close_pages(&plan, heap, &evacuation);
+  struct list *sources = &evacuation.sources;
+  for (struct list *at = sources->next; at != sources; at = at->next) {
     struct page *page = CONTAINER_OF(at, struct page, link);
     CHECK((page->flags & PAGE_IS_CLOSED) != 0);
     count++;
@@ -68,13 +69,8 @@ static size_t close_pages(void)
 
 static void open_pages(void)
 {
-  while (!list_is_empty(&sources)) {
-    struct page *page = CONTAINER_OF(sources.next, struct page, link);
-    list_remove(&page->link);
-    heap_enter(page_heap(page));
-    heap_open_page(page_heap(page), page);
-    heap_leave(page_heap(page));
-  }
+  struct mend_defrag_report report = {.bytes = sizeof report};
+  evacuation_end(&evacuation, &report);
 }
 
 static void dense_pages_are_left_alone(void **state)
