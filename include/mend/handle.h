@@ -231,7 +231,8 @@ struct mend_defrag_report {
   size_t vetoed;          // moves that readers called off
   size_t pinned;          // objects that stayed because they are pinned
   uint64_t nanoseconds;   // of which
-  uint64_t grace_ns;      // waiting for scopes
+  uint64_t grace_ns;      // waiting for scopes,
+  uint64_t return_ns;     // and giving memory back to the kernel
   size_t blocker_count;   // those below
   struct mend_blocker blockers[MEND_BLOCKERS_MAX];
   struct mend_fragmentation before, after;  // whole pass; a plan's `after` is what it expects

@@ -38,8 +38,10 @@ static size_t sweep_table(struct handle_heap *heap)
 static void finish_pass(struct handle_heap *heap, struct mend_defrag_report *report)
 {
   mover_end(heap, report);
+  uint64_t start = os_clock_ns();
   report->bytes_freed += handle_heap_collect(heap, true);
   report->table_freed += sweep_table(heap);
+  report->return_ns += os_clock_ns() - start;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -168,9 +170,12 @@ INTERNAL enum mend_status defrag_pass(struct mend_defrag_report *report)
   uint32_t slot = 0;
   enum mend_status status = step_all(&slot, &allowance, report);
   if (status != MEND_OK) end_unfinished(report);
+  uint64_t middle = os_clock_ns();
   (void)registry_collect(true);
   (void)chunk_purge(0);
-  report->nanoseconds = os_clock_ns() - start;
+  uint64_t end = os_clock_ns();
+  report->return_ns += end - middle;
+  report->nanoseconds = end - start;
   report->after = fragmentation_of(NULL);
   return status;
 }
@@ -219,7 +224,7 @@ INTERNAL void defrag_stir(void)
 }
 
 // ---------------------------------------------------------------------------------------------
-// The in_background.
+// In the background.
 
 static struct {
   struct os_lock lock;  // taken to start and stop
