@@ -6,11 +6,12 @@
 //
 // Unlike the other programs here it calls mend by its own names and reads mend's own counter of
 // system calls; it compares nothing and no figure can fail it. What fails it (exit status 1) is an
-// allocation that returns NULL, a block whose content is wrong, or a realloc that moves a block
-// which could have stayed.
+// allocation that returns NULL, a block or an object whose content is wrong, a realloc that moves a
+// block which could have stayed, or a pass over a sparse heap that moves nothing.
 #include <stdatomic.h>
 
 #include "threads.h"
+#include "mend/handle.h"
 #include "mend/mend.h"
 #include "mend/stats.h"
 
@@ -23,6 +24,31 @@ struct benchmark {
   const char *name;
   void (*run)(size_t iterations, size_t threads);
 };
+
+// What the iterations have cost. It runs while a benchmark does, but for what that leaves out.
+static struct {
+  double seconds;
+  size_t calls;
+} meter;
+
+static size_t os_calls(void)
+{
+  struct mend_stats stats = {.bytes = sizeof stats};
+  if (!mend_stats_get(&stats)) die("mend_stats_get");
+  return stats.os_call_count;
+}
+
+static void meter_start(void)
+{
+  meter.calls -= os_calls();
+  meter.seconds -= clock_seconds(CLOCK_MONOTONIC);
+}
+
+static void meter_stop(void)
+{
+  meter.seconds += clock_seconds(CLOCK_MONOTONIC);
+  meter.calls += os_calls();
+}
 
 static void *block_take(size_t size)
 {
@@ -115,28 +141,71 @@ static void realloc_run(size_t iterations, size_t threads)
   block_give(large);
 }
 
-static size_t os_calls(void)
+// Makes objects of 8 to 1024 bytes and frees nine tenths of them.
+static void sparse_objects_make(mend_handle *objects, size_t count, struct random *random)
 {
-  struct mend_stats stats = {.bytes = sizeof stats};
-  if (!mend_stats_get(&stats)) die("mend_stats_get");
-  return stats.os_call_count;
+  for (size_t i = 0; i < count; i++) {
+    const size_t size = random_between(random, BLOCK_MIN, 1024);
+    objects[i] = mend_handle_alloc(size);
+    mend_scope_enter();
+    block_mark(mend_resolve(objects[i]), size);
+    mend_scope_leave();
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (random_below(random, 10) == 0) continue;
+    mend_handle_free(objects[i]);
+    objects[i] = MEND_HANDLE_NULL;
+  }
+}
+
+static void objects_give(const mend_handle *objects, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    if (mend_handle_is_null(objects[i])) continue;
+    mend_scope_enter();
+    block_check(mend_resolve(objects[i]));
+    mend_scope_leave();
+    mend_handle_free(objects[i]);
+  }
+}
+
+// An iteration is an object that a pass moves. Only the passes count.
+static void defragmentation_run(size_t iterations, size_t threads)
+{
+  enum { OBJECTS = 100000 };
+  static mend_handle objects[OBJECTS];
+  struct random random = random_seeded(1);
+  (void)threads;
+  for (size_t moved = 0; moved < iterations;) {
+    struct mend_defrag_report report = {.bytes = sizeof report};
+    meter_stop();
+    sparse_objects_make(objects, OBJECTS, &random);
+    meter_start();
+    if (mend_defragment(&report) != MEND_OK) die("mend_defragment");
+    meter_stop();
+    if (report.objects_moved == 0) die("a pass moved nothing");
+    moved += report.objects_moved;
+    objects_give(objects, OBJECTS);
+    meter_start();
+  }
 }
 
 static void benchmark_measure(const struct benchmark *benchmark, size_t threads)
 {
   size_t iterations = 1000;
   for (;;) {
-    const size_t calls = os_calls();
-    const double start = clock_seconds(CLOCK_MONOTONIC);
+    meter.seconds = 0;
+    meter.calls = 0;
+    meter_start();
     benchmark->run(iterations, threads);
-    const double seconds = clock_seconds(CLOCK_MONOTONIC) - start;
-    if (seconds >= target_seconds || iterations >= iterations_max) {
+    meter_stop();
+    if (meter.seconds >= target_seconds || iterations >= iterations_max) {
       line_write("Benchmark_%s-%zu\t%12zu\t%10.2f ns/op\t%10.3g syscalls/op\n", benchmark->name,
-                 threads, iterations, seconds * 1e9 / (double)iterations,
-                 (double)(os_calls() - calls) / (double)iterations);
+                 threads, iterations, meter.seconds * 1e9 / (double)iterations,
+                 (double)meter.calls / (double)iterations);
       return;
     }
-    iterations *= seconds < target_seconds / 20 ? 10 : 2;
+    iterations *= meter.seconds < target_seconds / 20 ? 10 : 2;
   }
 }
 
@@ -144,7 +213,8 @@ int main(void)
 {
   static const struct benchmark benchmarks[] = {{"BasicAllocation", basic_run},
                                                 {"ThreadedAllocation", threaded_run},
-                                                {"ReallocInPlace", realloc_run}};
+                                                {"ReallocInPlace", realloc_run},
+                                                {"Defragmentation", defragmentation_run}};
   const long online = sysconf(_SC_NPROCESSORS_ONLN);
   const size_t cpus = online < 1 ? 1 : online > THREADS_MAX ? THREADS_MAX : (size_t)online;
   for (size_t i = 0; i < sizeof benchmarks / sizeof *benchmarks; i++)
