@@ -248,30 +248,46 @@ static uint32_t take_targets(struct handle_heap *heap, uint32_t size_class, void
 // ---------------------------------------------------------------------------------------------
 // Copying and committing.
 
-static void copy(const struct move *move, void *to, uint32_t info)
+static void copy(const struct move *move)
 {
   size_t block_bytes = move->page->block_bytes;
   // While an object is being resized its info may be of another block: then the move fails.
-  size_t bytes = bits_smaller(info_object_bytes(info, move->page), block_bytes);
+  size_t bytes = bits_smaller(info_object_bytes(move->info, move->page), block_bytes);
   STEP(STEP_COPY);
-  annotate_object_resize(to, block_bytes, bytes, block_bytes);
-  memcpy(to, move->from, bytes);
-  struct object_type type = object_type_of(info_type(info));
-  if (type.function != NULL) type.function(to, move->from, bytes, type.argument);
+  annotate_object_resize(move->to, block_bytes, bytes, block_bytes);
+  memcpy(move->to, move->from, bytes);
+  struct object_type type = object_type_of(info_type(move->info));
+  if (type.function != NULL) type.function(move->to, move->from, bytes, type.argument);
 }
 
-// Copies the object and makes its entry point to the copy. False if the move has been called off.
-static bool commit(_Atomic(uint64_t) *entry, const struct move *move, void *to, uint32_t info)
+// Copies the object, unless it is pinned, or its move has been called off.
+static void begin_move(struct handle_heap *heap, struct move *move,
+                       struct mend_defrag_report *report)
+{
+  annotate_object_allocate(move->to, move->page->block_bytes, move->page->block_bytes, false);
+  // An info changes after its entry only (info.h). So if the entry is as announced, the info is the
+  // object's, and the type's function gets what it expects.
+  move->info = info_load(handle_table_info(&heap->table, move->index));
+  move->is_going = entry_load(handle_table_entry(&heap->table, move->index)) == move->announced;
+  if (!move->is_going) return;
+  if ((move->info & INFO_PINNED) != 0) {
+    call_off(heap, move);
+    report->pinned++;
+    move->is_going = false;
+  } else if (!is_strict()) {
+    copy(move);
+  }
+}
+
+// Makes the entry point to the copy. False if the move has been called off.
+static bool commit(_Atomic(uint64_t) *entry, const struct move *move)
 {
   uint64_t announced = move->announced;
-  uint64_t moved = entry_make(to, entry_generation(announced), ENTRY_LIVE);
-  if (!is_strict()) {
-    copy(move, to, info);
-    return entry_exchange(entry, &announced, moved);
-  }
+  uint64_t moved = entry_make(move->to, entry_generation(announced), ENTRY_LIVE);
+  if (!is_strict()) return entry_exchange(entry, &announced, moved);
   uint64_t copying = entry_with_state(announced, ENTRY_COPYING);
   if (!entry_exchange(entry, &announced, copying)) return false;
-  copy(move, to, info);
+  copy(move);
   entry_publish(entry, moved);
   return true;
 }
@@ -298,33 +314,27 @@ static bool is_same_object(uint64_t entry, uint64_t announced)
   return entry_with_state(entry, ENTRY_MOVING) == announced && entry_state(entry) != ENTRY_FREE;
 }
 
-// Moves an object to its new block, or gives that back.
-static void finish_move(struct handle_heap *heap, const struct move *move, void *to,
-                        struct mend_defrag_report *report)
+// The object is in its new block from now on, or that is given back.
+static void end_move(struct handle_heap *heap, const struct move *move,
+                     struct mend_defrag_report *report)
 {
   _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, move->index);
-  uint32_t info = info_load(handle_table_info(&heap->table, move->index));
-  annotate_object_allocate(to, move->page->block_bytes, move->page->block_bytes, false);
-  // An info changes after its entry only (info.h). So if the entry is as announced, the info is the
-  // object's, and the type's function gets what it expects.
-  bool is_ours = entry_load(entry) == move->announced;
-  if (is_ours && (info & INFO_PINNED) != 0) {
-    call_off(heap, move);
-    report->pinned++;
-  } else if (is_ours && commit(entry, move, to, info)) {
-    size_t bytes = info_object_bytes(info, move->page);
+  if (move->is_going && commit(entry, move)) {
+    size_t bytes = info_object_bytes(move->info, move->page);
     leave_block(heap->mover, move, bytes);
     report->objects_moved++;
     report->bytes_moved += bytes;
     return;
-  } else if (is_same_object(entry_load(entry), move->announced)) {
+  }
+  if (is_same_object(entry_load(entry), move->announced)) {
     note_veto(heap->mover, move->index, report);
   }
-  object_free_block(to);
+  object_free_block(move->to);
 }
 
 // Up to MOVER_TARGETS moves of a class, after the grace period; *next (+ 1) is advanced. False if
-// there is no memory to move to.
+// there is no memory to move to. A commit waits until all that was stored before it has reached the
+// cache: so all are copied first.
 static bool finish_some(struct handle_heap *heap, uint32_t size_class, uint32_t *next,
                         struct mend_defrag_report *report)
 {
@@ -333,11 +343,13 @@ static bool finish_some(struct handle_heap *heap, uint32_t size_class, uint32_t 
   uint32_t wanted = 0;
   for (uint32_t at = *next; at != 0 && wanted < MOVER_TARGETS; at = moves[at - 1].next) wanted++;
   uint32_t count = take_targets(heap, size_class, targets, wanted);
+  uint32_t at = *next;
   for (uint32_t i = 0; i < count; i++) {
-    const struct move *move = &moves[*next - 1];
-    *next = move->next;
-    finish_move(heap, move, targets[i], report);
+    moves[at - 1].to = targets[i];
+    begin_move(heap, &moves[at - 1], report);
+    at = moves[at - 1].next;
   }
+  for (; *next != at; *next = moves[*next - 1].next) end_move(heap, &moves[*next - 1], report);
   return count > 0;
 }
 

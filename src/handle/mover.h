@@ -47,9 +47,12 @@ enum {
 struct move {
   struct page *page;   // where the object is
   void *from;          // its block there
+  void *to;            // the block it moves to
   uint64_t announced;  // what its entry has been made
   uint32_t index;      // of its entry
   uint32_t next;       // the next move of the class, + 1
+  uint32_t info;       // of the object, when `to` was chosen
+  bool is_going;       // it was neither pinned nor called off then
 };
 
 struct mover {
