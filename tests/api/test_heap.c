@@ -236,7 +236,7 @@ static void a_forked_child_resizes_blocks_of_a_heap_that_somebody_was_in(void **
   pthread_t thread;
   assert_int_equal(pthread_create(&thread, NULL, visit_and_stay, heap), 0);
   while (!atomic_load(&is_inside)) usleep(100);
-  pid_t child = fork();
+  pid_t child = test_fork();
   if (child == 0) _exit(resize_in_child(block));
   int status;
   assert_int_equal(waitpid(child, &status, 0), child);

@@ -72,8 +72,7 @@ int main(void)
   }
   for (size_t i = 0; i < test_scaled(100); i++) {
     int status = 0;
-    pid_t child = fork();
-    CHECK(child >= 0);
+    pid_t child = test_fork();
     if (child == 0) run_child(block);
     CHECK(waitpid(child, &status, 0) == child && status == 0);
   }

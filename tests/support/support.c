@@ -13,12 +13,26 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#if TEST_IS_VALGRIND
+#include <valgrind/valgrind.h>
+#endif
+
 enum { MOST_THREADS = 512 };
 
 _Noreturn void test_fail(const char *file, int line, const char *condition)
 {
   dprintf(STDERR_FILENO, "%s:%d: does not hold: %s\n", file, line, condition);
   abort();
+}
+
+pid_t test_fork(void)
+{
+  pid_t child = fork();
+  CHECK(child >= 0);
+#if TEST_IS_VALGRIND
+  if (child == 0) VALGRIND_CLO_CHANGE("--leak-check=no");
+#endif
+  return child;
 }
 
 int test_cannot_run(const char *reason)

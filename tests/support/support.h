@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { TEST_PASS = 0, TEST_FAIL = 1, TEST_CANNOT_RUN = 77 };
 
@@ -34,6 +35,13 @@ enum { TEST_PASS = 0, TEST_FAIL = 1, TEST_CANNOT_RUN = 77 };
 #define TEST_IS_ANNOTATED 0
 #endif
 
+// Built for Valgrind, which has few addresses to give, and ends where there is no memory.
+#ifdef MEND_ANNOTATE_VALGRIND
+#define TEST_IS_VALGRIND 1
+#else
+#define TEST_IS_VALGRIND 0
+#endif
+
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 #define GIB ((size_t)1 << 30)
@@ -41,6 +49,10 @@ enum { TEST_PASS = 0, TEST_FAIL = 1, TEST_CANNOT_RUN = 77 };
 // Prints the condition with its place and aborts if it does not hold.
 #define CHECK(condition) ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, #condition))
 _Noreturn void test_fail(const char *file, int line, const char *condition);
+
+// fork, which must not fail. In the child Valgrind does not look for leaks: what the threads had
+// that are not there belongs to nobody.
+pid_t test_fork(void);
 
 // Prints why this program cannot run here; to be returned from main.
 int test_cannot_run(const char *reason);

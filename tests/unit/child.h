@@ -29,8 +29,7 @@ static inline struct ending child_run(void (*body)(void))
   size_t length = 0;
   CHECK(pipe(pipes) == 0);
   fflush(NULL);
-  pid_t child = fork();
-  CHECK(child >= 0);
+  pid_t child = test_fork();
   if (child == 0) {
     CHECK(dup2(pipes[1], STDERR_FILENO) == STDERR_FILENO);
     CHECK(setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) == 0);
