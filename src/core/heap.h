@@ -51,6 +51,7 @@ struct heap {
   struct list queue[SIZE_CLASS_COUNT];  // pages that have free blocks; the longest queued first
   struct list pages;                    // all of its pages, by `chain`
   struct list large;                    // PAGE_LARGE of a first-class heap, by `chain`
+  _Atomic(struct page *) large_freed;   // of those, what has been freed since: see large_free
   size_t purged_at_bytes;               // the peak at which free memory was last purged for growth
   struct page_source *source;
   struct page_request request;       // with every request to the source

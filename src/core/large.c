@@ -9,6 +9,8 @@
 #include "core/mapping.h"
 #include "os/memory.h"
 
+#define ATTEMPTS_TO_ENTER 4
+
 // Every thread counts in its own heap what it allocates and frees, so that no two write to the same
 // place; modulo 2^64 the sum over all heaps is what is live. Those without a heap share one.
 static void count_large(size_t bytes, size_t blocks)
@@ -55,12 +57,17 @@ static size_t run_alignment(size_t size, size_t alignment)
   return bits_larger(slices, huge);
 }
 
-static void attach_to_heap(struct page *page, struct heap *heap)
+INTERNAL void large_attach(struct page *page, struct heap *heap)
 {
   atomic_store_explicit(&page->heap, heap, memory_order_release);
+  list_push_back(&heap->large, &page->chain);
+}
+
+static void attach_to_heap(struct page *page, struct heap *heap)
+{
   if (heap == NULL) return;
   heap_enter(heap);
-  list_push_back(&heap->large, &page->chain);
+  large_attach(page, heap);
   heap_leave(heap);
 }
 
@@ -86,12 +93,13 @@ static struct page *take_page(struct page_source *source, struct page_request re
   page->source = source;
   page->is_rest_purged = *is_zero;
   page_init(page, PAGE_LARGE, slices, usable_for(size), *is_zero);
+  atomic_store_explicit(&page->heap, NULL, memory_order_release);
   count_large(page->block_bytes, 1);
   if (size >= TUNING_HUGE_BYTES) advise_huge(page);
   return page;
 }
 
-INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
+INTERNAL struct page *large_take(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
 {
   bool is_clean;
   struct page_source *source = heap != NULL ? heap->source : &chunk_source;
@@ -99,8 +107,15 @@ INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, 
   struct page *page =
       take_page(source, heap != NULL ? heap->request : any, size, alignment, &is_clean);
   if (page == NULL) return NULL;
-  attach_to_heap(page, heap);
   if (is_zero != NULL) *is_zero = is_clean;
+  return page;
+}
+
+INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
+{
+  struct page *page = large_take(heap, size, alignment, is_zero);
+  if (page == NULL) return NULL;
+  attach_to_heap(page, heap);
   return page_start(page);
 }
 
@@ -117,6 +132,40 @@ static void give_back(struct page *page)
   page->source->give(page->source, page);
 }
 
+INTERNAL void large_collect(struct heap *heap)
+{
+  // acquire: pairs with free_unhurried
+  struct page *page = atomic_exchange_explicit(&heap->large_freed, NULL, memory_order_acquire);
+  while (page != NULL) {
+    struct page *next = atomic_load_explicit(&page->inbox_next, memory_order_relaxed);
+    list_remove(&page->chain);
+    atomic_store_explicit(&page->heap, NULL, memory_order_release);
+    give_back(page);
+    page = next;
+  }
+}
+
+// Nobody who frees an object waits: a mover may have been stopped inside of the heap, where it
+// measures and gives back.
+static void free_unhurried(struct page *page, struct heap *heap)
+{
+  struct page *first = atomic_load_explicit(&heap->large_freed, memory_order_relaxed);
+  do {
+    atomic_store_explicit(&page->inbox_next, first, memory_order_relaxed);
+    // release: pairs with large_collect
+  } while (!atomic_compare_exchange_weak_explicit(&heap->large_freed, &first, page,
+                                                  memory_order_release, memory_order_relaxed));
+  for (int i = 0; i < ATTEMPTS_TO_ENTER; i++) {
+    if (atomic_load_explicit(&heap->large_freed, memory_order_relaxed) == NULL) return;
+    if (heap_try_enter(heap)) {
+      large_collect(heap);
+      heap_leave(heap);
+      return;
+    }
+    os_thread_yield();
+  }
+}
+
 INTERNAL bool large_free(struct page *page)
 {
   struct heap *heap = page_heap(page);
@@ -126,6 +175,10 @@ INTERNAL bool large_free(struct page *page)
     return page_kind(page) == PAGE_LARGE;
   }
   if (!claim(page)) return false;
+  if (heap != NULL && heap->has_objects && !heap->is_given_up) {
+    free_unhurried(page, heap);
+    return true;
+  }
   detach_from_heap(page);
   give_back(page);
   return true;
@@ -133,6 +186,7 @@ INTERNAL bool large_free(struct page *page)
 
 INTERNAL void large_free_all(struct heap *heap)
 {
+  large_collect(heap);
   while (!list_is_empty(&heap->large)) {
     struct page *page = CONTAINER_OF(heap->large.next, struct page, chain);
     list_remove(&page->chain);

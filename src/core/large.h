@@ -16,8 +16,15 @@
 // first-class heap that it is to end with, or NULL. *is_zero (may be NULL) tells whether it reads
 // as zero. NULL if there is no memory.
 INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero);
-// Frees it. False if somebody else has freed it before.
+// The same, but not one of any heap yet: from where that heap's come from.
+INTERNAL struct page *large_take(struct heap *heap, size_t size, size_t alignment, bool *is_zero);
+// Makes it one of the heap's. Inside.
+INTERNAL void large_attach(struct page *page, struct heap *heap);
+// Frees it. False if somebody else has freed it before. An object's goes back to the region when
+// next somebody can go inside its heap, which is now unless somebody stays there.
 INTERNAL bool large_free(struct page *page);
+// Gives back what could not be given back then. Inside.
+INTERNAL void large_collect(struct heap *heap);
 // Makes it hold `size` bytes where it is; gives memory back if that is much less than before.
 INTERNAL bool large_resize(struct page *page, size_t size);
 // Moves it with its contents to a place where it can hold `size` bytes. NULL, and nothing done, if

@@ -2,6 +2,7 @@
 #include "handle/fragmentation.h"
 
 #include "core/chunk.h"
+#include "core/large.h"
 #include "handle/info.h"
 #include "os/memory.h"
 
@@ -59,6 +60,7 @@ static void measure_heap(struct mend_fragmentation *sum, struct handle_heap *hea
   for (uint32_t i = 0; i < HANDLE_ALL_LANES; i++) {
     if (!lane_enter_number(heap, i, &lane)) continue;
     struct heap *blocks = &lane->blocks;
+    large_collect(blocks);
     for (struct list *at = blocks->pages.next; at != &blocks->pages; at = at->next) {
       measure_page(sum, CONTAINER_OF(at, struct page, chain));
     }

@@ -186,6 +186,7 @@ INTERNAL size_t handle_heap_collect(struct handle_heap *heap, bool purges)
   for (uint32_t i = 0; i < HANDLE_ALL_LANES; i++) {
     if (!lane_enter_number(heap, i, &lane)) continue;
     bytes += heap_collect(&lane->blocks, true, purges);
+    large_collect(&lane->blocks);
     lane_leave(lane);
   }
   return bytes;

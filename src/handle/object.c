@@ -42,16 +42,18 @@ INTERNAL struct object_type object_type_of(uint32_t type)
 // ---------------------------------------------------------------------------------------------
 // Blocks.
 
-// A block for an object of `size` bytes from a lane; NULL if there is no memory.
+// A block for an object of `size` bytes, from a lane; NULL if there is no memory.
 static void *take_large(struct lane *lane, size_t size, bool *is_zero)
 {
-  void *block = large_allocate(&lane->blocks, size, SLICE_BYTES, is_zero);
-  if (block == NULL) return NULL;
-  struct page *page = page_of_block(block);
+  struct page *page = large_take(&lane->blocks, size, SLICE_BYTES, is_zero);
+  if (page == NULL) return NULL;
   // What the slices were before may have left something there, which says that movers may come.
   atomic_store_explicit(&page->is_source, 0, memory_order_relaxed);
   atomic_store_explicit(&page->object_bytes, size, memory_order_relaxed);
-  return block;
+  lane = lane_enter(lane->heap, true);  // whichever nobody is inside of now
+  large_attach(page, &lane->blocks);
+  lane_leave(lane);
+  return page_start(page);
 }
 
 static bool is_large(size_t size)
