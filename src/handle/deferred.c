@@ -27,26 +27,35 @@ static uint32_t take_ripe(struct deferred *deferred)
 // The filled chain starts to wait, if none does. The lock is held.
 static void start_waiting(struct deferred *deferred)
 {
-  if (deferred->waiting != 0 || deferred->filling == 0) return;
+  if (deferred->waiting != 0) return;
+  // acquire: pairs with push_index, so that the links are seen
+  uint32_t chain = atomic_exchange_explicit(&deferred->filling, 0, memory_order_acquire);
+  if (chain == 0) return;
   deferred->epoch = scope_advance();
-  deferred->waiting = deferred->filling;
-  deferred->filling = 0;
-  deferred->filled = 0;
+  deferred->waiting = chain;
+}
+
+static void push_index(struct handle_heap *heap, uint32_t index)
+{
+  _Atomic(uint32_t) *filling = &heap->deferred.filling;
+  _Atomic(uint32_t) *info = handle_table_info(&heap->table, index);
+  uint32_t first = atomic_load_explicit(filling, memory_order_relaxed);
+  do {
+    // release: pairs with info_load of a mover that has announced the object
+    atomic_store_explicit(info, first, memory_order_release);
+    // release: pairs with start_waiting
+  } while (!atomic_compare_exchange_weak_explicit(filling, &first, index + 1, memory_order_release,
+                                                  memory_order_relaxed));
 }
 
 INTERNAL void deferred_add(struct handle_heap *heap, uint32_t index)
 {
   struct deferred *deferred = &heap->deferred;
-  uint32_t ripe = 0;
-  os_lock_acquire(&deferred->lock);
-  // release: pairs with info_load of a mover that has announced the object
-  atomic_store_explicit(handle_table_info(&heap->table, index), deferred->filling,
-                        memory_order_release);
-  deferred->filling = index + 1;
-  if (++deferred->filled % CHAIN_LENGTH == 0) {
-    ripe = take_ripe(deferred);
-    start_waiting(deferred);
-  }
+  push_index(heap, index);
+  uint32_t before = atomic_fetch_add_explicit(&deferred->added, 1, memory_order_relaxed);
+  if ((before + 1) % CHAIN_LENGTH != 0 || !os_lock_try(&deferred->lock)) return;
+  uint32_t ripe = take_ripe(deferred);
+  start_waiting(deferred);
   os_lock_release(&deferred->lock);
   free_chain(heap, ripe);
 }
@@ -54,7 +63,7 @@ INTERNAL void deferred_add(struct handle_heap *heap, uint32_t index)
 INTERNAL void deferred_flush(struct handle_heap *heap)
 {
   struct deferred *deferred = &heap->deferred;
-  os_lock_acquire(&deferred->lock);
+  if (!os_lock_try(&deferred->lock)) return;
   uint32_t before = take_ripe(deferred);
   start_waiting(deferred);
   uint32_t now = take_ripe(deferred);
@@ -63,8 +72,8 @@ INTERNAL void deferred_flush(struct handle_heap *heap)
   free_chain(heap, now);
 }
 
-// A chain that another thread was freeing at that moment is lost, and an object that it was about
-// to add.
+// A chain that another thread was freeing at that moment, or about to let wait, is lost, and an
+// object that it was about to add.
 INTERNAL void deferred_after_fork(struct deferred *deferred)
 {
   (void)os_lock_take_from_strangers(&deferred->lock);
