@@ -9,6 +9,9 @@
 #include "handle/defrag.h"
 #include "handle/mover.h"
 #include "handle/scope.h"
+#include "os/system.h"
+
+#define YIELDS_BEFORE_SLEEP 100
 
 enum { FREE_SLOT, TAKEN_SLOT, WORN_OUT_SLOT };
 
@@ -50,20 +53,38 @@ static struct lane *lane_number(struct handle_heap *heap, uint32_t number)
   return lane;
 }
 
-INTERNAL struct lane *lane_enter(struct handle_heap *heap, bool is_still)
+// Goes into a lane that nobody is inside of; NULL if there is none. *exists: there is one at all.
+static struct lane *try_lanes(struct handle_heap *heap, bool is_still, bool *exists)
 {
   uint32_t first = is_still ? HANDLE_LANES : 0;
   uint32_t count = is_still ? HANDLE_STILL_LANES : HANDLE_LANES;
   uint8_t *last = &last_lane[is_still];
+  *exists = false;
   for (uint32_t i = 0; i < count; i++) {
     uint32_t number = (*last + i) % count;
     struct lane *lane = lane_number(heap, first + number);
-    if (lane == NULL || !heap_try_enter(&lane->blocks)) continue;
+    if (lane == NULL) continue;
+    *exists = true;
+    if (!heap_try_enter(&lane->blocks)) continue;
     *last = (uint8_t)number;
     return lane;
   }
-  struct lane *lane = lane_number(heap, first + *last);
-  if (lane != NULL) heap_enter(&lane->blocks);
+  return NULL;
+}
+
+INTERNAL struct lane *lane_enter(struct handle_heap *heap, bool is_still)
+{
+  bool exists;
+  struct lane *lane = try_lanes(heap, is_still, &exists);
+  for (uint32_t round = 0; lane == NULL && exists; round++) {
+    // For whichever is left first: a mover may have been stopped inside of any one.
+    if (round < YIELDS_BEFORE_SLEEP) {
+      os_thread_yield();
+    } else {
+      os_sleep_us(50);
+    }
+    lane = try_lanes(heap, is_still, &exists);
+  }
   return lane;
 }
 
@@ -72,6 +93,7 @@ INTERNAL bool lane_enter_number(struct handle_heap *heap, uint32_t number, struc
   *lane = atomic_load_explicit(&heap->lanes[number], memory_order_acquire);
   if (*lane == NULL) return false;
   heap_enter(&(*lane)->blocks);
+  STEP(STEP_INSIDE_LANE);
   return true;
 }
 

@@ -26,6 +26,7 @@ enum step {
   STEP_COPY_WAIT,      // it is being copied in the strict mode: about to wait
   STEP_FREE_BLOCK,     // a block is about to be given back
   STEP_TAKE_TARGET,    // blocks are about to be taken to move to
+  STEP_INSIDE_LANE,    // the thread has gone into a certain lane
   STEP_CLOSE_PAGE,     // pages are about to be closed to allocation
   STEP_OPEN_PAGE,      // a page is about to be opened again
   STEP_COUNT,
