@@ -91,11 +91,10 @@ static struct {
   size_t count;
 } kept;
 
-// Makes objects of a size, up to 8 MiB, and frees all but every `stride`-th.
-static inline void make_sparse(size_t size, size_t stride)
+// Makes so many objects of a size, and frees all but every `stride`-th.
+static inline void make_sparse_of(size_t count, size_t size, size_t stride)
 {
   static uint64_t all[OBJECTS];
-  size_t count = bits_smaller(OBJECTS, 8 * MIB / (size + 1));
   kept.count = 0;
   for (size_t i = 0; i < count; i++) all[i] = make_object(size);
   for (size_t i = 0; i < count; i++) {
@@ -106,6 +105,12 @@ static inline void make_sparse(size_t size, size_t stride)
     kept.places[kept.count] = place_of(all[i]);
     kept.handles[kept.count++] = all[i];
   }
+}
+
+// The same of OBJECTS, or as many as have 8 MiB.
+static inline void make_sparse(size_t size, size_t stride)
+{
+  make_sparse_of(bits_smaller(OBJECTS, 8 * MIB / (size + 1)), size, stride);
 }
 
 static inline size_t count_whole(void)

@@ -4,7 +4,7 @@
 // mover at any of its steps.
 #define _GNU_SOURCE 1
 #include "child.h"
-#include "handles.h"
+#include "stopped.h"
 
 #include "core/chunk.h"
 
@@ -342,29 +342,6 @@ static void in_the_child_of_a_fork_it_does_not_run(void **state)
 // ---------------------------------------------------------------------------------------------
 // Fork, while a mover is stopped.
 
-static _Atomic(int) stage;  // 1: the mover is parked, 2: it may go on, 3: it has ended
-
-static void park(void)
-{
-  atomic_store(&stage, 1);
-  while (atomic_load(&stage) == 1) os_sleep_us(50);
-}
-
-struct stop {
-  enum step step;
-  size_t passage;
-};
-
-static void *move_to_stop(void *argument)
-{
-  const struct stop *stop = argument;
-  struct mend_defrag_report own = {.bytes = sizeof own};
-  ambush_at(stop->step, stop->passage, 1, park);
-  CHECK(defrag_pass(&own) == MEND_OK);
-  atomic_store(&stage, 3);
-  return NULL;
-}
-
 static size_t count_closed_pages(void)
 {
   size_t count = 0;
@@ -414,18 +391,11 @@ static void a_fork_may_stop_a_mover_anywhere(void **state)
     options.handle_strict = strict;
     for (int i = 0; i < STEP_COUNT; i++) {
       for (size_t j = 0; j < sizeof passages / sizeof passages[0]; j++) {
-        pthread_t thread;
-        struct stop stop = {(enum step)i, passages[j]};
         make_sparse(700, 5);
-        atomic_store(&stage, 0);
-        assert_int_equal(pthread_create(&thread, NULL, move_to_stop, &stop), 0);
-        while (atomic_load(&stage) != 1 && atomic_load(&stage) != 3) os_sleep_us(50);
-        bool has_stopped = atomic_load(&stage) == 1;
+        bool has_stopped = stopped_start((enum step)i, passages[j]);
         if (has_stopped) child_check(go_on_in_child);
         stops += has_stopped;
-        if (has_stopped) atomic_store(&stage, 2);
-        assert_int_equal(pthread_join(thread, NULL), 0);
-        step_hook = NULL;
+        assert_int_equal(stopped_end(), MEND_OK);
         assert_int_equal(count_whole(), kept.count);
         free_kept();
       }
