@@ -21,7 +21,8 @@ function(mend_compile_as_c17 target)
   set_target_properties(${target} PROPERTIES
     C_STANDARD 17 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
   target_compile_definitions(${target} PRIVATE $<$<BOOL:${MEND_STRESS}>:MEND_STRESS>
-    $<$<BOOL:${MEND_ANNOTATE_VALGRIND}>:MEND_ANNOTATE_VALGRIND>)
+    $<$<BOOL:${MEND_ANNOTATE_VALGRIND}>:MEND_ANNOTATE_VALGRIND>
+    $<$<BOOL:${MEND_TRACK_SCOPES}>:MEND_TRACK_SCOPES>)
   if(MEND_TOP_LEVEL)
     target_compile_options(${target} PRIVATE ${MEND_WARNINGS})
   endif()

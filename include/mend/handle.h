@@ -215,6 +215,8 @@ struct mend_defrag_budget {
 struct mend_blocker {
   uint64_t thread;        // the kernel's thread id
   uint64_t scope_age_ns;  // how long the scope has been open, at least
+  const void *opened_at;  // the return address of the call that opened it; NULL unless mend was
+                          // built with MEND_TRACK_SCOPES
   bool is_implicit;       // opened by mend_resolve
 };
 

@@ -107,6 +107,7 @@ mend_handle mend_handle_alloc_pinned(size_t size)
 
 enum mend_status mend_handle_realloc(mend_handle handle, size_t size)
 {
+  SCOPE_NOTE_CALLER();
   int saved_errno = errno;
   enum mend_status status =
       size <= BITS_MAX_SIZE ? object_resize(handle.bits, size) : MEND_NO_MEMORY;
@@ -135,11 +136,13 @@ enum mend_status mend_handle_free_deferred(mend_handle handle)
 
 size_t mend_handle_size(mend_handle handle)
 {
+  SCOPE_NOTE_CALLER();
   return object_bytes(handle.bits);
 }
 
 mend_type mend_handle_type(mend_handle handle)
 {
+  SCOPE_NOTE_CALLER();
   return object_type(handle.bits);
 }
 
@@ -153,11 +156,13 @@ enum mend_status mend_handle_status(mend_handle handle)
 
 void *mend_resolve(mend_handle handle)
 {
+  SCOPE_NOTE_CALLER();
   return object_resolve(handle.bits);
 }
 
 size_t mend_resolve_all(const mend_handle *handles, void **addresses, size_t count)
 {
+  SCOPE_NOTE_CALLER();
   enum { AHEAD = 8 };
   size_t found = 0;
   for (size_t i = 0; i < count; i++) {
@@ -173,6 +178,7 @@ size_t mend_resolve_all(const mend_handle *handles, void **addresses, size_t cou
 
 void *mend_pin(mend_handle handle)
 {
+  SCOPE_NOTE_CALLER();
   enum mend_status status;
   int saved_errno = errno;
   void *address = object_pin(handle.bits, &status);
@@ -182,11 +188,13 @@ void *mend_pin(mend_handle handle)
 
 enum mend_status mend_unpin(mend_handle handle)
 {
+  SCOPE_NOTE_CALLER();
   return object_unpin(handle.bits);
 }
 
 void mend_scope_enter(void)
 {
+  SCOPE_NOTE_CALLER();
   scope_enter();
 }
 

@@ -13,6 +13,9 @@ void (*step_hook)(enum step step);
 
 #ifndef MEND_ONE_FILE
 _Thread_local struct scope_record *scope_mine;
+#ifdef MEND_TRACK_SCOPES
+_Thread_local const void *scope_caller;
+#endif
 #endif
 
 INTERNAL _Atomic(uint64_t) scope_epoch = 1;
@@ -190,6 +193,7 @@ INTERNAL size_t scope_blockers(uint64_t epoch, struct mend_blocker *blockers, si
     blockers[count++] = (struct mend_blocker){
         .thread = atomic_load_explicit(&record->thread, memory_order_relaxed),
         .scope_age_ns = now_ns - atomic_load_explicit(&record->seen_ns, memory_order_relaxed),
+        .opened_at = atomic_load_explicit(&record->opened_at, memory_order_relaxed),
         .is_implicit = atomic_load_explicit(&record->is_implicit, memory_order_relaxed),
     };
   }

@@ -210,11 +210,23 @@ struct reader {
   atomic_bool may_end;
 };
 
+__attribute__((noinline)) static void open_a_scope(void)
+{
+  mend_scope_enter();
+  __asm__ volatile("");  // not the last call, so the return address lies in here
+}
+
+__attribute__((noinline)) static const void *resolve_first(void)
+{
+  const void *address = mend_resolve(handles[0]);
+  return opaque((void *)(uintptr_t)address);
+}
+
 static void *hold_a_scope(void *argument)
 {
   struct reader *reader = argument;
-  if (!reader->is_implicit) mend_scope_enter();
-  const void *address = mend_resolve(handles[0]);
+  if (!reader->is_implicit) open_a_scope();
+  const void *address = resolve_first();
   atomic_store(&reader->thread, (int)syscall(SYS_gettid));
   while (!atomic_load(&reader->may_end)) usleep(1000);
   CHECK(pattern_difference(address, SIZE, 0) == SIZE);
@@ -225,11 +237,27 @@ static void *hold_a_scope(void *argument)
   return NULL;  // the end of the thread ends an implicit one
 }
 
+// The scope was opened in one of the two functions above: the address is behind where that begins,
+// by less than what the other's is, and not far.
+static void assert_place(const void *opened_at, bool is_implicit)
+{
+#ifdef MEND_TRACK_SCOPES
+  uintptr_t after_enter = (uintptr_t)opened_at - (uintptr_t)open_a_scope;
+  uintptr_t after_resolve = (uintptr_t)opened_at - (uintptr_t)resolve_first;
+  assert_int_equal(after_resolve < after_enter, is_implicit);
+  assert_true((is_implicit ? after_resolve : after_enter) < 1000);
+#else
+  (void)is_implicit;
+  assert_null(opened_at);
+#endif
+}
+
 static void assert_names(const struct mend_defrag_report *report, struct reader *reader)
 {
   assert_int_equal(report->blocker_count, 1);
   assert_int_equal(report->blockers[0].thread, atomic_load(&reader->thread));
   assert_int_equal(report->blockers[0].is_implicit, reader->is_implicit);
+  assert_place(report->blockers[0].opened_at, reader->is_implicit);
 }
 
 // An implicit scope first: the explicit one's thread gets its record.
