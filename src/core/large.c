@@ -82,14 +82,16 @@ static void detach_from_heap(struct page *page)
   atomic_store_explicit(&page->heap, NULL, memory_order_release);
 }
 
+// *held_bytes (may be NULL): how much memory it may hold already.
 static struct page *take_page(struct page_source *source, struct page_request request, size_t size,
-                              size_t alignment, bool *is_zero)
+                              size_t alignment, bool *is_zero, size_t *held_bytes)
 {
   uint32_t slices = slices_for(size);
   size_t run = run_alignment(size, alignment);
   if (slices == 0 || run > UINT32_MAX / 4) return NULL;
   struct page *page = source->take(source, slices, (uint32_t)run, request, is_zero);
   if (page == NULL) return NULL;
+  if (held_bytes != NULL) *held_bytes = *is_zero ? 0 : page->block_bytes;
   page->source = source;
   page->is_rest_purged = *is_zero;
   page_init(page, PAGE_LARGE, slices, usable_for(size), *is_zero);
@@ -105,7 +107,7 @@ INTERNAL struct page *large_take(struct heap *heap, size_t size, size_t alignmen
   struct page_source *source = heap != NULL ? heap->source : &chunk_source;
   struct page_request any = {PAGE_ANY_NODE, 0};
   struct page *page =
-      take_page(source, heap != NULL ? heap->request : any, size, alignment, &is_clean);
+      take_page(source, heap != NULL ? heap->request : any, size, alignment, &is_clean, NULL);
   if (page == NULL) return NULL;
   if (is_zero != NULL) *is_zero = is_clean;
   return page;
@@ -227,8 +229,9 @@ INTERNAL bool large_resize(struct page *page, size_t size)
 // asked again.
 static _Atomic(bool) moves_are_refused;
 
-// Brings a block's contents to a clean run; what is left behind reads as zero and holds nothing if
-// the kernel has moved them. False if they are still where they were, and the run is of no use.
+// Brings a block's contents to a run that reads as zero; what is left behind reads as zero and
+// holds nothing if the kernel has moved them. False if they are still where they were, and the run
+// is of no use.
 static bool carry_over(struct page *from, struct page *to)
 {
   bool may_move = !atomic_load_explicit(&moves_are_refused, memory_order_relaxed);
@@ -249,6 +252,14 @@ static bool carry_over(struct page *from, struct page *to)
   return true;
 }
 
+// Over memory that is there already it is cheaper to copy than to move: the kernel would throw that
+// memory away, and the next user of the old place would have to ask for it again. But what is dirty
+// need not hold much: parts may be clean, and parts may never have been touched.
+static bool is_worth_copying(const struct page *to, size_t held_bytes, size_t bytes)
+{
+  return held_bytes >= bytes / 2 && os_memory_resident_bytes(page_start(to), bytes) >= bytes / 2;
+}
+
 // A block's run that is not mapped any more, and cannot be: it stays in use, and nobody gets it.
 static void withdraw(struct page *page)
 {
@@ -264,16 +275,18 @@ INTERNAL void *large_move(struct page *page, size_t size)
   if (heap != NULL && heap_is_barred(heap)) return NULL;
   struct page_request any = {PAGE_ANY_NODE, 0};
   bool is_clean;
-  struct page *to =
-      take_page(page->source, heap != NULL ? heap->request : any, size, SLICE_BYTES, &is_clean);
+  size_t held;
+  struct page *to = take_page(page->source, heap != NULL ? heap->request : any, size, SLICE_BYTES,
+                              &is_clean, &held);
   if (to == NULL) return NULL;
-  // Over memory that is there already it is cheaper to copy than to move: the kernel would throw
-  // that memory away, and the next user of the old place would have to ask for it again.
-  if (!is_clean) {
+  if (is_worth_copying(to, held, page->block_bytes)) {
     memcpy(page_start(to), page_start(page), page->block_bytes);
-  } else if (!carry_over(page, to)) {
-    withdraw(to);
-    return NULL;
+  } else {
+    if (!is_clean) os_memory_purge(page_start(to), page->block_bytes);
+    if (!carry_over(page, to)) {
+      withdraw(to);
+      return NULL;
+    }
   }
   large_free(page);
   attach_to_heap(to, heap);

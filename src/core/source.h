@@ -17,7 +17,8 @@ struct page_request {
 struct page_source {
   // A run of `slices`, its address a multiple of `alignment` slices (a power of two),
   // writable. *is_zero tells whether it reads as zero. NULL if there is none. The descriptor is not
-  // a page yet: kind PAGE_NONE, flags telling PAGE_IS_SPLIT.
+  // a page yet: kind PAGE_NONE, flags telling PAGE_IS_SPLIT, block_bytes how much memory the run
+  // may hold.
   struct page *(*take)(struct page_source *source, uint32_t slices, uint32_t alignment,
                        struct page_request request, bool *is_zero);
   // Takes the run back. The page's kind, slices, flags and touched bytes are still as in use.

@@ -299,6 +299,21 @@ INTERNAL void os_memory_purge(void *start, size_t bytes)
   if (!os_memory_renew(start, bytes)) overwrite(start, bytes);
 }
 
+INTERNAL size_t os_memory_resident_bytes(const char *start, size_t bytes)
+{
+  enum { SAMPLES = 64 };
+  size_t step = bits_larger(bits_align_down(bytes / SAMPLES, page_bytes), page_bytes);
+  size_t looked = 0;
+  size_t resident = 0;
+  for (size_t at = 0; at < bytes; at += step, looked++) {
+    unsigned char state;
+    count_call();
+    if (mincore((void *)(uintptr_t)(start + at), 1, &state) != 0) return bytes;
+    resident += state & 1;
+  }
+  return looked > 0 ? bytes / looked * resident : 0;
+}
+
 static bool is_mapped(const char *page)
 {
   unsigned char unused;

@@ -58,6 +58,9 @@ INTERNAL void os_range_settle(struct os_range *range, size_t known_bytes);
 INTERNAL void os_memory_purge(void *start, size_t bytes);
 // The same, by a fresh mapping: heals what os_memory_move and os_memory_advise_huge have split.
 INTERNAL bool os_memory_renew(void *start, size_t bytes);
+// How much of a committed range holds memory, by a sample of its os pages; all of it if the kernel
+// does not tell.
+INTERNAL size_t os_memory_resident_bytes(const char *start, size_t bytes);
 // Counts memory as purged that went by that.
 INTERNAL void os_memory_count_purged(size_t bytes);
 // Moves the pages at `from` over those at `to` (both ours and committed; `to` reads as zero).

@@ -282,6 +282,33 @@ static void a_block_is_moved_with_its_contents(void **state)
   }
 }
 
+// The places that these blocks move to are free, and count as dirty: there is memory in a small
+// part of one, and in none of the other.
+static void a_block_is_not_copied_to_where_there_is_no_memory(void **state)
+{
+  (void)state;
+  skip_if_nothing_moves();
+  options.retain_bytes = 64 * MIB;
+  for (size_t touched = 0; touched <= MIB; touched += MIB) {
+    size_t room = 18 * MIB;
+    char *first = allocate(touched > 0 ? touched : room);
+    char *rest = touched > 0 ? allocate(room - touched) : NULL;
+    char *block = allocate(15 * MIB);
+    char *wall = allocate(100000);
+    memset(first, 1, touched);
+    block[0] = 5;
+    if (rest != NULL) free_block(rest);
+    chunk_purge(0);
+    free_block(first);
+    char *moved = large_move(page_of(block), 17 * MIB);
+    assert_true(moved != NULL && moved[0] == 5);
+    assert_true(os_memory_resident_bytes(moved, 15 * MIB) < 5 * MIB);
+    free_block(moved);
+    free_block(wall);
+    chunk_purge(0);
+  }
+}
+
 static void a_small_block_is_not_worth_a_move(void **state)
 {
   (void)state;
@@ -490,6 +517,7 @@ int main(void)
       LARGE_TEST(a_block_that_shrinks_gives_its_slices_back),
       LARGE_TEST(a_block_that_shrinks_by_less_than_an_eighth_stays_as_it_is),
       LARGE_TEST(a_block_is_moved_with_its_contents),
+      LARGE_TEST(a_block_is_not_copied_to_where_there_is_no_memory),
       LARGE_TEST(a_small_block_is_not_worth_a_move),
       LARGE_TEST(without_room_for_both_a_block_stays),
       LARGE_TEST(a_block_that_the_kernel_refuses_to_move_stays_whole),

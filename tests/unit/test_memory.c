@@ -323,6 +323,21 @@ static void purged_memory_is_zero_and_stays_usable(void **state)
   memset(start, 2, MIB);
 }
 
+static void what_is_resident_is_told_by_a_sample(void **state)
+{
+  (void)state;
+  size_t bytes = 128 * os_page_bytes();
+  char *start = committed(bytes);
+  assert_int_equal(os_memory_resident_bytes(start, bytes), 0);
+  memset(start, 1, bytes / 2);
+  assert_int_equal(os_memory_resident_bytes(start, bytes), bytes / 2);
+  memset(start, 1, bytes);
+  assert_int_equal(os_memory_resident_bytes(start, bytes), bytes);
+  assert_int_equal(os_memory_resident_bytes(start, os_page_bytes()), os_page_bytes());
+  os_memory_purge(start, bytes);
+  assert_int_equal(os_memory_resident_bytes(start, bytes), 0);
+}
+
 static void locked_memory_is_purged_too(void **state)
 {
   (void)state;
@@ -446,6 +461,7 @@ int main(void)
       cmocka_unit_test(a_commit_that_was_not_made_takes_nothing_from_others),
       cmocka_unit_test(under_a_limit_of_address_space_only_what_is_committed_counts),
       cmocka_unit_test(purged_memory_is_zero_and_stays_usable),
+      cmocka_unit_test(what_is_resident_is_told_by_a_sample),
       cmocka_unit_test(locked_memory_is_purged_too),
       cmocka_unit_test(renewed_memory_is_zero_and_one_mapping_again),
       cmocka_unit_test(moved_pages_leave_zeros_behind_or_are_not_moved_at_all),
