@@ -35,11 +35,11 @@ static bool hook_wants_retry(size_t size)
   return is_retry;
 }
 
-INTERNAL void allocate_count_slow_call(struct heap *heap)
+INTERNAL void allocate_count_slow_call(void)
 {
-  if (heap_owner(heap) == OWNER_SHARED) return;
-  if (++heap->slow_calls < TUNING_SLOW_CALLS_PER_TICK) return;
-  heap->slow_calls = 0;
+  static _Thread_local uint32_t calls __attribute__((tls_model("initial-exec")));
+  if (++calls < TUNING_SLOW_CALLS_PER_TICK) return;
+  calls = 0;
   registry_tick();
 }
 
@@ -56,7 +56,7 @@ static void *try_allocate(struct heap *heap, size_t size, size_t alignment, bool
   } else {
     block = large_allocate(heap, bits_larger(size, 1), alignment, is_zero);
   }
-  allocate_count_slow_call(from);
+  allocate_count_slow_call();
   return block;
 }
 
@@ -193,17 +193,15 @@ static void free_to_page(struct page *page, void *block)
       remote_free(page, block);
     } else {
       heap_put(own, page, block);
-      allocate_count_slow_call(own);
     }
     break;
   case PAGE_BITMAP:
     heap_put_medium(own, page, block, page_block_index(page, block));
-    if (own != NULL) allocate_count_slow_call(own);
     break;
   default:
     if (!large_free(page)) refuse(block, USE_FREE);
-    if (own != NULL) allocate_count_slow_call(own);
   }
+  allocate_count_slow_call();
 }
 
 INTERNAL NOINLINE void allocate_free(void *block)

@@ -27,7 +27,7 @@ INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignmen
 INTERNAL NOINLINE void allocate_free(void *block);
 
 // Lets time pass: now and then a slow path looks whether other heaps need tending.
-INTERNAL void allocate_count_slow_call(struct heap *heap);
+INTERNAL void allocate_count_slow_call(void);
 
 // What a pointer is used for when it turns out to be none of ours.
 enum allocate_use { USE_FREE, USE_REALLOC, USE_SIZE };

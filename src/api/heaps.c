@@ -44,6 +44,7 @@ void mend_heap_destroy(mend_heap *heap)
   int saved_errno = errno;
   if (!EXTENT_IS_PLAIN) (void)mend_heap_visit(heap, close_block, NULL);
   registry_destroy(core_of(heap));
+  allocate_count_slow_call();
   errno = saved_errno;
 }
 

@@ -117,7 +117,7 @@ static NOINLINE void free_refused(struct page *slice, void *block)
   }
   int saved_errno = errno;
   heap_put(heap, slice, block);
-  allocate_count_slow_call(heap);
+  allocate_count_slow_call();
   errno = saved_errno;
 }
 

@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "../support/sizes.h"
+#include "base/options.h"
 #include "core/chunk.h"
 #include "core/registry.h"
 #include "mend/mend.h"
+#include "os/system.h"
 
 enum { COUNT = TEST_SIZE_COUNT - 6 };
 
@@ -151,6 +153,28 @@ static void collecting_gives_free_pages_back(void **state)
   mend_heap_destroy(NULL);
 }
 
+// A thread that uses nothing but first-class heaps lets time pass, too.
+static void what_ended_heaps_leave_is_returned_in_time(void **state)
+{
+  (void)state;
+  struct options before = options;
+  options.purge_delay = 1;
+  mend_collect(true);
+  mend_heap *heap = mend_heap_create();
+  for (size_t i = 0; i < 4096; i++) memset(mend_heap_malloc(heap, 1000), 1, 1000);
+  mend_heap_destroy(heap);
+  size_t left = chunk_statistics().dirty_bytes;
+  assert_true(left > 2 * MIB);
+  for (size_t i = 0; i < 100000 && chunk_statistics().dirty_bytes > left / 2; i++) {
+    heap = mend_heap_create();
+    mend_free(mend_heap_malloc(heap, 100));
+    mend_heap_destroy(heap);
+    if (i % 100 == 0) os_sleep_ms(1);
+  }
+  assert_true(chunk_statistics().dirty_bytes <= left / 2);
+  options = before;
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
   (void)state;
@@ -193,6 +217,7 @@ int main(void)
       cmocka_unit_test(a_thread_without_a_heap_has_nothing_to_visit),
       cmocka_unit_test(owning_is_asked_of_any_address_of_a_block),
       cmocka_unit_test(collecting_gives_free_pages_back),
+      cmocka_unit_test(what_ended_heaps_leave_is_returned_in_time),
       cmocka_unit_test(what_cannot_be_is_refused),
       cmocka_unit_test(blocks_stay_at_home_when_they_are_resized),
   };
