@@ -60,12 +60,13 @@ static size_t purge_first(void)
   uint32_t *purges = &chunk.purges[chunk.purge_phase % 2];
   ++*purges;
   own_purges++;
+  run->flags |= PAGE_IS_LEAVING;
   os_lock_release(&chunk.lock);
   purge_memory(run);
   os_lock_acquire(&chunk.lock);
   own_purges--;
   if (*purges > 0) --*purges;  // the child of a fork has forgotten them
-  run->flags |= PAGE_IS_ZERO;
+  run->flags = (uint8_t)((run->flags & ~PAGE_IS_LEAVING) | PAGE_IS_ZERO);
   run->block_bytes = 0;
   runs_free(run);
   return bytes;
@@ -373,8 +374,11 @@ INTERNAL bool chunk_lock_is_mine(void)
 
 INTERNAL void chunk_after_fork(void)
 {
-  chunk.purges[0] = chunk.purges[1] = 0;  // nobody goes on with those of other threads
-  if (!os_lock_take_from_strangers(&chunk.lock)) return;
+  // Nobody goes on with what other threads were purging, or meant to take afterwards.
+  bool was_purging = chunk.purges[0] + chunk.purges[1] > 0 && own_purges == 0;
+  if (chunk_lock_is_mine()) was_purging = false;  // below a signal handler
+  chunk.purges[0] = chunk.purges[1] = 0;
+  if (!os_lock_take_from_strangers(&chunk.lock) && !was_purging) return;
   frontier_settle();
   runs_init();
   size_t free_slices = 0;
@@ -384,7 +388,9 @@ INTERNAL void chunk_after_fork(void)
     enum page_kind kind = page_kind(page);
     bool is_page = kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE;
     bool is_foreign = kind == PAGE_NONE && (page->flags & PAGE_IS_FOREIGN) != 0;
-    uint32_t freed = kind == PAGE_FREE ? runs_refile(page) : 0;
+    bool was_leaving = kind == PAGE_NONE && (page->flags & PAGE_IS_LEAVING) != 0;
+    bool is_free = kind == PAGE_FREE || (was_leaving && own_purges == 0);
+    uint32_t freed = is_free ? runs_refile(page) : 0;
     free_slices += freed;
     if (is_foreign) skipped += page_run_bytes(page);
     i += freed > 0 ? freed : is_page || is_foreign ? page->slices : 1;

@@ -108,6 +108,7 @@ enum {
   PAGE_IS_CLOSED = 2,    // BITMAP: no block is handed out any more
   PAGE_IS_SPLIT = 4,     // the kernel may see parts of the run as mappings of their own
   PAGE_REST_PURGED = 8,  // LIST, BITMAP: what lies behind the carved blocks holds no memory
+  PAGE_IS_LEAVING = 16,  // NONE: the memory of these free `slices` is being returned (chunk.c)
   PAGE_IS_FOREIGN = 32,  // NONE: from here on `slices` are nobody's, for others' mappings (chunk.c)
 };
 

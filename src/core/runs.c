@@ -365,12 +365,15 @@ INTERNAL uint32_t runs_refile(struct page *run)
 {
   size_t rest = runs.frontier - page_index(run);
   uint32_t slices = run->slices;
-  bool is_whole = slices >= 1 && slices <= rest && page_kind(run + slices - 1) == PAGE_FREE &&
-                  (run + slices - 1)->slices == slices;
+  struct page *last = run + slices - 1;
+  bool was_leaving = page_kind(run) == PAGE_NONE;
+  bool is_whole = slices >= 1 && slices <= rest &&
+                  (was_leaving || (page_kind(last) == PAGE_FREE && last->slices == slices));
   if (!is_whole) {
     page_set_kind(run, PAGE_NONE);
     return 0;
   }
+  run->flags &= (uint8_t)~PAGE_IS_LEAVING;
   insert_run(run);
   return slices;
 }

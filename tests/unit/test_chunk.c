@@ -430,6 +430,8 @@ static void fail_in_child(void)
 {
   bool is_clean;
   chunk_after_fork();
+  chunk_assert_valid();
+  CHECK(chunk_statistics().used_bytes <= bytes_of(64));  // what is being purged is free
   CHECK(take(REGION_SLICES + 1, 1, PAGE_LARGE, &is_clean) == NULL);
 }
 
