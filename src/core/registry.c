@@ -13,6 +13,8 @@ static struct {
   _Atomic(struct heap *) first;  // every heap but the common one, linked by `next`
   struct heap *common;           // inherits what threads leave
   struct heap first_common;
+  _Atomic(struct heap *) left_last;     // the heap that was last left to who comes next
+  _Atomic(uint32_t) left_count;         // how many are left so
   _Atomic(uint32_t) ticked_ms;          // when the last tick began
   _Atomic(struct heap *) looked_after;  // the last heap whose thread was asked for
   size_t process_id;                    // in which the numbers of threads are true
@@ -75,17 +77,26 @@ static struct heap *next_heap(struct heap *heap)
   return heap->next;
 }
 
+static bool try_reuse(struct heap *heap)
+{
+  uint32_t expected = 0;
+  if (heap->is_given_up || atomic_load_explicit(&heap->is_taken, memory_order_relaxed) != 0 ||
+      !atomic_compare_exchange_strong(&heap->is_taken, &expected, 1)) {
+    return false;
+  }
+  atomic_fetch_sub_explicit(&registry.left_count, 1, memory_order_relaxed);
+  return true;
+}
+
+// The one that was left last, or else any: there may be very many that are taken.
 static struct heap *reuse_heap(void)
 {
-  struct heap *heap = atomic_load_explicit(&registry.first, memory_order_acquire);
-  for (; heap != NULL; heap = heap->next) {
-    uint32_t expected = 0;
-    if (!heap->is_given_up && atomic_load_explicit(&heap->is_taken, memory_order_relaxed) == 0 &&
-        atomic_compare_exchange_strong(&heap->is_taken, &expected, 1)) {
-      return heap;
-    }
-  }
-  return NULL;
+  struct heap *heap = atomic_load_explicit(&registry.left_last, memory_order_acquire);
+  if (heap != NULL && try_reuse(heap)) return heap;
+  if (atomic_load_explicit(&registry.left_count, memory_order_relaxed) == 0) return NULL;
+  heap = atomic_load_explicit(&registry.first, memory_order_acquire);
+  while (heap != NULL && !try_reuse(heap)) heap = heap->next;
+  return heap;
 }
 
 static struct heap *make_heap(void)
@@ -107,7 +118,9 @@ static void leave_heap(struct heap *heap)
 {
   // release: pairs with owner_may_pass, for a stranger who then enters without a barrier
   atomic_store_explicit(&heap->owner, OWNER_NOBODY, memory_order_release);
+  atomic_fetch_add_explicit(&registry.left_count, 1, memory_order_relaxed);
   atomic_store_explicit(&heap->is_taken, 0, memory_order_release);
+  atomic_store_explicit(&registry.left_last, heap, memory_order_release);
 }
 
 // Below a signal handler the common heap must not be waited for, if whoever is inside may be
@@ -304,6 +317,10 @@ INTERNAL void registry_destroy(struct heap *heap)
 {
   struct heap *successor = atomic_exchange(&heap->successor, NULL);
   if (successor != NULL) registry_destroy(successor);
+  if (heap->is_given_up) {
+    atomic_store_explicit(&heap->owner, OWNER_NOBODY, memory_order_release);  // for ever
+    return;
+  }
   if (heap_is_barred(heap)) return;
   heap_enter(heap);
   large_free_all(heap);
