@@ -86,6 +86,15 @@ static void *extend(size_t bytes)
   return metadata.range.start + start;
 }
 
+INTERNAL bool metadata_may_hold(const void *address, size_t bytes)
+{
+  size_t end = metadata_end();
+  if (end == 0 || atomic_load_explicit(&metadata.skipped, memory_order_relaxed) > 0) return false;
+  size_t at = (uintptr_t)address - (uintptr_t)metadata_extent.start;
+  size_t piece = (size_t)1 << (size_index(bytes) + SMALLEST_SHIFT);
+  return at < end && end - at >= piece && at % bits_smaller(piece, 4096) == 0;
+}
+
 INTERNAL bool metadata_lock_is_mine(void)
 {
   return os_lock_is_mine(&metadata.lock);

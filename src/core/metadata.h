@@ -11,6 +11,9 @@
 // Zeroed memory, aligned to its size up to 4096; NULL if there is none. Any thread.
 INTERNAL void *metadata_allocate(size_t bytes);
 INTERNAL void metadata_free(void *piece, size_t bytes);
+// Whether there may be a piece of this size at an address, which can be read then. Where others'
+// mappings lie in the extent it cannot tell, and says no.
+INTERNAL bool metadata_may_hold(const void *address, size_t bytes);
 // How much is accessible.
 INTERNAL size_t metadata_bytes(void);
 

@@ -105,6 +105,7 @@ static struct heap *make_heap(void)
   if (heap == NULL) return NULL;
   atomic_store_explicit(&heap->is_taken, 1, memory_order_relaxed);
   heap_init(heap, OWNER_NOBODY, &chunk_source);
+  heap->self = heap;
   struct heap *first = atomic_load_explicit(&registry.first, memory_order_relaxed);
   do {
     heap->next = first;
@@ -175,7 +176,7 @@ static bool inherit_from_unseen(struct heap *heap)
   return is_inherited;
 }
 
-// The same for the next heap in turn that has a thread.
+// The same for the next heap in turn that has a thread, if there is one among the next few.
 static bool inherit_next(void)
 {
   struct heap *first = atomic_load_explicit(&registry.first, memory_order_acquire);
@@ -183,9 +184,10 @@ static bool inherit_next(void)
   if (last == NULL) last = first;
   if (last == NULL) return false;
   struct heap *heap = last;
+  int left = TUNING_HEAPS_PER_LOOK;
   do {
     heap = heap->next != NULL ? heap->next : first;
-  } while (heap != last && !is_another_threads(heap));
+  } while (heap != last && --left > 0 && !is_another_threads(heap));
   atomic_store_explicit(&registry.looked_after, heap, memory_order_relaxed);
   return inherit_from_unseen(heap);
 }
@@ -293,11 +295,19 @@ INTERNAL struct heap *registry_create(void)
   return registry_init() ? take_heap(OWNER_SHARED) : NULL;
 }
 
-INTERNAL bool registry_is_first_class(const struct heap *heap)
+// Whether there is such a heap, with a thread or a user, or without. A structure of metadata that
+// points at itself there is one: they are never given back.
+static bool is_registered(const struct heap *heap)
 {
+  if (metadata_may_hold(heap, sizeof *heap)) return heap->self == heap;
   struct heap *at = atomic_load_explicit(&registry.first, memory_order_acquire);
   while (at != NULL && at != heap) at = at->next;
-  return at != NULL && heap_owner(at) == OWNER_SHARED;
+  return at != NULL;
+}
+
+INTERNAL bool registry_is_first_class(const struct heap *heap)
+{
+  return is_registered(heap) && heap_owner(heap) == OWNER_SHARED;
 }
 
 INTERNAL struct heap *registry_serving(struct heap *heap)

@@ -39,6 +39,7 @@ enum {
   TUNING_POST_PATIENCE = 1000,    // looks for a post that is on its way
   TUNING_PURGE_PATIENCE = 16,     // waits for the purges of others before there is no memory
   TUNING_OWNERS_PER_TICK = 4,     // heaps of which a tick asks whether their threads are there
+  TUNING_HEAPS_PER_LOOK = 64,     // heaps passed to find one of another thread
   TUNING_FULLEST_OF = 4,          // queued pages that are compared when blocks are needed
   TUNING_WAKE_SHARE = 64,         // a full page is used again when 1/64 of its blocks are free
 };

@@ -77,6 +77,21 @@ static void all_of_it_lies_in_the_extent_that_is_told(void **state)
   assert_true(metadata_bytes() >= before + 10 * 512 * KIB);
 }
 
+static void a_piece_may_be_where_there_is_room_for_it(void **state)
+{
+  (void)state;
+  char *piece = metadata_allocate(1000);
+  assert_non_null(piece);
+  assert_true(metadata_may_hold(piece, 1000));
+  assert_false(metadata_may_hold(piece + 512, 1000));
+  assert_false(metadata_may_hold(piece + 512, 5000));
+  assert_false(metadata_may_hold(metadata_extent.start - 1024, 1000));
+  size_t end = atomic_load(&metadata_extent.bytes);
+  assert_true(metadata_may_hold(metadata_extent.start + end - 1024, 1000));
+  assert_false(metadata_may_hold(metadata_extent.start + end, 1000));
+  assert_false(metadata_may_hold(NULL, 1000) || metadata_may_hold(&end, 1000));
+}
+
 static void what_is_too_large_is_refused(void **state)
 {
   (void)state;
@@ -192,6 +207,7 @@ int main(void)
       cmocka_unit_test(pieces_do_not_overlap),
       cmocka_unit_test(a_piece_that_was_given_back_serves_its_size_again_zeroed),
       cmocka_unit_test(all_of_it_lies_in_the_extent_that_is_told),
+      cmocka_unit_test(a_piece_may_be_where_there_is_room_for_it),
       cmocka_unit_test(what_is_too_large_is_refused),
       cmocka_unit_test(others_mappings_are_stepped_over),
       cmocka_unit_test(threads_share_it),

@@ -11,6 +11,7 @@
 #include "base/options.h"
 #include "core/chunk.h"
 #include "core/large.h"
+#include "core/metadata.h"
 #include "core/registry.h"
 #include "os/system.h"
 #include "touch.h"
@@ -440,6 +441,24 @@ static void a_destroyed_heap_leaves_nothing_and_is_used_again(void **state)
   assert_int_equal(count_heaps(), heaps);
 }
 
+static void only_a_heap_of_the_users_is_first_class(void **state)
+{
+  (void)state;
+  struct heap *heap = registry_create();
+  struct heap *gone = registry_create();
+  void *other = metadata_allocate(sizeof *heap);
+  registry_destroy(gone);
+  assert_true(registry_is_first_class(heap));
+  assert_false(registry_is_first_class(gone));
+  assert_false(registry_is_first_class(other));
+  assert_false(registry_is_first_class((struct heap *)(void *)((char *)heap + 16)));
+  assert_false(registry_is_first_class((struct heap *)(void *)&heap));
+  assert_false(registry_is_first_class(NULL));
+  assert_false(registry_is_first_class(registry_current()));
+  metadata_free(other, sizeof *heap);
+  registry_destroy(heap);
+}
+
 static void heaps_that_live_at_once_are_different(void **state)
 {
   (void)state;
@@ -743,6 +762,7 @@ int main(void)
       REGISTRY_TEST(a_heap_with_a_living_thread_is_left_alone),
       REGISTRY_TEST(a_thread_inside_its_heap_gets_the_common_one),
       REGISTRY_TEST(a_destroyed_heap_leaves_nothing_and_is_used_again),
+      REGISTRY_TEST(only_a_heap_of_the_users_is_first_class),
       REGISTRY_TEST(heaps_that_live_at_once_are_different),
       REGISTRY_TEST(a_collection_reaches_the_heaps_of_idle_threads),
       REGISTRY_TEST(a_child_inherits_the_heaps_of_threads_it_does_not_have),
