@@ -122,7 +122,7 @@ static inline double clock_seconds(clockid_t clock)
 // Writes one line to stdout without allocating.
 __attribute__((format(printf, 1, 2))) static inline void line_write(const char *format, ...)
 {
-  char line[512];
+  char line[1024];
   va_list values;
   va_start(values, format);
   const int length = vsnprintf(line, sizeof line, format, values);

@@ -56,16 +56,23 @@ static inline struct stopwatch stopwatch_stop(struct stopwatch start)
   return (struct stopwatch){now.wall - start.wall, now.cpu - start.cpu};
 }
 
-// Tells the judge which stage is reached and waits until it has looked.
-static inline void judge_wait(const char *stage, size_t ops, struct stopwatch spent,
-                              struct live live)
+// Tells the judge which stage is reached and waits until it has looked. `more`: fields of the
+// program's own, each with a comma before it.
+static inline void judge_wait_with(const char *stage, size_t ops, struct stopwatch spent,
+                                   struct live live, const char *more)
 {
   char answer;
   line_write("{\"stage\":\"%s\",\"pid\":%ld,\"ops\":%zu,\"seconds\":%.6f,\"cpu\":%.6f,"
-             "\"blocks\":%zu,\"requested\":%zu,\"usable\":%zu,\"threads\":%zu}\n",
+             "\"blocks\":%zu,\"requested\":%zu,\"usable\":%zu,\"threads\":%zu%s}\n",
              stage, (long)getpid(), ops, spent.wall, spent.cpu, live.blocks, live.requested,
-             live.usable, live.threads);
+             live.usable, live.threads, more);
   if (read(STDIN_FILENO, &answer, 1) < 0) die("read");
+}
+
+static inline void judge_wait(const char *stage, size_t ops, struct stopwatch spent,
+                              struct live live)
+{
+  judge_wait_with(stage, ops, spent, live, "");
 }
 
 // jemalloc: the calling thread's cache, then all arenas (4096 is MALLCTL_ARENAS_ALL).

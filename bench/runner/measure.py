@@ -97,11 +97,12 @@ def run_plain(run):
 
 
 def run_judged(run):
-    stages = {}
+    stages, first = {}, None
     with run.started(run.program.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                      bufsize=0) as child:
         for line in child.stdout:
-            stage = judge.stage_judge(json.loads(line))
+            stage = judge.stage_judge(json.loads(line), first)
+            first = first or stage
             stages[stage["stage"]] = last = stage
             child.stdin.write(b"\n")
         child.wait()

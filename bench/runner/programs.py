@@ -19,6 +19,8 @@ PATTERNS = ("pattern_database", "pattern_web_server", "pattern_game_engine",
 REAL_PROGRAMS = ("sqlite3", "lua", "python3", "perl", "ruby", "gcc", "redis", "ghostscript")
 WHOLE_SET = {"micro": MICRO, "pattern": PATTERNS, "real": REAL_PROGRAMS}  # the groups with means
 THREAD_COUNTS = (2, 256)
+# Built with the library: a suite of mend itself, and what needs its handles.
+NEED_MEND = ("benchmark_test.c", "defrag_handles.c")
 COMPILER_FLAGS = ("-std=c17", "-O2", "-D_GNU_SOURCE", "-pthread", "-Wall", "-Wextra")
 
 
@@ -38,12 +40,19 @@ class Program:
 def build(folder):
     """Compiles every program here that stands alone, and the launcher, into `folder`."""
     for source in sorted(BENCH.glob("*.c")):
-        if source.name == "benchmark_test.c":
-            continue  # a suite of mend itself, built with the library
+        if source.name in NEED_MEND:
+            continue
         static = ["-static"] if source.name == "launch.c" else []
         output = str(folder / source.stem)
         subprocess.run(["cc", *COMPILER_FLAGS, *static, str(source), "-o", output, "-lm"],
                        check=True)
+
+
+def build_handles(folder, archive):
+    """Compiles the program whose objects are handles, with mend's archive of mend_* names."""
+    include = f"-I{BENCH.parent / 'include'}"
+    subprocess.run(["cc", *COMPILER_FLAGS, include, str(BENCH / "defrag_handles.c"), str(archive),
+                    "-o", str(folder / "defrag_handles")], check=True)
 
 
 def make_inputs(folder, scale):
