@@ -84,7 +84,7 @@ static inline void delete_some(struct field *field, unsigned percent)
 {
   // Downwards: what comes to the place of an object that goes has had its turn.
   for (size_t i = field->count; i-- > 0;) {
-    if (!field->objects[i].is_kept && by_chance(field, percent)) field_drop(field, i);
+    if (!field->objects[i].is_fixed && by_chance(field, percent)) field_drop(field, i);
   }
 }
 
@@ -97,7 +97,7 @@ static inline void survival_run(struct field *field, const struct workload *work
     const bool is_still = has_still && by_chance(field, workload->pinned_percent) &&
                           (!is_kept || !by_chance(field, workload->deleted_percent));
     field_add(field, size_from(field, workload->first), is_still);
-    field->objects[field->count - 1].is_kept = is_still && is_kept;
+    field->objects[field->count - 1].is_fixed = is_still && is_kept;
   }
   delete_some(field, workload->deleted_percent);
 }
@@ -141,7 +141,9 @@ static inline struct field workload_run(const struct workload *workload, const s
   }
   if (workload->pins != PINS_AT_RANDOM) return field;
   for (size_t i = 0; i < field.count; i++) {
-    if (by_chance(&field, workload->pinned_percent)) store->pin(field.objects[i].name);
+    if (!by_chance(&field, workload->pinned_percent)) continue;
+    store->pin(field.objects[i].name);
+    field.objects[i].is_fixed = true;
   }
   return field;
 }

@@ -25,8 +25,8 @@ struct store {
 struct object {
   uint64_t name;  // 0: none
   uint32_t size;
-  uint32_t number : 31;  // how many were made before it
-  uint32_t is_kept : 1;  // no random deletion takes it
+  uint32_t number : 31;   // how many were made before it
+  uint32_t is_fixed : 1;  // it must not move, and no random deletion takes it
 };
 
 struct field {

@@ -61,6 +61,7 @@ static struct passed pass_over(const struct field *field, void **addresses, bool
   passed.seconds = clock_seconds(CLOCK_MONOTONIC) - start;
   for (size_t i = 0; i < field->count; i++) {
     if (mend_resolve((mend_handle){field->objects[i].name}) == addresses[i]) continue;
+    if (field->objects[i].is_fixed) die("an object that must not move has moved");
     passed.moved_objects++;
     passed.moved_bytes += field->objects[i].size;
   }
