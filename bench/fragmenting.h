@@ -121,6 +121,15 @@ static inline void turnover_run(struct field *field, const struct workload *work
   turn_over(field, workload->second, budget);
 }
 
+static inline void pin_some(struct field *field, unsigned percent)
+{
+  for (size_t i = 0; i < field->count; i++) {
+    if (!by_chance(field, percent)) continue;
+    field->store->pin(field->objects[i].name);
+    field->objects[i].is_fixed = true;
+  }
+}
+
 // Runs a workload in a new field; `mib` says how large the heap becomes, as at the head.
 static inline struct field workload_run(const struct workload *workload, const struct store *store,
                                         size_t mib)
@@ -139,12 +148,7 @@ static inline struct field workload_run(const struct workload *workload, const s
     field = field_open(store, budget / 64);
     cache_run(&field, budget);
   }
-  if (workload->pins != PINS_AT_RANDOM) return field;
-  for (size_t i = 0; i < field.count; i++) {
-    if (!by_chance(&field, workload->pinned_percent)) continue;
-    store->pin(field.objects[i].name);
-    field.objects[i].is_fixed = true;
-  }
+  if (workload->pins == PINS_AT_RANDOM) pin_some(&field, workload->pinned_percent);
   return field;
 }
 

@@ -8,12 +8,12 @@ from . import defrag_bars, defrag_chart, defrag_set, report
 from .defrag_set import HANDLES
 
 MIB = 1 << 20
-NAME_WIDTH = 18
+NAME_WIDTH = 19
 OWN_TOLERANCE = 0.01
 LEVELS = (("external", "external"), ("heap", "heap"), ("all-in", "all_in"))
 
 
-def row(name, cells, width=15):
+def row(name, cells, width=16):
     return (f"{name:<{NAME_WIDTH}}" + "".join(f"{cell:>{width}}" for cell in cells)).rstrip()
 
 
@@ -92,7 +92,7 @@ def resident_table(results):
         first = next((name for name in results.names() if results.of(cell.name, name)), None)
         if first:
             asked = results.stage(cell.name, first, "after", "requested") / MIB
-            lines.append(row(cell.name, [f"{asked:.1f}", *cells], 16))
+            lines.append(row(cell.name, [f"{asked:.1f}", *cells]))
     return lines if len(lines) > 1 else []
 
 
@@ -169,7 +169,8 @@ def bars_table(results, copies):
 
 
 def text_report(results, form):
-    lines = [f"{form['rounds']} rounds after one warm-up, heaps of {form['mib']} MiB; "
+    rounds = f"{form['rounds']} round" + ("s" if form["rounds"] > 1 else "")
+    lines = [f"{rounds} after one warm-up, heaps of {form['mib']} MiB; "
              "before > after one call; medians, ± half of (highest - lowest) in percent"]
     lines += [f"{name}: {value}" for name, value in report.machine().items()]
     lines += [f"{each.name}: {each.version()}" for each in results.allocators
