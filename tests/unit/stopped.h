@@ -40,6 +40,7 @@ static inline bool stopped_start(enum step step, size_t passage)
 {
   stopped.stop = (struct stop){step, passage};
   atomic_store(&stopped.stage, 0);
+  is_ambushed = false;  // the caller may have been, by the hook that is still there
   CHECK(pthread_create(&stopped.thread, NULL, move_to_stop, NULL) == 0);
   while (atomic_load(&stopped.stage) != 1 && atomic_load(&stopped.stage) != 3) os_sleep_us(50);
   return atomic_load(&stopped.stage) == 1;
@@ -51,7 +52,6 @@ static inline enum mend_status stopped_end(void)
   int standing = 1;
   (void)atomic_compare_exchange_strong(&stopped.stage, &standing, 2);
   CHECK(pthread_join(stopped.thread, NULL) == 0);
-  step_hook = NULL;
   return stopped.status;
 }
 
