@@ -20,7 +20,8 @@ REAL_PROGRAMS = ("sqlite3", "lua", "python3", "perl", "ruby", "gcc", "redis", "g
 WHOLE_SET = {"micro": MICRO, "pattern": PATTERNS, "real": REAL_PROGRAMS}  # the groups with means
 THREAD_COUNTS = (2, 256)
 # Built with the library: a suite of mend itself, and what needs its handles.
-NEED_MEND = ("benchmark_test.c", "defrag_handles.c")
+NEED_MEND = ("benchmark_test.c", "defrag_handles.c", "defrag_pauses.c", "defrag_throughput.c",
+             "defrag_vetoes.c", "handle_reads.c")
 COMPILER_FLAGS = ("-std=c17", "-O2", "-D_GNU_SOURCE", "-pthread", "-Wall", "-Wextra")
 
 
