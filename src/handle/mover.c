@@ -20,6 +20,8 @@ static bool is_strict(void)
 // ---------------------------------------------------------------------------------------------
 // The pass.
 
+static_assert(sizeof(struct mover) <= 128 << 10, "metadata comes in powers of two");
+
 static struct mover *make_mover(void)
 {
   struct mover *mover = metadata_allocate(sizeof *mover);
@@ -166,6 +168,12 @@ static void gather(struct handle_heap *heap, struct mover *mover, size_t objects
   }
 }
 
+// Where the object is. Certain from when it has been announced on: nothing closed is given back.
+static struct page *source_of(const struct move *move)
+{
+  return page_of_block(move->from);
+}
+
 static void call_off(struct handle_heap *heap, const struct move *move)
 {
   uint64_t announced = move->announced;
@@ -177,8 +185,9 @@ static void call_off(struct handle_heap *heap, const struct move *move)
 // behind may have marked pages of a lane that is given up: they stay closed for ever.)
 static bool is_source(const struct move *move)
 {
-  return heap_page_has_objects(move->page) && is_candidate(move->announced) &&
-         !page_heap(move->page)->is_given_up;
+  struct page *page = source_of(move);
+  return heap_page_has_objects(page) && is_candidate(move->announced) &&
+         !page_heap(page)->is_given_up;
 }
 
 // Makes an entry MOVING if its object is in a source and not pinned. Once it is, the page is
@@ -195,7 +204,6 @@ static bool announce(struct handle_heap *heap, struct move *move, struct mend_de
   move->announced = entry_with_state(seen, ENTRY_MOVING);
   if (!entry_exchange(entry, &seen, move->announced)) return false;
   move->from = entry_block(move->announced);
-  move->page = page_of_block(move->from);
   if (is_source(move)) return true;
   call_off(heap, move);
   return false;
@@ -212,7 +220,7 @@ static void announce_all(struct handle_heap *heap, struct mover *mover,
   mover->move_count = count;
   memset(mover->first_of_class, 0, sizeof mover->first_of_class);
   for (uint32_t i = count; i-- > 0;) {
-    uint32_t *first = &mover->first_of_class[mover->moves[i].page->size_class];
+    uint32_t *first = &mover->first_of_class[source_of(&mover->moves[i])->size_class];
     mover->moves[i].next = *first;
     *first = i + 1;
   }
@@ -250,9 +258,10 @@ static uint32_t take_targets(struct handle_heap *heap, uint32_t size_class, void
 
 static void copy(const struct move *move)
 {
-  size_t block_bytes = move->page->block_bytes;
+  struct page *page = source_of(move);
+  size_t block_bytes = page->block_bytes;
   // While an object is being resized its info may be of another block: then the move fails.
-  size_t bytes = bits_smaller(info_object_bytes(move->info, move->page), block_bytes);
+  size_t bytes = bits_smaller(info_object_bytes(move->info, page), block_bytes);
   STEP(STEP_COPY);
   annotate_object_resize(move->to, block_bytes, bytes, block_bytes);
   memcpy(move->to, move->from, bytes);
@@ -264,7 +273,8 @@ static void copy(const struct move *move)
 static void begin_move(struct handle_heap *heap, struct move *move,
                        struct mend_defrag_report *report)
 {
-  annotate_object_allocate(move->to, move->page->block_bytes, move->page->block_bytes, false);
+  size_t block_bytes = source_of(move)->block_bytes;
+  annotate_object_allocate(move->to, block_bytes, block_bytes, false);
   // An info changes after its entry only (info.h). So if the entry is as announced, the info is the
   // object's, and the type's function gets what it expects.
   move->info = info_load(handle_table_info(&heap->table, move->index));
@@ -296,7 +306,7 @@ static bool commit(_Atomic(uint64_t) *entry, const struct move *move)
 static void leave_block(struct mover *mover, const struct move *move, size_t bytes)
 {
   STEP(STEP_FREE_BLOCK);
-  struct page *page = move->page;
+  struct page *page = source_of(move);
   if (options.handle_poison) memset(move->from, POISON, bytes);
   annotate_object_free(move->from, page->block_bytes);
   if (page_bitmap_free(page, page_block_index(page, move->from)) != FREED_LAST_BLOCK) return;
@@ -320,7 +330,7 @@ static void end_move(struct handle_heap *heap, const struct move *move,
 {
   _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, move->index);
   if (move->is_going && commit(entry, move)) {
-    size_t bytes = info_object_bytes(move->info, move->page);
+    size_t bytes = info_object_bytes(move->info, source_of(move));
     leave_block(heap->mover, move, bytes);
     report->objects_moved++;
     report->bytes_moved += bytes;

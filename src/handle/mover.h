@@ -45,8 +45,7 @@ enum {
 };
 
 struct move {
-  struct page *page;   // where the object is
-  void *from;          // its block there
+  void *from;          // where the object is
   void *to;            // the block it moves to
   uint64_t announced;  // what its entry has been made
   uint32_t index;      // of its entry
