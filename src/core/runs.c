@@ -136,7 +136,10 @@ static void cut_run(struct page *run, uint32_t slices)
 {
   if (run->slices == slices) return;
   struct page *rest = run + slices;
-  size_t share = run->block_bytes / run->slices * slices;
+  // The rest must not be said to hold more than it is long, though that is rounded.
+  size_t rest_bytes = (size_t)(run->slices - slices) << SLICE_SHIFT;
+  size_t least = run->block_bytes - bits_smaller(run->block_bytes, rest_bytes);
+  size_t share = bits_larger(run->block_bytes / run->slices * slices, least);
   rest->slices = run->slices - slices;
   rest->flags = run->flags;
   rest->freed_at_ms = run->freed_at_ms;
@@ -349,6 +352,7 @@ static size_t assert_set_valid(struct run_set *set)
       ASSERT(row_of(run->slices) == row && set_of(run) == set);
       ASSERT(page_kind(run) == PAGE_FREE && page_kind(run + run->slices - 1) == PAGE_FREE);
       ASSERT((run + run->slices - 1)->slices == run->slices);
+      ASSERT(run->block_bytes <= page_run_bytes(run));
       mapping_assert_valid(run);
       slices += run->slices;
     }
