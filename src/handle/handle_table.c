@@ -42,7 +42,7 @@ static bool reserve_part(struct os_range *range, uint64_t entries, size_t bytes_
 
 INTERNAL bool handle_table_open(struct handle_table *table, uint32_t slot)
 {
-  table->space = &handle_spaces[slot];
+  if (table->space == NULL) table->space = &handle_spaces[slot];  // others may be reading it later
   // Half as many until there is room: in a small address space there will be fewer objects, too.
   for (uint64_t entries = ENTRIES_MOST; table->space->entries == NULL; entries /= 2) {
     if (entries < ENTRIES_LEAST) return false;
