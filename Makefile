@@ -15,8 +15,9 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
 
 help:
-	@echo "make            the libraries, in $(BUILD)/"
-	@echo "make demo       real programs run on mend, with time and memory beside the C library"
+	@echo "make            the libraries and the command mend, in $(BUILD)/"
+	@echo "make demo       real programs run on mend, with time and memory beside the C library;"
+	@echo "                then a fragmented heap is mended, with pictures before and after"
 	@echo "make test       everything that must pass, in every variant (about 15 minutes, 2 cores)"
 	@echo "make check      fast lints: layers, names, sizes, format, docs, fast path"
 	@echo "make bench      mend beside the installed allocators: table, JSON and chart"
@@ -28,7 +29,7 @@ help:
 all:
 	@cmake -S . -B $(BUILD) >/dev/null
 	@cmake --build $(BUILD) --parallel $(JOBS) --target mend mend_static mend_core \
-	  mend_core_static mend_o
+	  mend_core_static mend_o mend_command
 
 demo:
 	@scripts/setup demo

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# What `cmake --install` puts where: headers, libraries, the object, the CMake package, the
-# pkg-config files and the licence. Nothing in the installed tree holds an absolute path, so it may
-# be moved.
+# What `cmake --install` puts where: headers, libraries, the object, the command and its manual, the
+# CMake package, the pkg-config files and the licence. Nothing in the installed tree holds an
+# absolute path, so it may be moved.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mend)
@@ -15,6 +15,11 @@ set_target_properties(mend_core_static PROPERTIES EXPORT_NAME core_static)
 install(TARGETS mend mend_static mend_core mend_core_static EXPORT mend)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mend.o DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h*")
+if(MEND_COMMAND)
+  install(TARGETS mend_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING
+    PATTERN "*.1")
+endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/mend)
 install(EXPORT mend NAMESPACE mend:: FILE mendConfig.cmake DESTINATION ${package_dir})
 

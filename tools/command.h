@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+//
+// What the subcommands of `mend` share: how they are called, how they end, and how they complain.
+#ifndef TOOLS_COMMAND_H
+#define TOOLS_COMMAND_H
+
+// Exit statuses, of every subcommand.
+enum { END_OK = 0, END_BAD_INPUT = 1, END_USAGE = 2 };
+
+// arguments[0] is the subcommand's name.
+int command_map(int count, char **arguments);
+
+// One line on stderr: "mend: ...".
+__attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
+
+#endif

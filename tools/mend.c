@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// The command `mend`: a table of subcommands, one file each (cmd_*.c), and what they share. It sees
+// the library's public headers and nothing else of it.
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "mend/mend.h"
+
+struct command {
+  const char *name;
+  int (*run)(int count, char **arguments);
+  const char *summary;
+};
+
+static const struct command commands[] = {
+    {"map", command_map, "draw the heap from a snapshot, or from two, before and after a pass"},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+void complain(const char *format, ...)
+{
+  va_list values;
+  va_start(values, format);
+  fputs("mend: ", stderr);
+  vfprintf(stderr, format, values);
+  fputc('\n', stderr);
+  va_end(values);
+}
+
+static void print_usage(FILE *stream)
+{
+  fputs("usage: mend COMMAND [ARGUMENT...]\n\n", stream);
+  for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+  }
+  fputs("\n"
+        "  mend COMMAND --help   says more of one\n"
+        "  mend --version        the version\n\n"
+        "Exit status: 0 if all went well, 1 if what was read is no good or nothing could be\n"
+        "written, 2 if the arguments are wrong.\n",
+        stream);
+}
+
+static const struct command *find_command(const char *name)
+{
+  for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    if (strcmp(commands[i].name, name) == 0) return &commands[i];
+  }
+  return NULL;
+}
+
+static int run(int count, char **arguments)
+{
+  if (count < 1) {
+    print_usage(stderr);
+    return END_USAGE;
+  }
+  if (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "-h") == 0) {
+    print_usage(stdout);
+    return END_OK;
+  }
+  if (strcmp(arguments[0], "--version") == 0) {
+    puts("mend " MEND_VERSION_STRING);
+    return END_OK;
+  }
+  const struct command *command = find_command(arguments[0]);
+  if (command != NULL) return command->run(count, arguments);
+  complain("there is no command '%s'; `mend --help` lists them", arguments[0]);
+  return END_USAGE;
+}
+
+int main(int count, char **arguments)
+{
+  int status = run(count - 1, arguments + 1);
+  bool is_written = fflush(stdout) == 0 && !ferror(stdout);
+  if (is_written || status != END_OK) return status;
+  complain("the output could not be written");
+  return END_BAD_INPUT;
+}
