@@ -45,6 +45,7 @@
 
 #include "stats/stats.c"
 #include "stats/root.c"
+#include "stats/heap_map.c"
 
 #include "api/init.c"
 #include "api/allocate.c"

@@ -40,6 +40,29 @@ struct mend_stats {
 // smaller than one size_t.
 MEND_EXPORT bool mend_stats_get(struct mend_stats *stats) MEND_NOTHROW;
 
+// ---------------------------------------------------------------------------------------------
+// The heap page by page.
+
+struct mend_defrag_report;  // mend/handle.h
+
+// Writes a snapshot of the whole heap to a file descriptor, as text that the command `mend map`
+// draws: the figures of struct mend_stats and, for all handle heaps, struct mend_fragmentation; a
+// line for each page, large block and free run, by rising addresses; one for each pinned object;
+// and the figures of `report`, unless that is NULL. docs/heap-map.md has the format.
+//
+// Each page's line is of one moment, and no two overlap; a page that comes, goes or changes hands
+// during the call may be missing. While no other thread uses mend, all is of one moment.
+//
+// Allocates nothing (16 KiB of stack) and owns nothing: the descriptor stays open. Each heap is
+// looked at for as long as some dozens of its pages take; nothing is locked while the text is
+// written, so a reader that is slow holds up the calling thread alone. Costs what mend_stats_get
+// and mend_fragmentation_get do, and about 200 ns and 80 bytes of text a page. Any thread, not in a
+// signal handler. False if it could not be written, with errno from write(2) (EAGAIN as well: the
+// descriptor should block), ENOMEM, or EINVAL: report->bytes is too small; true leaves errno as it
+// is. Since 0.2.
+MEND_EXPORT bool mend_heap_map_write(int descriptor, const struct mend_defrag_report *report)
+    MEND_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

@@ -45,6 +45,18 @@ static int usable_descriptor(void)
   return is_of_the_file(STDERR_FILENO) ? STDERR_FILENO : -1;
 }
 
+INTERNAL bool output_write_to(int descriptor, const char *text, size_t bytes)
+{
+  while (bytes > 0) {
+    ssize_t written = write(descriptor, text, bytes);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text += written;
+    bytes -= (size_t)written;
+  }
+  return true;
+}
+
 INTERNAL void output_write(const char *text, size_t bytes)
 {
   if (output.function != NULL) {
@@ -52,13 +64,7 @@ INTERNAL void output_write(const char *text, size_t bytes)
     return;
   }
   int saved_errno = errno;
-  int descriptor = usable_descriptor();
-  while (bytes > 0) {
-    ssize_t written = write(descriptor, text, bytes);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) break;  // a closed or full descriptor: there is nobody to tell
-    text += written;
-    bytes -= (size_t)written;
-  }
+  // A closed or full descriptor: there is nobody to tell.
+  (void)output_write_to(usable_descriptor(), text, bytes);
   errno = saved_errno;
 }

@@ -358,6 +358,23 @@ INTERNAL struct chunk_statistics chunk_statistics(void)
   return statistics;
 }
 
+INTERNAL struct chunk_place chunk_look_at(struct page *slice)
+{
+  struct chunk_place place = {PAGE_NONE, 1, 0};
+  if (chunk_lock_is_mine()) return place;
+  os_lock_acquire(&chunk.lock);
+  // A large block that is given back meanwhile waits for the lock, and is not another until then.
+  // The last slice of a free run is of the same kind as the first, but in no row.
+  enum page_kind kind = page_kind(slice);
+  if (kind == PAGE_LARGE || (kind == PAGE_FREE && list_contains_node(&slice->link))) {
+    // Of a block that is just being shortened the slices have gone first.
+    size_t held = bits_smaller(slice->block_bytes, page_run_bytes(slice));
+    place = (struct chunk_place){kind, slice->slices, held};
+  }
+  os_lock_release(&chunk.lock);
+  return place;
+}
+
 INTERNAL void chunk_assert_valid(void)
 {
   os_lock_acquire(&chunk.lock);

@@ -27,6 +27,13 @@ struct chunk_statistics {
   size_t mapping_count;    // mappings caused by huge pages and moves
 };
 
+// What begins at a slice, if that is no page of small or medium blocks.
+struct chunk_place {
+  enum page_kind kind;  // PAGE_LARGE, PAGE_FREE: a free run; else nothing that is told here
+  uint32_t slices;
+  size_t held_bytes;  // LARGE: what the block holds; FREE: how much may hold memory
+};
+
 // The region as a source.
 INTERNAL_DATA struct page_source chunk_source;
 
@@ -45,6 +52,8 @@ INTERNAL void chunk_set_untouched(struct page *page);
 // runs that have been free for longer than the purge delay.
 INTERNAL void chunk_tick(uint32_t now_ms);
 INTERNAL struct chunk_statistics chunk_statistics(void);
+// A look at one slice that has a descriptor.
+INTERNAL struct chunk_place chunk_look_at(struct page *slice);
 // The most that was in use of late.
 INTERNAL size_t chunk_peak_bytes(void);
 INTERNAL void chunk_assert_valid(void);

@@ -59,6 +59,14 @@ INTERNAL size_t page_touched_bytes(const struct page *page)
   return bits_align_up(page->carved * page->block_bytes, os_page_bytes());
 }
 
+INTERNAL size_t page_resident_bytes(const struct page *page)
+{
+  bool is_rest_clean = (page->flags & (PAGE_IS_ZERO | PAGE_REST_PURGED)) != 0;
+  size_t bytes = is_rest_clean ? page_touched_bytes(page) : page_run_bytes(page);
+  bool is_bitmap = atomic_load_explicit(&page->kind, memory_order_relaxed) == PAGE_BITMAP;
+  return is_bitmap ? bytes - page_bitmap_purged_bytes(page) : bytes;
+}
+
 INTERNAL size_t page_purge_rest(struct page *page)
 {
   if ((page->flags & (PAGE_IS_ZERO | PAGE_REST_PURGED)) != 0) return 0;

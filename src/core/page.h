@@ -209,6 +209,8 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
 INTERNAL uint32_t page_block_index(const struct page *page, const void *address);
 // The whole os pages' worth of memory that the page's blocks can have touched.
 INTERNAL size_t page_touched_bytes(const struct page *page);
+// How much of the run of a list or bitmap page may hold memory. Inside the heap.
+INTERNAL size_t page_resident_bytes(const struct page *page);
 
 // Returns to the kernel what a page that was made of dirty memory holds behind its carved blocks.
 // Inside the heap. Says how many bytes went.

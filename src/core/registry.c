@@ -412,12 +412,18 @@ INTERNAL size_t registry_collect(bool all)
   return bytes;
 }
 
+INTERNAL bool registry_enter(struct heap *heap)
+{
+  if (heap_is_barred(heap) || is_namesakes(heap)) return false;
+  heap_enter(heap);
+  return true;
+}
+
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument)
 {
   if (!has_started()) return;
   for (struct heap *heap = registry.common; heap != NULL; heap = next_heap(heap)) {
-    if (heap_is_barred(heap) || is_namesakes(heap)) continue;
-    heap_enter(heap);
+    if (!registry_enter(heap)) continue;
     function(heap, argument);
     heap_leave(heap);
   }

@@ -42,6 +42,8 @@ INTERNAL void registry_tick(void);
 // latter case down to the kernel as far as it lies inside pages; says how many bytes of that kind.
 INTERNAL size_t registry_collect(bool all);
 
+// Goes inside a heap whosever it is; false if the calling thread must not. Left by heap_leave.
+INTERNAL bool registry_enter(struct heap *heap);
 // Calls the function inside every heap but those that the calling thread is inside of already.
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument);
 

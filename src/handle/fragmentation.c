@@ -6,16 +6,10 @@
 #include "handle/info.h"
 #include "os/memory.h"
 
-static size_t uncarved_bytes(const struct page *page)
-{
-  if ((page->flags & (PAGE_IS_ZERO | PAGE_REST_PURGED)) == 0) return 0;
-  return page_run_bytes(page) - page_touched_bytes(page);
-}
-
 static void measure_page(struct mend_fragmentation *sum, struct page *page)
 {
   size_t live = page_bitmap_used(page);
-  size_t resident = page_run_bytes(page) - uncarved_bytes(page) - page_bitmap_purged_bytes(page);
+  size_t resident = page_resident_bytes(page);
   size_t block_bytes = live * page->block_bytes;
   size_t free = bits_smaller((page->carved - live) * page->block_bytes, resident - block_bytes);
   sum->objects += live;

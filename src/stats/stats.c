@@ -31,7 +31,7 @@ struct tally {
   struct stats_class classes[SIZE_CLASS_COUNT];
 };
 
-static uint32_t live_blocks(struct page *page)
+INTERNAL uint32_t stats_live_blocks(struct page *page)
 {
   if (page_kind(page) == PAGE_LIST) return page_used(page) - remote_count(page);
   return page_bitmap_used(page);
@@ -39,7 +39,7 @@ static uint32_t live_blocks(struct page *page)
 
 static void tally_page(struct tally *tally, struct page *page)
 {
-  uint32_t live = live_blocks(page);
+  uint32_t live = stats_live_blocks(page);
   tally->page_count++;
   tally->page_bytes += page_run_bytes(page);
   tally->live_bytes += live * page->block_bytes;

@@ -8,6 +8,8 @@
 #include "base/internal.h"
 #include "mend/stats.h"
 
+struct page;
+
 // One size class, over all heaps.
 struct stats_class {
   size_t page_count;
@@ -17,6 +19,8 @@ struct stats_class {
 
 // What there is, and in `classes` (SIZE_CLASS_COUNT of them; NULL: not wanted) the same by class.
 INTERNAL struct mend_stats stats_collect(struct stats_class *classes);
+// Blocks of a list or bitmap page that are handed out, or kept ready by threads. Inside its heap.
+INTERNAL uint32_t stats_live_blocks(struct page *page);
 // Writes the table for people.
 INTERNAL void stats_print(void);
 

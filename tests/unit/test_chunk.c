@@ -461,10 +461,45 @@ static void it_serves_a_child_that_was_forked_amid_others_work(void **state)
   for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+static void assert_place(struct page *slice, enum page_kind kind, uint32_t slices, size_t held)
+{
+  struct chunk_place place = chunk_look_at(slice);
+  assert_int_equal(place.kind, kind);
+  assert_int_equal(place.slices, slices);
+  assert_int_equal(place.held_bytes, held);
+}
+
+static void a_look_tells_blocks_and_free_runs_by_their_first_slice(void **state)
+{
+  (void)state;
+  bool is_zero;
+  options.retain_bytes = 64 * MIB;
+  struct page *first = take_touched(3);
+  struct page *middle = take_touched(4);
+  struct page *last = take(2, 1, PAGE_LIST, &is_zero);
+  assert_ptr_equal(first + 3, middle);
+  assert_ptr_equal(middle + 4, last);
+  assert_place(middle, PAGE_LARGE, 4, bytes_of(4));
+  for (size_t i = 1; i < 4; i++) assert_place(middle + i, PAGE_NONE, 1, 0);
+  assert_place(last, PAGE_NONE, 1, 0);  // its heap tells more of it
+  assert_place(last + 1, PAGE_NONE, 1, 0);
+  chunk_set_block_bytes(middle, bytes_of(3) + 4096);
+  assert_place(middle, PAGE_LARGE, 4, bytes_of(3) + 4096);
+  chunk_set_block_bytes(middle, bytes_of(4));
+  give(middle);
+  assert_place(middle, PAGE_FREE, 4, bytes_of(4));
+  for (size_t i = 1; i < 4; i++) assert_place(middle + i, PAGE_NONE, 1, 0);
+  chunk_purge(0);
+  assert_place(middle, PAGE_FREE, 4, 0);
+  give(first);
+  give(last);
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
       REGION_TEST(a_fresh_run_reads_as_zero),
+      REGION_TEST(a_look_tells_blocks_and_free_runs_by_their_first_slice),
       REGION_TEST(random_use_keeps_runs_apart_and_the_region_valid),
       REGION_TEST(memory_that_was_touched_is_handed_out_first),
       REGION_TEST(a_run_grows_into_what_is_free_behind_it_and_no_further),

@@ -173,6 +173,23 @@ static void a_file_that_got_the_number_gets_no_text(void **state)
   close(pipes[1]);
 }
 
+static void a_write_to_a_descriptor_says_whether_it_worked(void **state)
+{
+  (void)state;
+  int pipes[2];
+  char got[16];
+  assert_int_equal(pipe(pipes), 0);
+  assert_true(output_write_to(pipes[1], "all of it", 9));
+  assert_true(output_write_to(-1, "", 0));
+  assert_int_equal(read(pipes[0], got, sizeof got), 9);
+  assert_memory_equal(got, "all of it", 9);
+  close(pipes[0]);
+  close(pipes[1]);
+  errno = 0;
+  assert_false(output_write_to(pipes[1], "nowhere", 7));
+  assert_int_equal(errno, EBADF);
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -182,6 +199,7 @@ int main(void)
       cmocka_unit_test(what_a_full_descriptor_does_not_take_is_dropped),
       cmocka_unit_test(a_closed_descriptor_is_no_error),
       cmocka_unit_test(a_file_that_got_the_number_gets_no_text),
+      cmocka_unit_test(a_write_to_a_descriptor_says_whether_it_worked),
   };
   return SUITE_RUN(tests);
 }

@@ -237,6 +237,7 @@ static void what_lies_behind_the_carved_blocks_is_returned_once(void **state)
   size_t os_page = os_page_bytes();
   struct page *page = fixture_page(PAGE_LIST, 512);
   assert_int_equal(page_purge_rest(page), 0);  // clean from the start
+  assert_int_equal(page_resident_bytes(page), 0);
   page->flags &= (uint8_t)~PAGE_IS_ZERO;
   memset(page_start(page), 1, SLICE_BYTES);
   page_list_take(page);
@@ -244,7 +245,9 @@ static void what_lies_behind_the_carved_blocks_is_returned_once(void **state)
   size_t touched = page_touched_bytes(page);
   char last = page_start(page)[touched - 1];
   assert_true(touched >= os_page && touched < SLICE_BYTES);
+  assert_int_equal(page_resident_bytes(page), SLICE_BYTES);
   assert_int_equal(page_purge_rest(page), SLICE_BYTES - touched);
+  assert_int_equal(page_resident_bytes(page), touched);
   assert_true(is_zero(page_start(page) + touched, SLICE_BYTES - touched));
   assert_int_equal(page_start(page)[touched - 1], last);
   assert_int_equal(page_purge_rest(page), 0);

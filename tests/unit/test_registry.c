@@ -121,6 +121,19 @@ static size_t count_heaps(void)
   return count;
 }
 
+static void whoever_is_inside_a_heap_already_does_not_enter_it(void **state)
+{
+  (void)state;
+  struct heap *heap = registry_create();
+  assert_true(registry_enter(heap));
+  assert_false(registry_enter(heap));
+  assert_false(heap_try_enter(heap));
+  heap_leave(heap);
+  assert_true(registry_enter(heap));
+  heap_leave(heap);
+  registry_destroy(heap);
+}
+
 static void heaps_of_ended_threads_are_used_again(void **state)
 {
   (void)state;
@@ -750,6 +763,7 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       REGISTRY_TEST(several_threads_may_start_it_at_once),
       REGISTRY_TEST(a_thread_has_a_heap_of_its_own_from_first_use),
+      REGISTRY_TEST(whoever_is_inside_a_heap_already_does_not_enter_it),
       REGISTRY_TEST(heaps_of_ended_threads_are_used_again),
       REGISTRY_TEST(what_an_ended_thread_leaves_lives_on),
       REGISTRY_TEST(pages_of_ended_threads_are_used_before_fresh_ones),
