@@ -24,8 +24,9 @@ class Findings:
 
 
 def files(*patterns):
-    """The files of the tree that match, sorted, as paths relative to its root."""
-    found = {path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()}
+    """The files of the tree that match, sorted, as paths relative to its root; ours only."""
+    found = {path for pattern in patterns for path in ROOT.glob(pattern)
+             if path.is_file() and "node_modules" not in path.parts}
     return sorted(path.relative_to(ROOT) for path in found)
 
 
