@@ -29,6 +29,7 @@ const size_t heap_row_count = sizeof heap_rows / sizeof heap_rows[0];
 const struct figure_row report_rows[] = {
     {"report.nanoseconds", "time", UNIT_TIME},
     {"report.grace_ns", "of which waiting for scopes", UNIT_TIME},
+    {"report.return_ns", "of which returning memory", UNIT_TIME},
     {"report.objects_moved", "objects moved", UNIT_COUNT},
     {"report.bytes_moved", "bytes moved", UNIT_BYTES},
     {"report.pages_examined", "pages examined", UNIT_COUNT},

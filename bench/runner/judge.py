@@ -52,6 +52,12 @@ def mappings_read(process):
     return mappings
 
 
+def heap_read(process):
+    """Resident heap bytes of a process, and how many of them lie in huge pages."""
+    mappings = mappings_read(process)
+    return sum(mapping[2] for mapping in mappings), sum(mapping[3] for mapping in mappings)
+
+
 def split_judge(stage, mappings, first):
     """The three levels, for a program that says where its objects have been."""
     parts = {"blocks": 0, "table": 0, "others": 0}

@@ -123,7 +123,7 @@ static const struct map_figure report_figures[] = {
     FIGURE(mend_defrag_report, bytes_freed),    FIGURE(mend_defrag_report, table_freed),
     FIGURE(mend_defrag_report, vetoed),         FIGURE(mend_defrag_report, pinned),
     FIGURE(mend_defrag_report, nanoseconds),    FIGURE(mend_defrag_report, grace_ns),
-    FIGURE(mend_defrag_report, blocker_count),
+    FIGURE(mend_defrag_report, return_ns),      FIGURE(mend_defrag_report, blocker_count),
 };
 
 #undef FIGURE

@@ -272,8 +272,9 @@ static void the_report_is_written_field_by_field(void **state)
       .pinned = 8,
       .nanoseconds = UINT64_MAX,
       .grace_ns = 10,
+      .return_ns = 11,
       .blocker_count = 2,
-      .blockers = {{12, 34, true}, {56, UINT64_MAX, false}},
+      .blockers = {{12, 34, NULL, true}, {56, UINT64_MAX, NULL, false}},
       .before = {.objects = 20, .external = 0.5},
       .after = {.objects = 21, .dead_entries = 22, .all_in = 0.25},
   };
@@ -288,6 +289,7 @@ static void the_report_is_written_field_by_field(void **state)
   assert_int_equal(map_figure("report.pinned"), 8);
   assert_true(map_figure("report.nanoseconds") == UINT64_MAX);
   assert_int_equal(map_figure("report.grace_ns"), 10);
+  assert_int_equal(map_figure("report.return_ns"), 11);
   assert_non_null(strstr(map.text, "\nreport.blocker 12 34 implicit\n"));
   assert_non_null(strstr(map.text, "\nreport.blocker 56 18446744073709551615 explicit\n"));
   assert_int_equal(map_figure("report.before.objects"), 20);
