@@ -190,20 +190,32 @@ static const struct option_row *find_row(const char *name, size_t length)
   return NULL;
 }
 
+// Where the name at an entry's start ends: at the separator, or at a '=' in its place.
+static size_t name_length_of(const char *entry, size_t length, char separator)
+{
+  size_t end = 0;
+  while (end < length && entry[end] != separator && entry[end] != '=') end++;
+  return end;
+}
+
 INTERNAL bool options_set(const char *prefix, const char *entry, size_t length, char separator)
 {
   static const char *const malformed[] = {"neither on nor off", "not a number", "not a size",
                                           "not a size", "not a time"};
-  const char *end = memchr(entry, separator, length);
-  size_t name_length = end == NULL ? length : (size_t)(end - entry);
+  size_t name_length = name_length_of(entry, length, separator);
   if (name_length + 1 == length) return true;  // an empty value
   const struct option_row *row = find_row(entry, name_length);
-  if (row == NULL || end == NULL) {
-    warn(prefix, entry, length, row == NULL ? "no such option" : "no value", NULL);
+  if (row == NULL) {
+    // Without the value: the variable may be another product's, and hold a secret of that.
+    warn(prefix, entry, name_length, "no such option", NULL);
+    return false;
+  }
+  if (name_length == length || entry[name_length] != separator) {
+    warn(prefix, entry, length, name_length == length ? "no value" : "not name:value", NULL);
     return false;
   }
   uint64_t value;
-  switch (parse_value(row, end + 1, length - name_length - 1, &value)) {
+  switch (parse_value(row, entry + name_length + 1, length - name_length - 1, &value)) {
   case MALFORMED:
     warn(prefix, entry, length, malformed[row->kind], NULL);
     return false;

@@ -2,8 +2,9 @@
 //
 // The options: one table (options.def), read once at the start from MEND_CONF="name:value,..." and
 // then from MEND_NAME=value, which wins. After that they do not change. An empty value is as none.
-// A bad or unknown option is one line of warning, which shows it as it was written, and otherwise
-// ignored: configuration never ends a program.
+// A bad value is one line of warning, which shows it as it was written; an unknown option one that
+// shows its name, but not its value, which may be another's secret. Both are otherwise ignored:
+// configuration never ends a program.
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
 
@@ -21,7 +22,8 @@ INTERNAL_DATA struct options options;
 // smaller than kernel_page_bytes.
 INTERNAL void options_read(char *const *environment, size_t kernel_page_bytes);
 // Sets one option by an entry "name=value" with that separator and the name in either case. Returns
-// false, having said so in a line that begins with `prefix` and the entry, if that is no good.
+// false, having said so in a line that begins with `prefix` and the entry (if there is no such
+// option, its name), if that is no good.
 INTERNAL bool options_set(const char *prefix, const char *entry, size_t length, char separator);
 // Writes every option with its value and meaning, a line each; values as they may be written.
 INTERNAL void options_print(void);

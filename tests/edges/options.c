@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Options from the environment: an unknown one or a bad value is one line of warning and never ends
-// the program, nor does a limit that allows next to nothing; names that begin with MEND_TEST_ are
-// not options; MEND_NAME wins over MEND_CONF.
+// Options from the environment: an unknown one or a bad value is one line of warning, which shows
+// the value of known ones only, and never ends the program, nor does a limit that allows next to
+// nothing; names that begin with MEND_TEST_ are not options; MEND_NAME wins over MEND_CONF.
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <pthread.h>
@@ -103,9 +103,10 @@ static void expect_life_below(const char *limit)
 
 static void expect_warnings(void)
 {
-  expect_warning("MEND_NO_SUCH_THING", "1",
-                 "mend: MEND_NO_SUCH_THING=1: no such option; ignored\n");
-  expect_warning("MEND_CONF", "no_such:1", "mend: MEND_CONF: no_such:1: no such option; ignored\n");
+  expect_warning("MEND_NO_SUCH_THING", "1", "mend: MEND_NO_SUCH_THING: no such option; ignored\n");
+  expect_warning("MEND_CONF", "no_such:1", "mend: MEND_CONF: no_such: no such option; ignored\n");
+  expect_warning("MEND_USER_KEY", "s3cr3t", "mend: MEND_USER_KEY: no such option; ignored\n");
+  expect_warning("MEND_CONF", "limit=1g", "mend: MEND_CONF: limit=1g: not name:value; ignored\n");
   expect_warning("MEND_CONF", "limit", "mend: MEND_CONF: limit: no value; ignored\n");
   expect_warning("MEND_LIMIT", "12q", "mend: MEND_LIMIT=12q: not a size; ignored\n");
   expect_warning("MEND_LIMIT", "-1", "mend: MEND_LIMIT=-1: not a size; ignored\n");
@@ -118,8 +119,8 @@ static void expect_warnings(void)
                  "mend: MEND_CONF: os_page_size:2k: neither 0 nor a power of two from the kernel's "
                  "page on; ignored\n");
   expect_warning("MEND_CONF", "no:1,such:2,limit:1g",
-                 "mend: MEND_CONF: no:1: no such option; ignored\n"
-                 "mend: MEND_CONF: such:2: no such option; ignored\n");
+                 "mend: MEND_CONF: no: no such option; ignored\n"
+                 "mend: MEND_CONF: such: no such option; ignored\n");
 }
 
 int main(int argc, char **argv)
