@@ -2,18 +2,17 @@
 //
 // The region's slices: the source that every page comes from in the end.
 //
-// A range of addresses is made accessible from its start upwards, but for what others have mapped
-// in it, which is stepped over. A run of slices that is given back is *dirty* while it may hold
-// memory and *clean* when the kernel has that back. Dirty runs are handed out first. They are kept
-// no longer than the purge delay, and only so far as they do not make the process larger than it
-// was: what is in use and what is dirty together stay below the most that was in use (of late) and
-// a small share of that. So when clean memory has to be taken although dirty runs lie about, those
-// filed first go back first. A program whose use goes up and down pays for memory once; one that
-// grows never grows for the sake of what it keeps.
+// A run of slices that is given back is *dirty* while it may hold memory and *clean* when the
+// kernel has that back. Dirty runs are handed out first. They are kept no longer than the purge
+// delay, and only so far as they do not make the process larger than it was: what is in use and
+// what is dirty together stay below the most that was in use (of late) and a small share of that.
+// So when clean memory has to be taken although dirty runs lie about, those filed first go back
+// first. A program whose use goes up and down pays for memory once; one that grows never grows for
+// the sake of what it keeps. Where there is no free run, frontier.h makes fresh slices accessible.
 //
-// One lock guards it all, runs.c included; system calls that return memory are made outside it, but
-// for the rests of large blocks, whose length must not change meanwhile, and what mapping_cut_off
-// renews.
+// One lock guards it all, runs.c and frontier.c included; system calls that return memory are made
+// outside it, but for the rests of large blocks, whose length must not change meanwhile, and what
+// mapping_cut_off renews.
 #ifndef CORE_CHUNK_H
 #define CORE_CHUNK_H
 
@@ -37,7 +36,7 @@ struct chunk_place {
 // The region as a source.
 INTERNAL_DATA struct page_source chunk_source;
 
-// Reserves the region. False if there is no address space at all.
+// Finds the region. False if there is no address space at all.
 INTERNAL bool chunk_init(void);
 // Returns dirty runs to the kernel, in their order (runs.h): all but `keep` bytes. Says how many
 // went.

@@ -141,12 +141,12 @@ INTERNAL bool frontier_init(void)
 {
   size_t least = (size_t)16 << 20;
   if (frontier.region.start == NULL &&
-      !os_range_reserve(&frontier.region, options.region, least, HUGE_PAGE_BYTES)) {
+      !os_range_find(&frontier.region, options.region, least, HUGE_PAGE_BYTES)) {
     return false;
   }
   size_t slices = frontier.region.bytes >> SLICE_SHIFT;
   size_t table_bytes = bits_align_up(slices * sizeof(struct page), SLICE_BYTES);
-  if (!os_range_reserve(&frontier.table, table_bytes, table_bytes, SLICE_BYTES)) return false;
+  if (!os_range_find(&frontier.table, table_bytes, table_bytes, SLICE_BYTES)) return false;
   region.start = (uintptr_t)frontier.region.start;
   region.pages = (struct page *)(void *)frontier.table.start;
   return true;

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// The frontier: how far the region is accessible, and described.
+// Growing past the frontier (runs.h): makes fresh slices accessible and gives them descriptors.
 //
-// Two ranges of addresses are reserved at the start: the region, which blocks lie in, and the table
-// of its slices' descriptors. Both are made accessible from their starts upwards, in steps that
-// grow. Where somebody else has mapped memory inside the region the frontier steps over it: what is
-// skipped is never handed out and counts as nothing. All by who holds the lock of chunk.c.
+// Two ranges of addresses are found at the start, and by default not reserved: the region, which
+// blocks lie in, and the table of its slices' descriptors. Both are made accessible from their
+// starts upwards, in steps that grow. Where somebody else has mapped memory inside the region the
+// frontier steps over it: what is skipped is never handed out and counts as nothing. All by who
+// holds the lock of chunk.c.
 #ifndef CORE_FRONTIER_H
 #define CORE_FRONTIER_H
 
 #include "core/runs.h"
 
-// Reserves both ranges. False if there is no address space at all.
+// Finds both ranges. False if there is no address space at all.
 INTERNAL bool frontier_init(void);
 // The clean slices at the end of what was reached, and as many fresh ones as are missing, as one
 // run. NULL if they cannot be had there.
 INTERNAL struct page *frontier_take(uint32_t slices, uint32_t alignment);
-// Whether the frontier has gone past somebody else's mapping, to where as many slices are fresh.
+// Moves the frontier past somebody else's mapping, to where as many slices can be had. False if
+// nobody is in the way, or nothing can be had behind it.
 INTERNAL bool frontier_step_over(uint32_t slices, uint32_t alignment);
 // What is accessible of the region, and of the table.
 INTERNAL size_t frontier_committed_bytes(void);

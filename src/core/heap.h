@@ -98,8 +98,7 @@ static inline struct block *heap_take_small(struct heap *heap, size_t size)
   return bin_take(bin_at(heap->bins, bin_offset_of_units[(size + 15) >> 4]));
 }
 
-// A block of a medium class from its shelf, or NULL: then heap_take, which looks at pages only.
-// (Owner)
+// A block of a medium class from its shelf, or NULL: then heap_take. (Owner)
 static inline void *heap_take_medium(struct heap *heap, unsigned size_class)
 {
   return shelf_take(&heap->shelves[size_class - SIZE_CLASS_SMALL_COUNT]);

@@ -7,8 +7,8 @@
 #include "os/memory.h"
 #include "os/thread.h"
 
-#define METADATA_RESERVE ((size_t)8 << 30)
-#define METADATA_RESERVE_LEAST ((size_t)64 << 20)
+#define METADATA_RANGE ((size_t)8 << 30)
+#define METADATA_RANGE_LEAST ((size_t)64 << 20)
 #define COMMIT_BYTES ((size_t)64 << 10)
 #define SMALLEST_SHIFT 4
 #define SIZE_COUNT 20  // 16 bytes to 8 MiB
@@ -74,7 +74,7 @@ static size_t skip_others(size_t bytes)
 static void *extend(size_t bytes)
 {
   if (metadata.range.start == NULL &&
-      !os_range_reserve(&metadata.range, METADATA_RESERVE, METADATA_RESERVE_LEAST, COMMIT_BYTES)) {
+      !os_range_find(&metadata.range, METADATA_RANGE, METADATA_RANGE_LEAST, COMMIT_BYTES)) {
     return NULL;
   }
   size_t end = metadata_end();

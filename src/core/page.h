@@ -109,7 +109,7 @@ enum {
   PAGE_IS_SPLIT = 4,     // the kernel may see parts of the run as mappings of their own
   PAGE_REST_PURGED = 8,  // LIST, BITMAP: what lies behind the carved blocks holds no memory
   PAGE_IS_LEAVING = 16,  // NONE: the memory of these free `slices` is being returned (chunk.c)
-  PAGE_IS_FOREIGN = 32,  // NONE: from here on `slices` are nobody's, for others' mappings (chunk.c)
+  PAGE_IS_FOREIGN = 32,  // NONE: from here on `slices` are nobody's: others' mappings (frontier.c)
 };
 
 // The blocks' region, read by every free. `start` and `pages` are written once, before there is a

@@ -208,7 +208,6 @@ INTERNAL size_t page_bitmap_purge(struct page *page)
   return is_one_word(page) ? purge_blocks(page) : purge_parts(page);
 }
 
-// How much of the page's free blocks' memory has gone: whole os pages only.
 INTERNAL size_t page_bitmap_purged_bytes(const struct page *page)
 {
   if (!is_one_word(page)) return (size_t)bits_count(page->purged_parts) * part_bytes(page);

@@ -32,7 +32,7 @@ INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index);
 // Returns the memory of its free blocks to the kernel, as far as whole os pages allow. Inside the
 // heap, any thread. Says how many bytes went.
 INTERNAL size_t page_bitmap_purge(struct page *page);
-// How much of the page holds no memory now.
+// How much of the page's free blocks' memory has gone: whole os pages only.
 INTERNAL size_t page_bitmap_purged_bytes(const struct page *page);
 // From now on nothing is taken from the page; frees go on.
 INTERNAL void page_bitmap_close(struct page *page);

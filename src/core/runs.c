@@ -39,7 +39,7 @@ INTERNAL size_t runs_dirty_bytes(void)
 }
 
 // ---------------------------------------------------------------------------------------------
-// Bins.
+// Rows.
 
 static unsigned row_of(size_t slices)
 {
@@ -205,7 +205,6 @@ INTERNAL void runs_free(struct page *run)
   insert_run(run);
 }
 
-// How many slices from this one on are to be skipped until one is aligned.
 INTERNAL uint32_t run_skip(const struct page *slice, uint32_t alignment)
 {
   uintptr_t number = (uintptr_t)page_start(slice) >> SLICE_SHIFT;

@@ -33,11 +33,11 @@ static bool commit_part(struct os_range *range, size_t *committed, size_t wanted
   return true;
 }
 
-static bool reserve_part(struct os_range *range, uint64_t entries, size_t bytes_each)
+static bool find_part(struct os_range *range, uint64_t entries, size_t bytes_each)
 {
   size_t least = bits_larger(COMMIT_LEAST, os_page_bytes());
   size_t bytes = bits_align_up(entries * bytes_each, least);
-  return range->start != NULL || os_range_reserve(range, bytes, bytes, least);
+  return range->start != NULL || os_range_find(range, bytes, bytes, least);
 }
 
 INTERNAL bool handle_table_open(struct handle_table *table, uint32_t slot)
@@ -46,10 +46,10 @@ INTERNAL bool handle_table_open(struct handle_table *table, uint32_t slot)
   // Half as many until there is room: in a small address space there will be fewer objects, too.
   for (uint64_t entries = ENTRIES_MOST; table->space->entries == NULL; entries /= 2) {
     if (entries < ENTRIES_LEAST) return false;
-    if (!reserve_part(&table->entry_range, entries, sizeof(uint64_t))) continue;
+    if (!find_part(&table->entry_range, entries, sizeof(uint64_t))) continue;
     size_t count = table->entry_range.bytes / sizeof(uint64_t);
-    if (!reserve_part(&table->info_range, count, sizeof(uint32_t)) ||
-        !reserve_part(&table->leaf_range, count / leaf_entries() + 1, sizeof(struct leaf))) {
+    if (!find_part(&table->info_range, count, sizeof(uint32_t)) ||
+        !find_part(&table->leaf_range, count / leaf_entries() + 1, sizeof(struct leaf))) {
       return false;
     }
     table->space->infos = (_Atomic(uint32_t) *)(void *)table->info_range.start;

@@ -109,7 +109,7 @@ static inline _Atomic(uint64_t) *handle_entry(uint64_t handle)
 {
   struct handle_space *space = &handle_spaces[handle_slot(handle)];
   uint32_t index = handle_index(handle);
-  // acquire: pairs with publish_count
+  // acquire: pairs with take_fresh
   if (UNLIKELY(index >= atomic_load_explicit(&space->count, memory_order_acquire))) return NULL;
   return &space->entries[index];
 }

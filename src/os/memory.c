@@ -171,7 +171,7 @@ static bool reserve(struct os_range *range, size_t bytes, size_t least, size_t a
   return false;
 }
 
-INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t least, size_t alignment)
+INTERNAL bool os_range_find(struct os_range *range, size_t bytes, size_t least, size_t alignment)
 {
   if (reserves) return reserve(range, bytes, least, alignment);
   char *start = find_hole(bytes, alignment);

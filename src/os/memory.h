@@ -3,8 +3,9 @@
 // Everything we ask of the kernel about address space.
 //
 // For every call: addresses are os-page aligned, bytes > 0 and a multiple of the os page. bool
-// means "it worked"; the one failure is lack of memory, address space or mappings, so callers have
-// one case to handle. errno is not preserved: the api layer does that where it is promised.
+// means "it worked"; what it fails for is lack of memory, address space or mappings, and with
+// os_range_commit also somebody else's mapping in the way. errno is not preserved: the api layer
+// does that where it is promised.
 #ifndef OS_MEMORY_H
 #define OS_MEMORY_H
 
@@ -37,8 +38,7 @@ INTERNAL void os_memory_init(size_t pretended_page_bytes, bool wants_reserve);
 
 // Finds a range of `bytes`, or of less, halving down to `least`. Its start is aligned to
 // `alignment`, a power of two.
-INTERNAL bool os_range_reserve(struct os_range *range, size_t bytes, size_t least,
-                               size_t alignment);
+INTERNAL bool os_range_find(struct os_range *range, size_t bytes, size_t least, size_t alignment);
 // Makes a part of the range readable and writable; it reads as zero. Part by part, upwards.
 INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes);
 // Takes back what was committed last.

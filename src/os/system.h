@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The rest of what we ask of the system: time, the environment, a descriptor that stays open, who
-// we are.
+// we are, how much memory we hold.
 #ifndef OS_SYSTEM_H
 #define OS_SYSTEM_H
 

@@ -52,7 +52,7 @@ static void work_together(void)
 static void meet_somebody(void)
 {
   struct os_range range = {.start = NULL};
-  CHECK(os_range_reserve(&range, 8 * MIB, 8 * MIB, MIB));
+  CHECK(os_range_find(&range, 8 * MIB, 8 * MIB, MIB));
   if (range.is_reserved) return;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
   char *theirs = mmap(range.start + MIB, MIB, PROT_READ | PROT_WRITE, flags, -1, 0);

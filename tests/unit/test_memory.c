@@ -56,7 +56,7 @@ static bool is_accessible(const void *address)
 static struct os_range reserve(size_t bytes, size_t alignment)
 {
   struct os_range range = {.start = NULL};
-  CHECK(os_range_reserve(&range, bytes, bytes, alignment));
+  CHECK(os_range_find(&range, bytes, bytes, alignment));
   CHECK(range.bytes == bytes && is_aligned(range.start, alignment));
   return range;
 }
@@ -126,11 +126,11 @@ static void check_halving(void)
 {
   struct os_range range = {.start = NULL};
   os_memory_init(0, true);
-  CHECK(os_range_reserve(&range, (size_t)1 << 56, MIB, MIB));
+  CHECK(os_range_find(&range, (size_t)1 << 56, MIB, MIB));
   CHECK(range.is_reserved && range.bytes >= MIB && range.bytes < (size_t)1 << 56);
   CHECK(((size_t)1 << 56) % range.bytes == 0);
   struct os_range second = {.start = NULL};
-  CHECK(!os_range_reserve(&second, (size_t)1 << 56, (size_t)1 << 56, MIB));
+  CHECK(!os_range_find(&second, (size_t)1 << 56, (size_t)1 << 56, MIB));
 }
 
 static void a_range_that_is_too_large_is_halved_down_to_the_least(void **state)
@@ -294,7 +294,7 @@ static void check_limited_address_space(void)
   size_t most = address_space_in_use() + 64 * MIB;
   struct os_range range = {.start = NULL};
   CHECK(setrlimit(RLIMIT_AS, &(struct rlimit){most, most}) == 0);
-  CHECK(os_range_reserve(&range, (size_t)1 << 42, 16 * MIB, 2 * MIB));
+  CHECK(os_range_find(&range, (size_t)1 << 42, 16 * MIB, 2 * MIB));
   size_t got = 0;
   while (os_range_commit(&range, range.start + got, MIB)) got += MIB;
   CHECK(got >= 48 * MIB && got <= 64 * MIB);
