@@ -47,12 +47,22 @@ def built(name):
     return path
 
 
+def declarations():
+    """(name, header, text before it) of each function and datum that a public header declares."""
+    for header in files("include/mend/*.h"):
+        text = text_of(header)
+        for match in re.finditer(r"^MEND_EXPORT\b([^;]*);", text, re.MULTILINE):
+            declaration = re.sub(r"//.*", "", match.group(1)).strip()
+            found = re.search(r"\b(mend_\w+)\s*(?:\(|\[|$)", declaration)
+            yield found.group(1) if found else declaration, header, text[:match.start()]
+
+
 def public_names():
     """Functions and data that the public headers declare: name -> header."""
-    names = {}
-    for header in files("include/mend/*.h"):
-        code = re.sub(r"//.*", "", text_of(header))
-        for declaration in re.findall(r"^MEND_EXPORT\b([^;]*);", code, re.MULTILINE):
-            found = re.search(r"\b(mend_\w+)\s*(?:\(|\[|$)", declaration.strip())
-            names[found.group(1) if found else declaration.strip()] = header
-    return names
+    return {name: header for name, header, _ in declarations()}
+
+
+def since():
+    """The same names -> the release that brought each, by the last "Since x.y." above it."""
+    return {name: re.findall(r"\bSince (\d+\.\d+)\.", above)[-1]
+            for name, _, above in declarations()}
