@@ -11,19 +11,20 @@ CHECKS := $(sort $(wildcard scripts/check-*))
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all demo test check bench test-long fuzz install clean help
+.PHONY: all demo test check bench test-long fuzz install uninstall clean help
 .DEFAULT_GOAL := all
 
 help:
 	@echo "make            the libraries and the command mend, in $(BUILD)/"
 	@echo "make demo       real programs run on mend, with time and memory beside the C library;"
 	@echo "                then a fragmented heap is mended, with pictures before and after"
-	@echo "make test       everything that must pass, in every variant (about 15 minutes, 2 cores)"
+	@echo "make test       everything that must pass, in every variant (about 25 minutes, 2 cores)"
 	@echo "make check      fast lints: layers, names, sizes, format, docs, fast path"
 	@echo "make bench      mend beside the installed allocators: table, JSON and chart"
 	@echo "make test-long  the same tests as make test, 20 times as long (hours)"
 	@echo "make fuzz       the randomized model tests with fresh seeds, until one fails or ^C"
-	@echo "make install    to PREFIX, default $(PREFIX)"
+	@echo "make install    to PREFIX, default $(PREFIX); below DESTDIR, if that is given"
+	@echo "make uninstall  takes the last one back, with the same PREFIX and DESTDIR"
 	@echo "make clean      removes $(BUILD)/"
 
 all:
@@ -67,7 +68,10 @@ fuzz:
 	@while ctest --test-dir $(BUILD) -L model --output-on-failure; do :; done; exit 1
 
 install: all
-	cmake --install $(BUILD) --prefix $(PREFIX)
+	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"
+
+uninstall:
+	DESTDIR="$(DESTDIR)" scripts/uninstall $(BUILD) "$(PREFIX)"
 
 clean:
 	rm -rf $(BUILD)
