@@ -168,6 +168,10 @@ INTERNAL void frontier_settle(void)
   os_range_settle(&frontier.region, frontier.end_bytes);
   os_range_settle(&frontier.table, frontier.table_bytes);
   publish_table();
+  // What was about to be skipped from here on will be handed out: it must not say that it is not.
+  size_t next = frontier.end_bytes >> SLICE_SHIFT;
+  bool is_described = (next + 1) * sizeof(struct page) <= frontier.table_bytes;
+  if (is_described) region.pages[next].flags &= (uint8_t)~PAGE_IS_FOREIGN;
 }
 
 INTERNAL void frontier_set_skipped(size_t bytes)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The frontier: the region grows, ends, and steps over what others have mapped inside it, also in a
-// child that was forked meanwhile. Every test leaves the region with nothing taken.
+// child that was forked meanwhile. Every test leaves the region with nothing taken. The frontier
+// itself is compiled here, with a place to stand still in between its steps, where it says itself
+// that a fork may see it.
 #define _GNU_SOURCE 1
 #include "child.h"
 
@@ -10,6 +12,12 @@
 
 #include "os/memory.h"
 #include "runs.h"
+
+static void stand_at_step(void);
+
+#undef atomic_signal_fence
+#define atomic_signal_fence(order) stand_at_step()
+#include "core/frontier.c"
 
 static void the_last_run_grows_into_fresh_memory(void **state)
 {
@@ -28,7 +36,6 @@ static void the_last_run_grows_into_fresh_memory(void **state)
   give(all);
 }
 
-// Early: more than half of the region has not been used yet.
 static void what_is_free_at_the_end_is_lengthened(void **state)
 {
   enum { HALF = REGION_SLICES / 2 };
@@ -36,11 +43,11 @@ static void what_is_free_at_the_end_is_lengthened(void **state)
   bool is_zero = false;
   give(take_touched(HALF));
   chunk_purge(0);
-  size_t frontier = runs_frontier();
+  size_t before = runs_frontier();
   struct page *longer = take(HALF + 10, 1, PAGE_LARGE, &is_zero);
   assert_non_null(longer);
   assert_true(is_zero && page_index(longer) + HALF + 10 == runs_frontier());
-  assert_true(runs_frontier() > frontier);
+  assert_true(runs_frontier() > before);
   give(longer);
   chunk_purge(0);
   struct page *aligned = take((uint32_t)runs_frontier(), 64, PAGE_LARGE, &is_zero);
@@ -60,13 +67,13 @@ static void the_region_ends(void **state)
   bool is_zero;
   assert_null(take(REGION_SLICES + 1, 1, PAGE_LARGE, &is_zero));
   assert_null(take(UINT32_MAX / 2, 1, PAGE_LARGE, &is_zero));
-  size_t frontier = runs_frontier();
-  struct page *used = take((uint32_t)frontier, 1, PAGE_LARGE, &is_zero);
+  size_t before = runs_frontier();
+  struct page *used = take((uint32_t)before, 1, PAGE_LARGE, &is_zero);
   assert_non_null(used);
-  assert_null(take((uint32_t)(REGION_SLICES - frontier + 1), 1, PAGE_LARGE, &is_zero));
+  assert_null(take((uint32_t)(REGION_SLICES - before + 1), 1, PAGE_LARGE, &is_zero));
   struct page *rest = used;
-  if (frontier < REGION_SLICES) {
-    rest = take((uint32_t)(REGION_SLICES - frontier), 1, PAGE_LARGE, &is_zero);
+  if (before < REGION_SLICES) {
+    rest = take((uint32_t)(REGION_SLICES - before), 1, PAGE_LARGE, &is_zero);
     assert_non_null(rest);
   }
   assert_null(take(1, 1, PAGE_LARGE, &is_zero));
@@ -79,14 +86,22 @@ static void the_region_ends(void **state)
 // ---------------------------------------------------------------------------------------------
 // Others' mappings in the region. Each of these tests is a child.
 
-// A page that can be read, `slices` slices behind what is accessible; NULL in a reserved region.
+// Says why, and skips the test, where nobody can map anything in between.
+static void need_vacant_addresses(void)
+{
+  if (!frontier.region.is_reserved) return;
+  print_message("the region is reserved here\n");
+  skip();
+}
+
+// A page that can be read, `slices` slices behind what is accessible.
 static char *map_theirs(size_t slices)
 {
-  uintptr_t at = region.start + chunk_statistics().committed_bytes + bytes_of(slices);
+  uintptr_t at = region.start + frontier.end_bytes + bytes_of(slices);
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   char *theirs = mmap((void *)at, os_page_bytes(), PROT_READ, flags, -1, 0);
-  CHECK(theirs != MAP_FAILED);
-  return (uintptr_t)theirs == at ? theirs : NULL;
+  CHECK((uintptr_t)theirs == at);
+  return theirs;
 }
 
 // Of a fresh region, takes what fits before a mapping of somebody's, and goes on behind it.
@@ -95,7 +110,6 @@ static void check_step_over(void)
   bool is_zero;
   struct page *low = take_touched(3);
   char *theirs = map_theirs(100);
-  if (theirs == NULL) return;
   size_t committed = chunk_statistics().committed_bytes;
   struct page *high = take_touched(300);
   CHECK(page_start(high) > theirs && theirs[0] == 0);
@@ -119,13 +133,14 @@ static void check_step_over(void)
 static void somebodys_mapping_is_stepped_over(void **state)
 {
   (void)state;
+  need_vacant_addresses();
   child_check(check_step_over);
 }
 
 static void check_use_among_mappings(void)
 {
   static struct model model;
-  struct random random = {5};
+  struct random random = {random_seed()};
   struct page *low = take_touched(1);
   for (size_t i = 0; i < 20; i++) (void)map_theirs(i * i * 4);
   give(low);
@@ -139,6 +154,7 @@ static void check_use_among_mappings(void)
 static void random_use_keeps_off_others_mappings(void **state)
 {
   (void)state;
+  need_vacant_addresses();
   child_check(check_use_among_mappings);
 }
 
@@ -147,8 +163,7 @@ static void check_mapping_at_the_end(void)
 {
   bool is_zero;
   size_t committed = chunk_statistics().committed_bytes;
-  char *theirs = map_theirs(REGION_SLICES - 1 - (committed >> SLICE_SHIFT));
-  if (theirs == NULL) return;
+  (void)map_theirs(REGION_SLICES - 1 - (committed >> SLICE_SHIFT));
   CHECK(take(REGION_SLICES, 1, PAGE_LARGE, &is_zero) == NULL);
   struct page *page = take(REGION_SLICES - 1, 1, PAGE_LARGE, &is_zero);
   CHECK(page == region.pages && take(1, 1, PAGE_LARGE, &is_zero) == NULL);
@@ -159,6 +174,7 @@ static void check_mapping_at_the_end(void)
 static void the_region_may_end_with_somebodys_mapping(void **state)
 {
   (void)state;
+  need_vacant_addresses();
   child_check(check_mapping_at_the_end);
 }
 
@@ -183,21 +199,145 @@ static void check_forks_among_mappings(void)
 static void it_serves_a_child_that_was_forked_amid_mappings(void **state)
 {
   (void)state;
+  need_vacant_addresses();
   options.retain_bytes = 64 * MIB;
   atomic_store(&is_over, false);
   child_check(check_forks_among_mappings);
 }
 
+// ---------------------------------------------------------------------------------------------
+// Forks while another thread moves the frontier over a mapping.
+
+enum { MOVE_STEPS = 2, LOW_SLICES = 3 };  // move_frontier says twice that a fork may see it
+
+static struct {
+  size_t step;         // at which the thread stands still
+  size_t first;        // the slice from which on the region was not accessible before
+  size_t lost_slices;  // in the child: what other threads held
+  char *theirs;
+  pthread_t thread;
+  struct page *taken;    // by the thread, when it has gone on
+  size_t passed;         // steps
+  _Atomic(bool) begins;  // the thread may
+  _Atomic(bool) stands;
+  _Atomic(bool) goes_on;
+} moving;
+
+static void stand_at_step(void)
+{
+  if (!atomic_load(&moving.begins) || !pthread_equal(pthread_self(), moving.thread)) return;
+  if (moving.passed++ != moving.step) return;
+  atomic_store(&moving.stands, true);
+  while (!atomic_load(&moving.goes_on)) os_sleep_us(50);
+}
+
+static void *take_behind_theirs(void *unused)
+{
+  while (!atomic_load(&moving.begins)) os_sleep_us(50);
+  moving.taken = take_touched(300);
+  return unused;
+}
+
+// Starts a thread that takes what fits only behind somebody's mapping, and waits until it stands
+// still, the lock in its hand.
+static void start_moving(void)
+{
+  moving.passed = 0;
+  atomic_store(&moving.begins, false);
+  atomic_store(&moving.stands, false);
+  atomic_store(&moving.goes_on, false);
+  CHECK(pthread_create(&moving.thread, NULL, take_behind_theirs, NULL) == 0);
+  atomic_store(&moving.begins, true);
+  while (!atomic_load(&moving.stands)) os_sleep_us(50);
+}
+
+// In the child nothing counts as used but what was taken before and what the thread held; what is
+// skipped counts as nothing, and is kept off.
+static void check_amid_move(void)
+{
+  static struct model model;
+  struct random random = {random_seed()};
+  size_t lost = bytes_of(moving.lost_slices);
+  chunk_after_fork();
+  chunk_assert_valid();
+  CHECK(chunk_statistics().used_bytes == lost);
+  CHECK(chunk_statistics().committed_bytes == bytes_of(moving.first));
+  for (size_t i = 0; i < 200; i++) model_step(&model, &random);
+  chunk_assert_valid();
+  CHECK(chunk_statistics().used_bytes == lost + bytes_of(model.taken));
+  CHECK(moving.theirs[0] == 0);
+}
+
+static void check_fork_amid_move(void)
+{
+  struct page *low = take_touched(LOW_SLICES);
+  moving.first = frontier.end_bytes >> SLICE_SHIFT;
+  moving.theirs = map_theirs(100);
+  start_moving();
+  // Once the frontier has gone on, what was accessible before is not filed yet.
+  moving.lost_slices = moving.step == 0 ? LOW_SLICES : moving.first;
+  child_check(check_amid_move);
+  atomic_store(&moving.goes_on, true);
+  CHECK(pthread_join(moving.thread, NULL) == 0);
+  CHECK(page_start(moving.taken) > moving.theirs);
+  give(moving.taken);
+  give(low);
+  chunk_assert_valid();
+}
+
+static void it_serves_a_child_that_was_forked_amid_a_move_of_the_frontier(void **state)
+{
+  (void)state;
+  need_vacant_addresses();
+  for (moving.step = 0; moving.step < MOVE_STEPS; moving.step++) child_check(check_fork_amid_move);
+}
+
+// What another thread was about to skip at the first fork is in use at the second.
+static void check_second_fork(void)
+{
+  bool is_zero;
+  chunk_after_fork();
+  uint32_t slices = (uint32_t)moving.first + 20;
+  CHECK(chunk_source.take(&chunk_source, slices, 1, any, &is_zero) == region.pages + LOW_SLICES);
+  moving.first = frontier.end_bytes >> SLICE_SHIFT;
+  moving.lost_slices = LOW_SLICES + slices;
+  start_moving();
+  child_check(check_amid_move);
+  _exit(0);
+}
+
+static void check_first_fork(void)
+{
+  (void)take_touched(LOW_SLICES);
+  moving.first = frontier.end_bytes >> SLICE_SHIFT;
+  moving.theirs = map_theirs(100);
+  start_moving();
+  child_check(check_second_fork);
+  _exit(0);
+}
+
+static void what_a_lost_thread_was_about_to_skip_can_be_used(void **state)
+{
+  (void)state;
+  need_vacant_addresses();
+  moving.step = 0;
+  child_check(check_first_fork);
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
+      // These while most of the region has not been used yet.
       REGION_TEST(somebodys_mapping_is_stepped_over),
       REGION_TEST(random_use_keeps_off_others_mappings),
       REGION_TEST(the_region_may_end_with_somebodys_mapping),
+      REGION_TEST(it_serves_a_child_that_was_forked_amid_mappings),
+      REGION_TEST(it_serves_a_child_that_was_forked_amid_a_move_of_the_frontier),
+      REGION_TEST(what_a_lost_thread_was_about_to_skip_can_be_used),
       REGION_TEST(what_is_free_at_the_end_is_lengthened),
+      // And these at last.
       REGION_TEST(the_last_run_grows_into_fresh_memory),
       REGION_TEST(the_region_ends),
-      REGION_TEST(it_serves_a_child_that_was_forked_amid_mappings),
   };
   return cmocka_run_group_tests(tests, region_start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
 }
