@@ -10,7 +10,7 @@ INTERNAL struct region region;
 
 INTERNAL uint32_t page_slices_for(size_t block_bytes)
 {
-  return block_bytes <= SLICE_BYTES / 2 ? 1 : 2;
+  return block_bytes <= SLICE_BYTES / 2 ? 1 : PAGE_MOST_SLICES;
 }
 
 // Slices of a page whose blocks can lie in any of them must lead back to the first. A large block
@@ -102,7 +102,11 @@ INTERNAL void page_assert_valid(struct page *page)
   ASSERT(page->carved <= page->capacity);
   ASSERT(page->capacity * page->block_bytes <= page_run_bytes(page));
   ASSERT(page->source != NULL);
-  if (page_kind(page) == PAGE_LIST) page_list_assert_valid(page);
+  if (page_kind(page) == PAGE_LIST) {
+    page_list_assert_valid(page);
+  } else {
+    page_bitmap_assert_valid(page);
+  }
 }
 
 INTERNAL bool page_visit(struct page *page, page_visitor visitor, void *argument)

@@ -63,7 +63,7 @@ struct page {
     uint64_t purged;           // BITMAP of up to 64: free blocks without memory
     struct {
       uint32_t first_word;  // BITMAP of more: no word below this one is known to have a free block
-      uint32_t purged_parts;  // and its os pages without memory: bit i, the i-th of 32 equal parts
+      uint32_t purged_os_pages;  // and its os pages without memory: bit i, the i-th
     };
     _Atomic(size_t) object_bytes;  // LARGE of an object: how much of the block that is
   };
@@ -197,6 +197,9 @@ static inline struct heap *page_heap(struct page *page)
 {
   return atomic_load_explicit(&page->heap, memory_order_acquire);
 }
+
+// The most slices that a page of several blocks has.
+#define PAGE_MOST_SLICES 2
 
 // How many slices a page of this block size has: so few that at least two blocks fit. (A page that
 // empties soon is worth more than one that many blocks share.)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/page_bitmap.h"
 
+#include "base/fatal.h"
 #include "core/metadata.h"
 #include "os/memory.h"
 
@@ -47,13 +48,10 @@ INTERNAL void page_bitmap_destroy(struct page *page)
 }
 
 // ---------------------------------------------------------------------------------------------
-// Which parts hold no memory. In a page of up to 64 blocks a part is a block; in one of more
-// blocks, which are smaller than an os page, it is 1/32 of the run, or an os page if that is more.
+// What holds no memory. In a page of up to 64 blocks that is noted of blocks; in one of more, which
+// are smaller than an os page, of os pages.
 
-static size_t part_bytes(const struct page *page)
-{
-  return bits_larger(page_run_bytes(page) / 32, os_page_bytes());
-}
+static_assert(PAGE_MOST_SLICES * SLICE_BYTES / 4096 <= 32, "a bit an os page, of whatever size");
 
 // The block is about to be used: what it touches holds memory from now on.
 static void forget_purged(struct page *page, uint32_t index)
@@ -62,11 +60,11 @@ static void forget_purged(struct page *page, uint32_t index)
     page->purged &= ~(UINT64_C(1) << index);
     return;
   }
-  if (page->purged_parts == 0) return;
+  if (page->purged_os_pages == 0) return;
   size_t start = index * page->block_bytes;
   size_t last = start + page->block_bytes - 1;
-  for (size_t part = start / part_bytes(page); part <= last / part_bytes(page); part++) {
-    page->purged_parts &= ~(UINT32_C(1) << part);
+  for (size_t i = start / os_page_bytes(); i <= last / os_page_bytes(); i++) {
+    page->purged_os_pages &= ~(UINT32_C(1) << i);
   }
 }
 
@@ -189,28 +187,27 @@ static bool is_free_between(struct page *page, size_t from, size_t to)
   return true;
 }
 
-static size_t purge_parts(struct page *page)
+static size_t purge_os_pages(struct page *page)
 {
   size_t bytes = 0;
-  size_t part = part_bytes(page);
-  for (uint32_t i = 0; (i + 1) * part <= page_touched_bytes(page); i++) {
-    if ((page->purged_parts >> i & 1) != 0 || !is_free_between(page, i * part, (i + 1) * part)) {
-      continue;
-    }
-    bytes += purge_between(page, i * part, (i + 1) * part);
-    page->purged_parts |= UINT32_C(1) << i;
+  size_t unit = os_page_bytes();
+  for (uint32_t i = 0; (i + 1) * unit <= page_touched_bytes(page); i++) {
+    bool is_purged = (page->purged_os_pages >> i & 1) != 0;
+    if (is_purged || !is_free_between(page, i * unit, (i + 1) * unit)) continue;
+    bytes += purge_between(page, i * unit, (i + 1) * unit);
+    page->purged_os_pages |= UINT32_C(1) << i;
   }
   return bytes;
 }
 
 INTERNAL size_t page_bitmap_purge(struct page *page)
 {
-  return is_one_word(page) ? purge_blocks(page) : purge_parts(page);
+  return is_one_word(page) ? purge_blocks(page) : purge_os_pages(page);
 }
 
 INTERNAL size_t page_bitmap_purged_bytes(const struct page *page)
 {
-  if (!is_one_word(page)) return (size_t)bits_count(page->purged_parts) * part_bytes(page);
+  if (!is_one_word(page)) return bits_count(page->purged_os_pages) * os_page_bytes();
   size_t bytes = 0;
   for (unsigned i = 0; i < page->carved; i++) {
     unsigned first = i;
@@ -231,4 +228,41 @@ INTERNAL void page_bitmap_open(struct page *page)
 {
   page->flags &= (uint8_t)~PAGE_IS_CLOSED;
   if (!is_one_word(page)) page->first_word = 0;
+}
+
+// Whether the bit of every block from this one on is set.
+static bool are_free_from(struct page *page, uint32_t index)
+{
+  for (; index < page->capacity; index++) {
+    if (page_bitmap_is_live(page, index)) return false;
+  }
+  return true;
+}
+
+// Others may be freeing meanwhile: a bit is set before `remote` is counted down.
+INTERNAL void page_bitmap_assert_valid(struct page *page)
+{
+  uint64_t counted = atomic_load_explicit(&page->remote, memory_order_acquire);
+  uint64_t used = 0;
+  ASSERT(page_kind(page) == PAGE_BITMAP);
+  for (uint32_t i = 0; i < word_count(page); i++) {
+    uint64_t word = atomic_load_explicit(&words_of(page)[i], memory_order_acquire);
+    ASSERT((word & ~valid_bits(page, i)) == 0);
+    used += bits_count(valid_bits(page, i) & ~word);
+  }
+  ASSERT(are_free_from(page, page->carved));
+  if (is_one_word(page)) {
+    uint64_t free = atomic_load_explicit(&page->bits, memory_order_acquire);
+    ASSERT((page->purged & ~(free & bits_low_mask(page->carved))) == 0);
+    (void)free;
+  } else {
+    ASSERT(used <= counted && counted <= page->capacity);
+    ASSERT(page->first_word < word_count(page));
+    for (uint32_t i = 0; i < 32; i++) {
+      bool is_purged = (page->purged_os_pages >> i & 1) != 0;
+      ASSERT(!is_purged || is_free_between(page, i * os_page_bytes(), (i + 1) * os_page_bytes()));
+      (void)is_purged;
+    }
+  }
+  (void)counted, (void)used;
 }

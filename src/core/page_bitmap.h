@@ -37,5 +37,7 @@ INTERNAL size_t page_bitmap_purged_bytes(const struct page *page);
 // From now on nothing is taken from the page; frees go on.
 INTERNAL void page_bitmap_close(struct page *page);
 INTERNAL void page_bitmap_open(struct page *page);
+// Inside the heap; others may free meanwhile.
+INTERNAL void page_bitmap_assert_valid(struct page *page);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "core/metadata.h"
 #include "core/page_bitmap.h"
+#include "os/memory.h"
 
 enum { THREADS = 4 };
 
@@ -185,6 +186,110 @@ static void a_purge_returns_free_blocks_once_and_spares_the_others(void **state)
   }
 }
 
+// Blocks that are smaller than an os page: all of two os pages come free, and one on either side.
+static void a_page_of_many_blocks_returns_os_pages_that_are_free_as_a_whole(void **state)
+{
+  (void)state;
+  size_t unit = os_page_bytes();
+  struct page *page = page_with(256);
+  uint32_t blocks = (uint32_t)(unit / page->block_bytes);  // in an os page
+  CHECK(4 * unit <= page_run_bytes(page));
+  take_all(page);
+  memset(page_start(page), 1, page_run_bytes(page));
+  for (uint32_t i = blocks - 1; i <= 3 * blocks; i++) page_bitmap_free(page, i);
+  assert_int_equal(page_bitmap_purge(page), 2 * unit);
+  assert_int_equal(page_bitmap_purged_bytes(page), 2 * unit);
+  assert_int_equal(page_bitmap_purge(page), 0);
+  assert_true(is_zero(page_start(page) + unit, 2 * unit));
+  assert_int_equal(page_start(page)[unit - 1], 1);
+  assert_int_equal(page_start(page)[3 * unit], 1);
+  assert_non_null(page_bitmap_take(page, NULL));
+  assert_int_equal(page_bitmap_purged_bytes(page), 2 * unit);
+  assert_non_null(page_bitmap_take(page, NULL));  // the first of an os page that went
+  assert_int_equal(page_bitmap_purged_bytes(page), unit);
+  page_bitmap_assert_valid(page);
+  drop(page);
+}
+
+static void random_use_keeps_a_page_valid(void **state)
+{
+  (void)state;
+  struct random random = {random_seed()};
+  for (size_t i = 0; i < COUNT_COUNT; i++) {
+    struct page *page = page_with(counts[i]);
+    for (size_t j = 0; j < test_scaled(2000); j++) {
+      uint32_t index = (uint32_t)random_below(&random, counts[i]);
+      size_t choice = random_below(&random, 20);
+      if (choice == 0) (void)page_bitmap_purge(page);
+      if (choice < 10) (void)page_bitmap_take(page, NULL);
+      if (choice >= 10 && page_bitmap_is_live(page, index)) page_bitmap_free(page, index);
+      page_bitmap_assert_valid(page);
+    }
+    uint32_t used = 0;
+    for (uint32_t j = 0; j < counts[i]; j++) used += page_bitmap_is_live(page, j);
+    assert_int_equal(page_bitmap_used(page), used);
+    drop(page);
+  }
+}
+
+// What must not be, in a page of few blocks and in one of many.
+static void break_bitmap(void)
+{
+  struct page *page = page_with(20);
+  page->bits |= UINT64_C(1) << 20;
+  page_bitmap_assert_valid(page);
+}
+
+static void break_carved(void)
+{
+  struct page *page = page_with(20);
+  page_bitmap_take(page, NULL);
+  page->carved = 0;
+  page_bitmap_assert_valid(page);
+}
+
+static void break_purged(void)
+{
+  struct page *page = page_with(20);
+  page_bitmap_take(page, NULL);
+  page->purged = 1;
+  page_bitmap_assert_valid(page);
+}
+
+static void break_purged_of_new_block(void)
+{
+  struct page *page = page_with(20);
+  page->purged = 1;
+  page_bitmap_assert_valid(page);
+}
+
+static void break_used(void)
+{
+  struct page *page = page_with(200);
+  take_all(page);
+  atomic_fetch_sub(&page->remote, 1);
+  page_bitmap_assert_valid(page);
+}
+
+static void break_purged_os_pages(void)
+{
+  struct page *page = page_with(200);
+  take_all(page);
+  page->purged_os_pages = 1;
+  page_bitmap_assert_valid(page);
+}
+
+static void a_broken_page_ends_the_process(void **state)
+{
+  static void (*const breaks[])(void) = {break_bitmap, break_carved,
+                                         break_purged, break_purged_of_new_block,
+                                         break_used,   break_purged_os_pages};
+  (void)state;
+  for (size_t i = 0; i < sizeof breaks / sizeof breaks[0]; i++) {
+    child_check_abort(breaks[i], "mend: internal error: ");
+  }
+}
+
 static void check_page_without_bitmap(void)
 {
   struct page *page = fixture_page(PAGE_BITMAP, 256);
@@ -346,6 +451,9 @@ int main(void)
       FIXTURE_TEST(only_memory_that_was_never_taken_is_said_to_be_zero),
       FIXTURE_TEST(nothing_is_taken_from_a_closed_page_but_frees_go_on),
       FIXTURE_TEST(a_purge_returns_free_blocks_once_and_spares_the_others),
+      FIXTURE_TEST(a_page_of_many_blocks_returns_os_pages_that_are_free_as_a_whole),
+      FIXTURE_TEST(random_use_keeps_a_page_valid),
+      FIXTURE_TEST(a_broken_page_ends_the_process),
       FIXTURE_TEST(without_memory_for_its_bitmap_there_is_no_page),
       FIXTURE_TEST(a_destroyed_bitmap_goes_back_to_the_metadata),
       FIXTURE_TEST(of_racing_frees_exactly_one_counts),
