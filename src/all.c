@@ -28,6 +28,7 @@
 #include "core/frontier.c"
 #include "core/chunk.c"
 #include "core/heap.c"
+#include "core/heap_valid.c"
 #include "core/large.c"
 #include "core/registry.c"
 

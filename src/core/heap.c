@@ -389,11 +389,7 @@ INTERNAL void heap_close_page(struct heap *heap, struct page *page)
 INTERNAL void heap_open_page(struct heap *heap, struct page *page)
 {
   page_bitmap_open(page);
-  if (page_is_unused(page)) {
-    heap_page_emptied(heap, page);
-  } else if (page_has_free(page)) {
-    queue(heap, page);
-  }
+  heap_page_posted(heap, page);  // of frees that have come in meanwhile
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -468,13 +464,4 @@ INTERNAL void heap_free_all(struct heap *heap)
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) (void)bin_empty(heap_bin(heap, i));
   atomic_store_explicit(&heap->may_hold_unused, false, memory_order_relaxed);
   heap->keeps_unused = true;
-}
-
-INTERNAL void heap_assert_valid(struct heap *heap)
-{
-  for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
-    struct page *page = CONTAINER_OF(at, struct page, chain);
-    ASSERT(page_heap(page) == heap);
-    page_assert_valid(page);
-  }
 }

@@ -193,6 +193,7 @@ INTERNAL bool heap_may_have(struct heap *heap, unsigned size_class);
 // Takes a page of the class out of `from` into `heap`; NULL if it has none. Inside both.
 INTERNAL struct page *heap_adopt_from(struct heap *heap, struct heap *from, unsigned size_class);
 
+// Inside.
 INTERNAL void heap_assert_valid(struct heap *heap);
 
 #endif

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // Bins and shelves by themselves: what they hold against arrays, every limit that they can have,
-// and that the table of offsets is the one that size_class_of would make. Then those of a heap.
+// and that the table of offsets is the one that size_class_of would make. (Those of a heap:
+// test_heap_bins.c.)
 #define _GNU_SOURCE 1
 #include "heaps.h"
 
-#include <pthread.h>
 #include <signal.h>
 
-enum { BLOCKS = 600, THREADS = 4 };
+enum { BLOCKS = 600 };
 
 // Blocks that no bin looks into beyond their links.
 static struct block links[BLOCKS];
@@ -468,204 +468,6 @@ static void a_shelf_is_whole_after_every_instruction(void **state)
   assert_int_equal(watched.faults, 0);
 }
 
-// ---------------------------------------------------------------------------------------------
-// In a heap.
-
-static void refilling_doubles_a_bins_limit_up_to_the_most(void **state)
-{
-  (void)state;
-  static struct heap heap;
-  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
-    init_heap(&heap, os_thread_id());
-    struct bin *bin = heap_bin(&heap, i);
-    uint32_t expected = TUNING_BIN_LEAST;
-    assert_int_equal(bin->limit, 0);
-    for (size_t round = 0; round < 12; round++) {
-      assert_non_null(heap_take(&heap, i, NULL));
-      assert_int_equal(bin->limit, expected);
-      assert_int_equal(counter_get(&bin->room), expected);
-      size_t count = bin_count(bin);
-      while (bin_take(heap_bin(&heap, i)) != NULL) {
-      }
-      assert_int_equal(counter_get(&bin->room), expected + count);
-      expected = 2 * expected < most_of_class(i) ? 2 * expected : most_of_class(i);
-    }
-    assert_int_equal(bin->limit, most_of_class(i));
-    free_all(&heap);
-  }
-}
-
-static void what_no_bin_takes_is_refused_however_often(void **state)
-{
-  (void)state;
-  static struct heap heap, direct;
-  init_heap(&heap, os_thread_id());
-  init_heap(&direct, OWNER_SHARED);
-  direct.is_direct = true;
-  void *blocks[] = {take(&heap, 60, NULL), take(&heap, SIZE_CLASS_COUNT - 1, NULL),
-                    take(&direct, 10, NULL), take(&direct, 60, NULL)};
-  for (size_t i = 0; i < 100000; i++) {
-    void *block = blocks[i % 4];
-    assert_false(heap_free(&heap, page_at(block), block));
-    if (i % 8 > 4) heap_refused(&heap, page_at(block));
-  }
-  heap_refused(&heap, page_at(blocks[0]));
-  assert_int_equal(counter_get(&heap.bins[0].room), 0);
-  assert_null(heap.bins[0].first);
-  for (size_t i = 0; i < 4; i++) free_into(&heap, blocks[i]);
-  collect(&heap);
-  collect(&direct);
-}
-
-static void *try_heap_empty(void *argument)
-{
-  struct page *page = argument;
-  char *block = page_start(page);
-  for (size_t i = 0; i < test_scaled(100000); i++) {
-    CHECK(bin_take(heap_bin(&heap_empty, (unsigned)i % SIZE_CLASS_SMALL_COUNT)) == NULL);
-    CHECK(!heap_free(&heap_empty, page, block));
-    heap_refused(&heap_empty, page);
-  }
-  return NULL;
-}
-
-static void the_empty_heap_takes_nothing_from_any_thread(void **state)
-{
-  (void)state;
-  static struct heap heap;
-  pthread_t threads[THREADS];
-  init_heap(&heap, os_thread_id());
-  // Two threads try each bin.
-  void *blocks[] = {take(&heap, 3, NULL), take(&heap, 60, NULL)};
-  for (size_t i = 0; i < THREADS; i++) {
-    void *page = page_at(blocks[i % 2]);
-    assert_int_equal(pthread_create(&threads[i], NULL, try_heap_empty, page), 0);
-  }
-  for (size_t i = 0; i < THREADS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-  for (size_t i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) {
-    assert_null(heap_empty.bins[i].first);
-    assert_true(counter_get(&heap_empty.bins[i].room) <= 0);
-  }
-  for (size_t i = 0; i < 2; i++) free_block(blocks[i]);
-  collect(&heap);
-}
-
-static struct shelf *shelf_for(struct heap *heap, unsigned size_class)
-{
-  return &heap->shelves[size_class - SIZE_CLASS_SMALL_COUNT];
-}
-
-static bool is_out(void *block)
-{
-  struct page *page = page_of(block);
-  return page_bitmap_is_live(page, page_block_index(page, block));
-}
-
-// For all that a thread knows whose heap this is.
-static bool is_live(struct heap *heap, void *block)
-{
-  struct page *page = page_of(block);
-  return heap_is_live(heap, page, block, page_block_index(page, block));
-}
-
-static void a_medium_block_waits_on_its_shelf_and_is_the_next(void **state)
-{
-  (void)state;
-  static struct heap heap;
-  init_heap(&heap, os_thread_id());
-  for (unsigned i = SIZE_CLASS_SMALL_COUNT; i < SIZE_CLASS_COUNT; i++) {
-    assert_null(heap_take_medium(&heap, i));
-    void *one = take(&heap, i, NULL);
-    void *two = take(&heap, i, NULL);
-    free_block(one);
-    assert_true(is_out(one));  // the page does not know yet
-    assert_true(is_live(NULL, one) && !is_live(&heap, one) && is_live(&heap, two));
-    assert_int_equal(shelf_for(&heap, i)->count, 1);
-    assert_ptr_equal(heap_take_medium(&heap, i), one);
-    assert_true(is_live(&heap, one));
-    free_block(one);
-    free_block(two);
-    if (is_live(NULL, one)) assert_int_equal(shelf_for(&heap, i)->count, 2);
-    assert_ptr_equal(heap_take_medium(&heap, i), two);
-    free_block(two);
-  }
-  collect(&heap);
-  assert_int_equal(fixture.pages_out, 0);
-}
-
-static void what_overflows_a_shelf_goes_back_to_its_page(void **state)
-{
-  enum { COUNT = 100 };
-  (void)state;
-  static struct heap heap;
-  static void *blocks[COUNT];
-  init_heap(&heap, os_thread_id());
-  for (unsigned i = SIZE_CLASS_SMALL_COUNT; i < SIZE_CLASS_COUNT; i += 3) {
-    struct shelf *shelf = shelf_for(&heap, i);
-    size_t most = TUNING_SHELF_BYTES / size_class_bytes(i);
-    if (most > TUNING_SHELF_BLOCKS) most = TUNING_SHELF_BLOCKS;
-    for (size_t j = 0; j < COUNT; j++) blocks[j] = take(&heap, i, NULL);
-    assert_int_equal(shelf->limit, most > 1 ? most : 1);  // of that many misses
-    for (size_t j = 0; j < COUNT; j += 2) {               // no page comes free
-      free_block(blocks[j]);
-      assert_true(shelf_holds(shelf, blocks[j]));
-      for (size_t k = 0; k <= j; k += 2) {
-        assert_int_equal(is_out(blocks[k]), shelf_holds(shelf, blocks[k]));
-        assert_false(is_live(&heap, blocks[k]));
-      }
-    }
-    assert_int_equal(shelf->limit, 1);
-    for (size_t j = 1; j < COUNT; j += 2) free_block(blocks[j]);
-    collect(&heap);
-    assert_int_equal(fixture.pages_out, 0);
-  }
-}
-
-static void collecting_empties_the_shelves_if_it_is_told_to(void **state)
-{
-  (void)state;
-  static struct heap heap;
-  init_heap(&heap, os_thread_id());
-  for (unsigned i = SIZE_CLASS_SMALL_COUNT; i < SIZE_CLASS_COUNT; i++) {
-    free_block(take(&heap, i, NULL));
-  }
-  heap_enter(&heap);
-  (void)heap_collect(&heap, false, true);
-  assert_int_equal(fixture.pages_out, SIZE_CLASS_MEDIUM_COUNT);
-  for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) assert_int_equal(heap.shelves[i].count, 1);
-  (void)heap_collect(&heap, true, false);
-  assert_int_equal(fixture.pages_out, 0);
-  for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) assert_int_equal(heap.shelves[i].count, 0);
-  heap_leave(&heap);
-}
-
-static void only_a_threads_own_blocks_go_onto_its_shelves(void **state)
-{
-  (void)state;
-  static struct heap own, shared, anothers;
-  init_heap(&own, os_thread_id());
-  init_heap(&shared, OWNER_SHARED);
-  init_heap(&anothers, SOMEBODY);
-  struct heap *heaps[] = {&own, &shared, &anothers};
-  for (unsigned i = SIZE_CLASS_SMALL_COUNT; i < SIZE_CLASS_COUNT; i += 5) {
-    for (size_t j = 0; j < 6; j++) {
-      struct heap *from = heaps[j % 3];
-      bool is_without_heap = j < 3;
-      void *block = take(from, i, NULL);
-      void *neighbour = take(from, i, NULL);  // keeps the page
-      free_into(is_without_heap ? &shared : &own, block);
-      assert_int_equal(is_out(block), from == &own && !is_without_heap);
-      free_into(&shared, neighbour);
-    }
-    assert_int_equal(shelf_for(&own, i)->count, 1);
-    assert_int_equal(shelf_for(&shared, i)->count, 0);
-    assert_int_equal(shelf_for(&anothers, i)->count, 0);
-  }
-  collect(&own);
-  collect(&shared);
-  collect(&anothers);
-}
-
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -687,15 +489,6 @@ int main(void)
       cmocka_unit_test(emptying_a_shelf_keeps_as_many_of_the_newest_as_it_is_told),
       cmocka_unit_test(a_shelf_in_random_use_loses_nothing_and_holds_nothing_twice),
       cmocka_unit_test(a_shelf_is_whole_after_every_instruction),
-      FIXTURE_TEST(refilling_doubles_a_bins_limit_up_to_the_most),
-      FIXTURE_TEST(what_no_bin_takes_is_refused_however_often),
-      FIXTURE_TEST(the_empty_heap_takes_nothing_from_any_thread),
-      FIXTURE_TEST(a_medium_block_waits_on_its_shelf_and_is_the_next),
-      FIXTURE_TEST(what_overflows_a_shelf_goes_back_to_its_page),
-      FIXTURE_TEST(collecting_empties_the_shelves_if_it_is_told_to),
-      FIXTURE_TEST(only_a_threads_own_blocks_go_onto_its_shelves),
   };
-  fixture_start();
-  os_gate_init();
   return SUITE_RUN(tests);
 }
