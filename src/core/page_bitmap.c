@@ -230,15 +230,6 @@ INTERNAL void page_bitmap_open(struct page *page)
   if (!is_one_word(page)) page->first_word = 0;
 }
 
-// Whether the bit of every block from this one on is set.
-static bool are_free_from(struct page *page, uint32_t index)
-{
-  for (; index < page->capacity; index++) {
-    if (page_bitmap_is_live(page, index)) return false;
-  }
-  return true;
-}
-
 // Others may be freeing meanwhile: a bit is set before `remote` is counted down.
 INTERNAL void page_bitmap_assert_valid(struct page *page)
 {
@@ -250,7 +241,7 @@ INTERNAL void page_bitmap_assert_valid(struct page *page)
     ASSERT((word & ~valid_bits(page, i)) == 0);
     used += bits_count(valid_bits(page, i) & ~word);
   }
-  ASSERT(are_free_from(page, page->carved));
+  for (uint32_t i = page->carved; i < page->capacity; i++) ASSERT(!page_bitmap_is_live(page, i));
   if (is_one_word(page)) {
     uint64_t free = atomic_load_explicit(&page->bits, memory_order_acquire);
     ASSERT((page->purged & ~(free & bits_low_mask(page->carved))) == 0);
