@@ -117,7 +117,9 @@ MEND_EXPORT enum mend_status mend_handle_realloc(mend_handle handle, size_t size
 // MEND_STALE (somebody has freed it before), MEND_FOREIGN; MEND_HANDLE_NULL is MEND_OK.
 MEND_EXPORT enum mend_status mend_handle_free(mend_handle handle) MEND_NOTHROW;
 // The same where other threads may still be using the object by an address they have resolved: the
-// handle is stale at once, the memory is free once every scope that is open now has closed.
+// handle is stale at once, the memory free some time after every scope that is open now has closed:
+// with a later deferred free, one in 256 or in 1 MiB of them; at the next pass; or before memory is
+// said to have run out.
 MEND_EXPORT enum mend_status mend_handle_free_deferred(mend_handle handle) MEND_NOTHROW;
 
 // The size that was asked for last; 0 where there is no such object.
@@ -193,7 +195,7 @@ struct mend_fragmentation {
   size_t dead_entries;    // entries of that part that name nothing
   double external, heap, all_in;
 };
-// Measures a heap, or all. Walks all pages: about 100 ns each.
+// Measures a heap, or all. Walks all pages and entries: about 100 ns and 2 ns each.
 // MEND_INVALID: fragmentation->bytes is too small.
 MEND_EXPORT enum mend_status mend_fragmentation_get(mend_handle_heap *heap,
                                                     struct mend_fragmentation *fragmentation)
@@ -206,9 +208,11 @@ MEND_EXPORT enum mend_status mend_fragmentation_get(mend_handle_heap *heap,
 struct mend_defrag_budget {
   size_t bytes;          // copied
   size_t objects;        // moved
-  uint64_t nanoseconds;  // spent; overrun by one batch (1 MiB or 2048 objects) at most
+  uint64_t nanoseconds;  // spent; overrun by one batch (1 MiB or 2048 objects) at most, in a pass's
+                         // first and last step also by what grows with the heap: planning, and
+                         // giving memory back
   uint64_t grace_ns;     // how long scopes that are open are waited for; 0: 100 ms in a whole pass,
-                         // 1 ms in a step
+                         // 1 ms in a step. No longer than is left of `nanoseconds`.
 };
 
 // A thread whose open scope was in the way.
@@ -225,11 +229,11 @@ struct mend_blocker {
 struct mend_defrag_report {
   size_t bytes;           // the caller sets it to sizeof(struct mend_defrag_report)
   size_t objects_moved;   // plan: that would move
-  size_t bytes_moved;     // the objects' sizes
+  size_t bytes_moved;     // the objects' sizes; plan: their blocks'
   size_t pages_examined;  // pages of objects that can move
   size_t pages_emptied;   // plan: that would be
   size_t bytes_freed;     // that those pages held, and purged parts of others
-  size_t table_freed;     // bytes of the handle table given back
+  size_t table_freed;     // bytes of the handle table given back; plan: 0
   size_t vetoed;          // moves that readers called off
   size_t pinned;          // objects that stayed because they are pinned
   uint64_t nanoseconds;   // of which

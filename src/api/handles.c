@@ -67,6 +67,13 @@ void mend_handle_heap_destroy(mend_handle_heap *heap)
 // ---------------------------------------------------------------------------------------------
 // Objects.
 
+// Gives back whatever is not in use, for memory to be had again.
+static void collect(void)
+{
+  handle_collect();
+  (void)registry_collect(true);
+}
+
 static uint64_t try_allocate_object(struct handle_heap *heap, size_t size, unsigned flags,
                                     mend_type type)
 {
@@ -82,7 +89,7 @@ mend_handle mend_handle_heap_alloc(mend_handle_heap *heap, size_t size, unsigned
   if (size <= BITS_MAX_SIZE && object_type_exists(type) && start_handles()) {
     bits = try_allocate_object(inside_of(heap), size, flags, type);
     if (UNLIKELY(bits == 0)) {
-      (void)registry_collect(true);
+      collect();
       bits = try_allocate_object(inside_of(heap), size, flags, type);
     }
   }
@@ -111,6 +118,10 @@ enum mend_status mend_handle_realloc(mend_handle handle, size_t size)
   int saved_errno = errno;
   enum mend_status status =
       size <= BITS_MAX_SIZE ? object_resize(handle.bits, size) : MEND_NO_MEMORY;
+  if (UNLIKELY(status == MEND_NO_MEMORY && size <= BITS_MAX_SIZE)) {
+    collect();
+    status = object_resize(handle.bits, size);
+  }
   errno = saved_errno;
   return status;
 }

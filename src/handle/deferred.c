@@ -4,7 +4,8 @@
 #include "handle/object.h"
 #include "handle/scope.h"
 
-#define CHAIN_LENGTH 256
+// A chain is long enough when it weighs so much. An object weighs 1, and 1 for each 4 KiB.
+#define CHAIN_WEIGHT 256
 
 static void free_chain(struct handle_heap *heap, uint32_t chain)
 {
@@ -48,12 +49,14 @@ static void push_index(struct handle_heap *heap, uint32_t index)
                                                   memory_order_relaxed));
 }
 
-INTERNAL void deferred_add(struct handle_heap *heap, uint32_t index)
+INTERNAL void deferred_add(struct handle_heap *heap, uint32_t index, size_t block_bytes)
 {
   struct deferred *deferred = &heap->deferred;
+  uint32_t weight = 1 + (uint32_t)bits_smaller(block_bytes >> 12, CHAIN_WEIGHT);
   push_index(heap, index);
-  uint32_t before = atomic_fetch_add_explicit(&deferred->added, 1, memory_order_relaxed);
-  if ((before + 1) % CHAIN_LENGTH != 0 || !os_lock_try(&deferred->lock)) return;
+  uint32_t before = atomic_fetch_add_explicit(&deferred->added, weight, memory_order_relaxed);
+  bool is_long = before / CHAIN_WEIGHT != (before + weight) / CHAIN_WEIGHT;
+  if (!is_long || !os_lock_try(&deferred->lock)) return;
   uint32_t ripe = take_ripe(deferred);
   start_waiting(deferred);
   os_lock_release(&deferred->lock);

@@ -14,7 +14,7 @@
 
 struct deferred {
   _Atomic(uint32_t) filling;  // the chain's first index, + 1
-  _Atomic(uint32_t) added;    // how many objects ever, modulo 2^32
+  _Atomic(uint32_t) added;    // weight of all objects ever, modulo 2^32
   struct os_lock lock;        // protects the rest
   uint32_t waiting;           // the chain that waits, + 1
   uint64_t epoch;             // for no older scope to be open
@@ -22,8 +22,8 @@ struct deferred {
 
 struct handle_heap;
 
-// Adds an object. Frees others if their time has come.
-INTERNAL void deferred_add(struct handle_heap *heap, uint32_t index);
+// Adds an object whose block is so large. Now and then frees others, if their time has come.
+INTERNAL void deferred_add(struct handle_heap *heap, uint32_t index, size_t block_bytes);
 // Frees what can be freed: what has been added until now waits from now on. Does nothing if another
 // thread is at it.
 INTERNAL void deferred_flush(struct handle_heap *heap);

@@ -77,6 +77,14 @@ static bool is_used_up(const struct allowance *allowance)
          (allowance->until_ns != UINT64_MAX && os_clock_ns() >= allowance->until_ns);
 }
 
+static uint64_t grace_left(const struct allowance *allowance)
+{
+  if (allowance->until_ns == UINT64_MAX) return allowance->grace_ns;
+  uint64_t now_ns = os_clock_ns();
+  uint64_t left_ns = allowance->until_ns > now_ns ? allowance->until_ns - now_ns : 0;
+  return left_ns < allowance->grace_ns ? left_ns : allowance->grace_ns;
+}
+
 // Goes on with the heap's pass until it is over or the allowance used up: by one batch at least.
 // Holds mover_lock.
 static enum mend_status advance(struct handle_heap *heap, struct allowance *allowance,
@@ -87,7 +95,7 @@ static enum mend_status advance(struct handle_heap *heap, struct allowance *allo
   do {
     size_t objects = report->objects_moved;
     size_t bytes = report->bytes_moved;
-    status = mover_move(heap, allowance->objects, allowance->bytes, allowance->grace_ns, report);
+    status = mover_move(heap, allowance->objects, allowance->bytes, grace_left(allowance), report);
     allowance->objects = less(allowance->objects, report->objects_moved - objects);
     allowance->bytes = less(allowance->bytes, report->bytes_moved - bytes);
   } while (status == MEND_PARTIAL && !is_used_up(allowance));

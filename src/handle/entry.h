@@ -88,17 +88,24 @@ static inline uint32_t handle_index(uint64_t handle)
   return (uint32_t)(handle >> HANDLE_INDEX_SHIFT);
 }
 
+// Whether a handle has the low bits that all handles have.
+static inline bool handle_is_made(uint64_t handle)
+{
+  return (handle & ENTRY_STATE_MASK) == ENTRY_LIVE;
+}
+
 // Whether the entry is the handle's, LIVE, and not being moved.
 static inline bool entry_is_settled(uint64_t entry, uint64_t handle)
 {
-  return ((entry ^ (handle | ENTRY_LIVE)) & ENTRY_LOW_MASK) == 0;
+  // One comparison: handle_is_made is the second half.
+  return (((entry ^ handle) & ENTRY_LOW_MASK) | (~handle & ENTRY_STATE_MASK)) == 0;
 }
 
 // Whether it is the handle's, and there is an object.
 static inline bool entry_is_named(uint64_t entry, uint64_t handle)
 {
   return ((entry ^ handle) & ENTRY_LOW_MASK & ~ENTRY_STATE_MASK) == 0 &&
-         entry_state(entry) != ENTRY_FREE;
+         entry_state(entry) != ENTRY_FREE && handle_is_made(handle);
 }
 
 static inline uint64_t entry_load(_Atomic(uint64_t) *entry)
@@ -108,7 +115,7 @@ static inline uint64_t entry_load(_Atomic(uint64_t) *entry)
   return atomic_load_explicit(entry, memory_order_acquire);
 }
 
-// For the entry of an object that nobody else knows yet.
+// For who alone may change the entry: its maker, or a mover that is COPYING.
 static inline void entry_publish(_Atomic(uint64_t) *entry, uint64_t value)
 {
   STEP(STEP_ENTRY_PUBLISH);

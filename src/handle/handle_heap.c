@@ -214,6 +214,16 @@ INTERNAL size_t handle_heap_collect(struct handle_heap *heap, bool purges)
   return bytes;
 }
 
+INTERNAL void handle_collect(void)
+{
+  for (uint32_t slot = 0; slot < HANDLE_SLOTS; slot++) {
+    struct handle_heap *heap = handle_heap_at(slot);
+    if (heap == NULL) continue;
+    deferred_flush(heap);
+    (void)handle_heap_collect(heap, true);
+  }
+}
+
 // ---------------------------------------------------------------------------------------------
 // Fork. A lane that another thread was inside of is given up: its objects stay valid and can be
 // freed, but nothing is made in it any more, and nothing moves.

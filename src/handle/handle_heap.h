@@ -89,5 +89,7 @@ INTERNAL void handle_heap_each_lane(void (*function)(struct heap *blocks, void *
 
 // Gives back what unused pages there are, and their memory with `purges`. Says how many bytes went.
 INTERNAL size_t handle_heap_collect(struct handle_heap *heap, bool purges);
+// The same for all heaps, after the deferred frees whose time has come.
+INTERNAL void handle_collect(void);
 
 #endif

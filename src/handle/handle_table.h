@@ -3,10 +3,10 @@
 // The handle table of a heap: the entries of all its handles in one flat array, and beside it their
 // infos in another. The arrays grow where they are and never move, so that an index is a place.
 //
-// Free entries are chained through themselves. Each lane (lane.h) has a pool of them, from which it
-// takes inside of the lane, while any thread gives back without a lock. Entries that were never
-// used are handed out a leaf at a time; a leaf is an os page of infos, and the two of entries to
-// them.
+// Free entries are chained through themselves. Each lane (handle_heap.h) has a pool of them, from
+// which it takes inside of the lane, while any thread gives back without a lock. Entries that were
+// never used are handed out a leaf at a time; a leaf is an os page of infos, and the two of entries
+// to them.
 //
 // A leaf without a live entry can be given back to the kernel: then its entries read as zero, which
 // matches no handle, and its floor says with which generation they start again, so that handles

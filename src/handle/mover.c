@@ -284,6 +284,7 @@ static void begin_move(struct handle_heap *heap, struct move *move,
     call_off(heap, move);
     report->pinned++;
     move->is_going = false;
+    move->announced = 0;  // what becomes of the entry is nobody's veto
   } else if (!is_strict()) {
     copy(move);
   }
@@ -313,9 +314,9 @@ static void leave_block(struct mover *mover, const struct move *move, size_t byt
   evacuation_note_emptied(&mover->evacuation, page);
 }
 
-static void note_veto(struct mover *mover, uint32_t index, struct mend_defrag_report *report)
+// An object whose move was called off is tried again in the next round.
+static void try_again(struct mover *mover, uint32_t index)
 {
-  report->vetoed++;
   if (mover->vetoed_count < MOVER_RETRIES) mover->vetoed[mover->vetoed_count++] = index;
 }
 
@@ -337,7 +338,8 @@ static void end_move(struct handle_heap *heap, const struct move *move,
     return;
   }
   if (is_same_object(entry_load(entry), move->announced)) {
-    note_veto(heap->mover, move->index, report);
+    report->vetoed++;
+    try_again(heap->mover, move->index);
   }
   object_free_block(move->to);
 }
@@ -404,12 +406,12 @@ static bool wait_for_scopes(uint64_t grace_ns, struct mend_defrag_report *report
   return is_past;
 }
 
-static void call_all_off(struct handle_heap *heap, struct mend_defrag_report *report)
+static void call_all_off(struct handle_heap *heap)
 {
   struct mover *mover = heap->mover;
   for (uint32_t i = 0; i < mover->move_count; i++) {
     call_off(heap, &mover->moves[i]);
-    note_veto(mover, mover->moves[i].index, report);
+    try_again(mover, mover->moves[i].index);
   }
 }
 
@@ -422,7 +424,7 @@ INTERNAL enum mend_status mover_move(struct handle_heap *heap, size_t objects, s
   announce_all(heap, mover, report);
   if (mover->move_count > 0) {
     if (!wait_for_scopes(grace_ns, report)) {
-      call_all_off(heap, report);
+      call_all_off(heap);
       status = MEND_BLOCKED;
     } else if (!finish_all(heap, report)) {
       status = MEND_NO_MEMORY;

@@ -76,7 +76,8 @@ INTERNAL bool mover_begin(struct handle_heap *heap, struct mend_defrag_report *r
 // *index on, which is advanced. False if there are none, no memory, or a pass is under way.
 INTERNAL bool mover_begin_anywhere(struct handle_heap *heap, uint32_t *index, uint32_t count);
 // Moves one batch of at most so many objects and bytes. MEND_OK: there is nothing left to move.
-// MEND_PARTIAL: there is. MEND_BLOCKED: so, but nothing was moved. Waits for scopes up to grace_ns.
+// MEND_PARTIAL: there is. MEND_BLOCKED: so, but nothing was moved. MEND_NO_MEMORY: to move to.
+// Waits for scopes up to grace_ns.
 INTERNAL enum mend_status mover_move(struct handle_heap *heap, size_t objects, size_t bytes,
                                      uint64_t grace_ns, struct mend_defrag_report *report);
 // Ends the pass, finished or not: opens what is closed.

@@ -147,8 +147,7 @@ INTERNAL bool object_settle(_Atomic(uint64_t) *entry, uint64_t handle, uint64_t 
 
 static enum mend_status status_of_missing(uint64_t handle)
 {
-  bool is_null = handle == 0;
-  return is_null || handle_entry(handle) == NULL ? MEND_FOREIGN : MEND_STALE;
+  return !handle_is_made(handle) || handle_entry(handle) == NULL ? MEND_FOREIGN : MEND_STALE;
 }
 
 // What the functions say of a handle that names nothing.
@@ -355,11 +354,12 @@ INTERNAL enum mend_status object_free(uint64_t handle, bool is_deferred)
   if (entry == NULL || !end_entry(entry, handle, &ended)) {
     return missing(handle, "free of a handle that names no object");
   }
-  struct handle_heap *heap = lane_of(page_of_block(entry_block(ended)))->heap;
+  struct page *page = page_of_block(entry_block(ended));
+  struct handle_heap *heap = lane_of(page)->heap;
   uint32_t index = handle_index(handle);
   if ((info_load(handle_info(handle)) & INFO_PINNED) != 0) pin_forget(&heap->pins, index);
   if (is_deferred) {
-    deferred_add(heap, index);
+    deferred_add(heap, index, page->block_bytes);
   } else {
     object_free_entry(index, ended);
   }

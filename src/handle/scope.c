@@ -140,14 +140,25 @@ INTERNAL bool scope_is_past(uint64_t epoch)
   return record == NULL;
 }
 
+// Closes the scope of a thread that is gone, if it is open still. The record may have been given
+// back since, or buried, and have another thread, whose scopes are of younger epochs than the one
+// that somebody has waited for: then the exchange fails.
+static void bury(struct scope_record *record, uint64_t word, uint32_t thread)
+{
+  STEP(STEP_SCOPE_CLOSE);
+  if (!atomic_compare_exchange_strong(&record->word, &word, 0)) return;
+  // As in give_record_back.
+  (void)atomic_compare_exchange_strong(&record->thread, &thread, 0);
+}
+
 // A thread whose end we were not told of leaves its scope open.
 static void bury_dead(uint64_t epoch)
 {
   for (struct scope_record *record = atomic_load(&records); record; record = record->next) {
     uint32_t thread = atomic_load_explicit(&record->thread, memory_order_acquire);
-    if (thread == 0 || !is_in_the_way(record, epoch) || os_thread_exists(thread)) continue;
-    atomic_store_explicit(&record->word, 0, memory_order_relaxed);
-    atomic_store_explicit(&record->thread, 0, memory_order_release);
+    uint64_t word = atomic_load_explicit(&record->word, memory_order_acquire);
+    bool is_old = (word & 1) != 0 && word >> 1 < epoch;
+    if (thread != 0 && is_old && !os_thread_exists(thread)) bury(record, word, thread);
   }
 }
 
@@ -157,9 +168,10 @@ static void note_age(uint64_t epoch, uint64_t now_ns)
   for (struct scope_record *record = atomic_load(&records); record; record = record->next) {
     if (!is_in_the_way(record, epoch)) continue;
     uint64_t word = atomic_load_explicit(&record->word, memory_order_relaxed);
-    if (atomic_load_explicit(&record->seen_word, memory_order_relaxed) == word) continue;
-    atomic_store_explicit(&record->seen_word, word, memory_order_relaxed);
+    if (atomic_load_explicit(&record->seen_word, memory_order_acquire) == word) continue;
     atomic_store_explicit(&record->seen_ns, now_ns, memory_order_relaxed);
+    // release: who sees the word sees since when. pairs with the load above
+    atomic_store_explicit(&record->seen_word, word, memory_order_release);
   }
 }
 

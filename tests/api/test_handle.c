@@ -179,6 +179,11 @@ static void wrong_generations_of_a_live_entry_name_nothing(void **state)
 {
   (void)state;
   mend_handle handle = make(64);
+  for (unsigned bit = 0; bit < 2; bit++) {  // what all handles have in common
+    mend_handle forged = {handle.bits ^ UINT64_C(1) << bit};
+    assert_names_nothing(forged, MEND_FOREIGN);
+    assert_int_equal(mend_handle_free(forged), MEND_FOREIGN);
+  }
   for (unsigned bit = 2; bit < 23; bit++) {  // all of the generation
     mend_handle forged = {handle.bits ^ UINT64_C(1) << bit};
     assert_names_nothing(forged, MEND_STALE);

@@ -91,6 +91,16 @@ static void long_chains_are_freed_without_a_flush(void **state)
   assert_int_equal(live_blocks(), 0);
 }
 
+// Large ones do not wait until there are many.
+static void much_memory_is_freed_without_a_flush(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < 50; i++) {
+    assert_int_equal(object_free(make_object(MIB), true), MEND_OK);
+    assert_true(live_blocks() <= 3);
+  }
+}
+
 static void while_a_scope_is_open_chains_of_any_length_wait(void **state)
 {
   (void)state;
@@ -200,6 +210,7 @@ int main(void)
       HANDLES_TEST(a_scope_that_is_opened_later_is_not_waited_for),
       HANDLES_TEST(what_is_freed_while_others_wait_waits_for_its_own_time),
       HANDLES_TEST(long_chains_are_freed_without_a_flush),
+      HANDLES_TEST(much_memory_is_freed_without_a_flush),
       HANDLES_TEST(while_a_scope_is_open_chains_of_any_length_wait),
       HANDLES_TEST(pinned_and_still_objects_go_too),
       HANDLES_TEST(nobody_sees_another_object_at_an_address_it_has_resolved),

@@ -74,6 +74,7 @@ static void what_is_emptied_is_given_back(void **state)
   assert_int_equal(report.pages_emptied, 1);
   assert_int_equal(report.bytes_freed, bytes);
   assert_int_equal(page->is_source, 0);
+  assert_int_equal(page->flags & PAGE_IS_CLOSED, 0);
   evacuation_release_emptied(&evacuation, &report);
   assert_int_equal(report.pages_emptied, 1);
   assert_int_equal(count_whole(), kept.count);
@@ -94,6 +95,7 @@ static void what_is_in_quarantine_can_be_ended(void **state)
   assert_int_not_equal(page->flags & PAGE_IS_CLOSED, 0);
   evacuation_end_quarantine(&evacuation);
   assert_int_equal(evacuation.quarantined, 0);
+  assert_int_equal(page->flags & PAGE_IS_CLOSED, 0);
   assert_int_equal(count_whole(), kept.count);
   free_kept();
 }

@@ -371,6 +371,8 @@ static void what_is_pinned_while_it_is_moved_stays(void **state)
     assert_int_equal(run_pass(&report, GRACE_NS), MEND_OK);
     assert_ptr_equal(place_of(pinned), pinned_at);
     assert_true(report.objects_moved > 0);
+    assert_int_equal(report.pinned, 1);
+    assert_int_equal(report.vetoed, i == 0);  // by who pins
     assert_settled();
     assert_int_equal(object_unpin(pinned), MEND_OK);
     free_kept();

@@ -74,7 +74,7 @@ static void an_implicit_scope_ends_when_it_is_said_to(void **state)
   assert_false(is_open() || scope_mine->is_implicit);
   scope_enter();
   scope_ensure();
-  assert_false(scope_mine->is_implicit || scope_mine->is_implicit);
+  assert_false(scope_mine->is_implicit);
   assert_false(scope_end_implicit());
   assert_true(is_open());
   scope_leave();
@@ -168,9 +168,11 @@ static void blockers_are_named(void **state)
   struct mend_blocker blockers[3];
   uint64_t handle = make_object(10);
   for (size_t i = 0; i < 2; i++) {
+    uint64_t start_ns = os_clock_ns();
     visitor_come(i == 0 ? 0 : handle);
     uint64_t epoch = scope_advance();
     assert_int_equal(scope_blockers(epoch, blockers, 3), 1);
+    assert_true(blockers[0].scope_age_ns <= os_clock_ns() - start_ns);
     assert_int_equal(blockers[0].thread, visitor.number);
     assert_int_equal(blockers[0].is_implicit, i);
     uint64_t age = blockers[0].scope_age_ns;
@@ -242,6 +244,31 @@ static void a_dead_thread_that_nobody_told_of_is_buried(void **state)
   struct scope_record *buried = last_record;
   run_elsewhere(open_and_end);
   assert_ptr_equal(last_record, buried);
+}
+
+// The dead thread's record is buried by another mover, and has a new thread.
+static void give_the_record_away(void)
+{
+  atomic_store(&last_record->word, 0);
+  atomic_store(&last_record->thread, 0);
+  visitor_come(0);
+}
+
+static void who_inherits_a_dead_threads_record_is_not_buried(void **state)
+{
+  (void)state;
+  run_elsewhere(open_and_end);
+  run_elsewhere(say_number);
+  atomic_store(&last_record->word, atomic_load(&scope_epoch) << 1 | 1);
+  atomic_store(&last_record->thread, lost_number);
+  uint64_t epoch = scope_advance();
+  ambush_at(STEP_SCOPE_CLOSE, 1, 1, give_the_record_away);
+  (void)scope_wait(epoch, soon());
+  assert_int_equal(ambush.sprung, 1);
+  step_hook = NULL;
+  assert_int_equal(last_record->thread, visitor.number);
+  assert_false(scope_is_past(scope_advance()));
+  visitor_go();
 }
 
 static void the_living_are_not_buried(void **state)
@@ -389,6 +416,7 @@ int main(void)
       HANDLES_TEST(blockers_are_named),
       HANDLES_TEST(the_end_of_a_thread_closes_its_scope_and_its_record_is_used_again),
       HANDLES_TEST(a_dead_thread_that_nobody_told_of_is_buried),
+      HANDLES_TEST(who_inherits_a_dead_threads_record_is_not_buried),
       HANDLES_TEST(the_living_are_not_buried),
       HANDLES_TEST(after_a_fork_only_the_forking_threads_scope_is_open),
       HANDLES_TEST(what_is_taken_away_is_used_by_nobody_after_a_grace_period),
