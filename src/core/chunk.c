@@ -379,6 +379,7 @@ INTERNAL void chunk_assert_valid(void)
 {
   os_lock_acquire(&chunk.lock);
   size_t free_slices = runs_assert_valid();
+  frontier_assert_valid();
   ASSERT(frontier_reached_bytes() - slices_to_bytes(free_slices) == chunk.used_bytes);
   (void)free_slices;
   os_lock_release(&chunk.lock);

@@ -2,6 +2,7 @@
 #include "core/frontier.h"
 
 #include "base/annotate.h"
+#include "base/fatal.h"
 #include "base/options.h"
 #include "os/memory.h"
 
@@ -177,4 +178,32 @@ INTERNAL void frontier_settle(void)
 INTERNAL void frontier_set_skipped(size_t bytes)
 {
   frontier.skipped_bytes = bytes;
+}
+
+// How long the stretches are that were skipped, for what their slices say. Descriptors of what
+// others take and have not marked yet are passed one by one.
+static size_t foreign_bytes(void)
+{
+  size_t bytes = 0;
+  if (frontier.region.is_reserved) return 0;
+  for (size_t i = 0; i < runs_frontier();) {
+    struct page *page = &region.pages[i];
+    enum page_kind kind = page_kind(page);
+    bool is_foreign = kind == PAGE_NONE && (page->flags & PAGE_IS_FOREIGN) != 0;
+    bool is_single = (kind == PAGE_NONE && !is_foreign) || kind == PAGE_INSIDE;
+    if (is_foreign) bytes += page_run_bytes(page);
+    i += is_single ? 1 : page->slices;
+  }
+  return bytes;
+}
+
+INTERNAL void frontier_assert_valid(void)
+{
+  ASSERT(slices_to_bytes(runs_frontier()) <= frontier.end_bytes);
+  ASSERT(frontier.end_bytes <= frontier.region.bytes);
+  ASSERT((frontier.end_bytes >> SLICE_SHIFT) * sizeof(struct page) <= frontier.table_bytes);
+  ASSERT(frontier.table_bytes <= frontier.table.bytes);
+  size_t foreign = foreign_bytes();
+  ASSERT(foreign == frontier.skipped_bytes);
+  (void)foreign;
 }

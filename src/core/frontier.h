@@ -31,4 +31,6 @@ INTERNAL size_t frontier_reached_bytes(void);
 INTERNAL void frontier_settle(void);
 INTERNAL void frontier_set_skipped(size_t bytes);
 
+INTERNAL void frontier_assert_valid(void);
+
 #endif

@@ -339,9 +339,31 @@ INTERNAL struct page *runs_take_first(void)
   return run;
 }
 
-static size_t assert_set_valid(struct run_set *set)
+// What is true of each filed run, besides that it is in its row.
+static void assert_run_valid(struct page *run)
 {
-  size_t slices = 0;
+  struct page *last = run + run->slices - 1;
+  struct page *after = run_from(last + 1);
+  ASSERT(page_kind(run) == PAGE_FREE && page_kind(last) == PAGE_FREE);
+  ASSERT(last->slices == run->slices);
+  ASSERT(run->block_bytes <= page_run_bytes(run));
+  for (struct page *slice = run + 1; slice < last; slice++) ASSERT(page_kind(slice) == PAGE_NONE);
+  ASSERT(run_is_dirty(run) || run->block_bytes == 0);
+  ASSERT(after == NULL || !can_merge(run, after));
+  (void)last, (void)after;
+  mapping_assert_valid(run);
+}
+
+// What the runs of a set are together.
+struct run_sums {
+  size_t runs;
+  size_t slices;
+  size_t held_bytes;
+};
+
+static struct run_sums assert_set_valid(struct run_set *set)
+{
+  struct run_sums sums = {0};
   for (unsigned row = 0; row < ROW_COUNT; row++) {
     bool is_marked = (set->occupied[row / 64] >> row % 64 & 1) != 0;
     ASSERT(is_marked == !list_is_empty(&set->rows[row]));
@@ -349,19 +371,27 @@ static size_t assert_set_valid(struct run_set *set)
     for (struct list *at = set->rows[row].next; at != &set->rows[row]; at = at->next) {
       struct page *run = CONTAINER_OF(at, struct page, link);
       ASSERT(row_of(run->slices) == row && set_of(run) == set);
-      ASSERT(page_kind(run) == PAGE_FREE && page_kind(run + run->slices - 1) == PAGE_FREE);
-      ASSERT((run + run->slices - 1)->slices == run->slices);
-      ASSERT(run->block_bytes <= page_run_bytes(run));
-      mapping_assert_valid(run);
-      slices += run->slices;
+      assert_run_valid(run);
+      sums.runs++;
+      sums.slices += run->slices;
+      sums.held_bytes += run->block_bytes;
     }
   }
-  return slices;
+  return sums;
 }
 
 INTERNAL size_t runs_assert_valid(void)
 {
-  return assert_set_valid(&runs.dirty) + assert_set_valid(&runs.clean);
+  struct run_sums dirty = assert_set_valid(&runs.dirty);
+  struct run_sums clean = assert_set_valid(&runs.clean);
+  size_t ordered = 0;
+  for (struct list *at = runs.order.next; at != &runs.order; at = at->next, ordered++) {
+    struct page *run = CONTAINER_OF(at, struct page, chain);
+    ASSERT(run_is_dirty(run) && page_kind(run) == PAGE_FREE);
+    (void)run;
+  }
+  ASSERT(ordered == dirty.runs && runs.dirty_bytes == dirty.held_bytes);
+  return dirty.slices + clean.slices;
 }
 
 INTERNAL uint32_t runs_refile(struct page *run)

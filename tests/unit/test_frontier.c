@@ -83,6 +83,44 @@ static void the_region_ends(void **state)
   if (rest != used) give(rest);
 }
 
+static void break_reached(void)
+{
+  (void)take_touched(1);
+  runs_set_frontier((frontier.end_bytes >> SLICE_SHIFT) + 1);
+  frontier_assert_valid();
+}
+
+static void break_end(void)
+{
+  (void)take_touched(1);
+  frontier.end_bytes = frontier.region.bytes + SLICE_BYTES;
+  frontier.table_bytes = frontier.table.bytes;
+  frontier_assert_valid();
+}
+
+static void break_table(void)
+{
+  (void)take_touched(1);
+  frontier.table_bytes = 0;
+  frontier_assert_valid();
+}
+
+static void break_skipped(void)
+{
+  (void)take_touched(2);
+  frontier.skipped_bytes = SLICE_BYTES;
+  frontier_assert_valid();
+}
+
+static void a_broken_frontier_ends_the_process_where_it_is_looked_for(void **state)
+{
+  static void (*const breaks[])(void) = {break_reached, break_end, break_table, break_skipped};
+  (void)state;
+  for (size_t i = 0; i < sizeof breaks / sizeof breaks[0]; i++) {
+    child_check_abort(breaks[i], "mend: internal error: ");
+  }
+}
+
 // ---------------------------------------------------------------------------------------------
 // Others' mappings in the region. Each of these tests is a child.
 
@@ -334,6 +372,7 @@ int main(void)
       REGION_TEST(it_serves_a_child_that_was_forked_amid_mappings),
       REGION_TEST(it_serves_a_child_that_was_forked_amid_a_move_of_the_frontier),
       REGION_TEST(what_a_lost_thread_was_about_to_skip_can_be_used),
+      REGION_TEST(a_broken_frontier_ends_the_process_where_it_is_looked_for),
       REGION_TEST(what_is_free_at_the_end_is_lengthened),
       // And these at last.
       REGION_TEST(the_last_run_grows_into_fresh_memory),

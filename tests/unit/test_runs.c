@@ -410,11 +410,57 @@ static void break_the_length(void)
   (void)runs_assert_valid();
 }
 
+static void break_the_inside(void)
+{
+  lay("Ddd");
+  page_set_kind(slice(1), PAGE_LARGE);
+  (void)runs_assert_valid();
+}
+
+static void break_what_a_dirty_run_holds(void)
+{
+  lay("Ddd");
+  slice(0)->block_bytes++;
+  (void)runs_assert_valid();
+}
+
+static void break_what_a_clean_run_holds(void)
+{
+  lay("Ccc");
+  slice(0)->block_bytes = 1;
+  (void)runs_assert_valid();
+}
+
+static void break_the_order(void)
+{
+  lay("Ddd");
+  list_remove(&slice(0)->chain);
+  (void)runs_assert_valid();
+}
+
+// A run that is filed beside another of its kind.
+static void break_merging(void)
+{
+  lay("Dd..");
+  be_bait(slice(2));
+  slice(2)->flags = 0;
+  CHECK(runs_refile(slice(2)) == 1);
+  (void)runs_assert_valid();
+}
+
 static void a_broken_run_ends_the_process_where_it_is_looked_for(void **state)
 {
+  static void (*const breaks[])(void) = {break_the_end,
+                                         break_the_length,
+                                         break_the_inside,
+                                         break_what_a_dirty_run_holds,
+                                         break_what_a_clean_run_holds,
+                                         break_the_order,
+                                         break_merging};
   (void)state;
-  child_check_abort(break_the_end, "mend: internal error: ");
-  child_check_abort(break_the_length, "mend: internal error: ");
+  for (size_t i = 0; i < sizeof breaks / sizeof breaks[0]; i++) {
+    child_check_abort(breaks[i], "mend: internal error: ");
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
