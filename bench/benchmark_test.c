@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Prints one line a benchmark: name and number of CPUs, iterations, nanoseconds and system calls an
+// Prints one line a benchmark: name and number of CPUs, operations, nanoseconds and system calls an
 // operation. A benchmark is run with more and more iterations until it takes a fifth of a second;
 // the last run is the one that is printed.
 //
@@ -22,7 +22,8 @@ static const size_t iterations_max = (size_t)1 << 32;
 
 struct benchmark {
   const char *name;
-  void (*run)(size_t iterations, size_t threads);
+  // Makes at least so many operations; says how many it has made.
+  size_t (*run)(size_t iterations, size_t threads);
 };
 
 // What the iterations have cost. It runs while a benchmark does, but for what that leaves out.
@@ -63,7 +64,7 @@ static void block_give(void *block)
 }
 
 // One thread replaces random ones of SLOTS blocks of 8 to 1024 bytes.
-static void basic_run(size_t iterations, size_t threads)
+static size_t basic_run(size_t iterations, size_t threads)
 {
   (void)threads;
   struct random random = random_seeded(1);
@@ -74,6 +75,7 @@ static void basic_run(size_t iterations, size_t threads)
     *slot = block_take(random_between(&random, BLOCK_MIN, 1024));
   }
   for (size_t i = 0; i < SLOTS; i++) block_give(slots[i]);
+  return iterations;
 }
 
 struct share {
@@ -99,7 +101,7 @@ static void *share_run(void *argument)
   return NULL;
 }
 
-static void threaded_run(size_t iterations, size_t threads)
+static size_t threaded_run(size_t iterations, size_t threads)
 {
   _Atomic(void *) mailboxes[MAILBOXES];
   struct share shares[THREADS_MAX];
@@ -110,6 +112,7 @@ static void threaded_run(size_t iterations, size_t threads)
   }
   threads_run(threads, share_run, shares, sizeof *shares);
   for (size_t i = 0; i < MAILBOXES; i++) block_give(mailboxes[i]);
+  return iterations;
 }
 
 static void *resize_in_place(void *block, size_t size)
@@ -120,7 +123,7 @@ static void *resize_in_place(void *block, size_t size)
 }
 
 // Grows a small and a large block to their usable size and takes them back, in turn.
-static void realloc_run(size_t iterations, size_t threads)
+static size_t realloc_run(size_t iterations, size_t threads)
 {
   enum { SMALL = 1000, LARGE = 300000 };
   (void)threads;
@@ -139,6 +142,7 @@ static void realloc_run(size_t iterations, size_t threads)
   }
   block_give(small);
   block_give(large);
+  return iterations;
 }
 
 // Makes objects of 8 to 1024 bytes and frees nine tenths of them.
@@ -169,14 +173,15 @@ static void objects_give(const mend_handle *objects, size_t count)
   }
 }
 
-// An iteration is an object that a pass moves. Only the passes count.
-static void defragmentation_run(size_t iterations, size_t threads)
+// An operation is an object that a pass moves. Only the passes count, as wholes.
+static size_t defragmentation_run(size_t iterations, size_t threads)
 {
   enum { OBJECTS = 100000 };
   static mend_handle objects[OBJECTS];
   struct random random = random_seeded(1);
   (void)threads;
-  for (size_t moved = 0; moved < iterations;) {
+  size_t moved = 0;
+  while (moved < iterations) {
     struct mend_defrag_report report = {.bytes = sizeof report};
     meter_stop();
     sparse_objects_make(objects, OBJECTS, &random);
@@ -188,6 +193,7 @@ static void defragmentation_run(size_t iterations, size_t threads)
     objects_give(objects, OBJECTS);
     meter_start();
   }
+  return moved;
 }
 
 static void benchmark_measure(const struct benchmark *benchmark, size_t threads)
@@ -197,12 +203,12 @@ static void benchmark_measure(const struct benchmark *benchmark, size_t threads)
     meter.seconds = 0;
     meter.calls = 0;
     meter_start();
-    benchmark->run(iterations, threads);
+    const size_t operations = benchmark->run(iterations, threads);
     meter_stop();
     if (meter.seconds >= target_seconds || iterations >= iterations_max) {
       line_write("Benchmark_%s-%zu\t%12zu\t%10.2f ns/op\t%10.3g syscalls/op\n", benchmark->name,
-                 threads, iterations, meter.seconds * 1e9 / (double)iterations,
-                 (double)meter.calls / (double)iterations);
+                 threads, operations, meter.seconds * 1e9 / (double)operations,
+                 (double)meter.calls / (double)operations);
       return;
     }
     iterations *= meter.seconds < target_seconds / 20 ? 10 : 2;
