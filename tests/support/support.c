@@ -82,6 +82,11 @@ bool test_is_instrumented(void)
   return BUILT_WITH_SANITIZER || test_is_in_valgrind() || is_emulated();
 }
 
+bool test_region_is_reserved(void)
+{
+  return BUILT_WITH_SANITIZER || TEST_IS_VALGRIND || getenv("MEND_RESERVE") != NULL;
+}
+
 static uint64_t mix(uint64_t value)
 {
   value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
