@@ -20,18 +20,18 @@ ANNOTATE_MAY_TOUCH_FREED
 static inline void extent_write(void *block, size_t size, size_t block_bytes)
 {
   size_t *word = extent_word(block, block_bytes);
-  annotate_link_begin(word, sizeof *word);
+  annotate_touch_begin(word, sizeof *word);
   *word = size;
-  annotate_link_end(word, sizeof *word);
+  annotate_touch_end(word, sizeof *word);
 }
 
 ANNOTATE_MAY_TOUCH_FREED
 static inline size_t extent_usable(const void *block, size_t block_bytes)
 {
   size_t *word = extent_word(block, block_bytes);
-  annotate_link_begin(word, sizeof *word);
+  annotate_touch_begin(word, sizeof *word);
   size_t size = *word;
-  annotate_link_end(word, sizeof *word);
+  annotate_touch_end(word, sizeof *word);
   return size;
 }
 

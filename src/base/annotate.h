@@ -5,8 +5,9 @@
 //
 // Between allocations all of a page is forbidden: annotate_allocate opens exactly the bytes that
 // were asked for, annotate_free closes the whole block before it enters any bin or page. The links
-// of free blocks live in closed memory. What touches that does so between annotate_link_begin and
-// _end: policy_*.h, api/extent_exact.h, and os/memory.c where the kernel does not take it back.
+// of free blocks live in closed memory. A function that touches such is ANNOTATE_MAY_TOUCH_FREED,
+// for the sanitizers, and does so between annotate_touch_begin and _end, for Valgrind: policy_*.h,
+// api/extent_exact.h, and os/memory.c where the kernel does not take memory back.
 #ifndef BASE_ANNOTATE_H
 #define BASE_ANNOTATE_H
 
@@ -146,21 +147,21 @@ static inline void annotate_forbid(void *start, size_t bytes)
 #endif
 }
 
-static inline void annotate_link_begin(void *link, size_t bytes)
+static inline void annotate_touch_begin(void *memory, size_t bytes)
 {
 #if defined(ANNOTATE_VALGRIND)
-  VALGRIND_MAKE_MEM_DEFINED(link, bytes);
+  VALGRIND_MAKE_MEM_DEFINED(memory, bytes);
 #else
-  (void)link, (void)bytes;
+  (void)memory, (void)bytes;
 #endif
 }
 
-static inline void annotate_link_end(void *link, size_t bytes)
+static inline void annotate_touch_end(void *memory, size_t bytes)
 {
 #if defined(ANNOTATE_VALGRIND)
-  VALGRIND_MAKE_MEM_NOACCESS(link, bytes);
+  VALGRIND_MAKE_MEM_NOACCESS(memory, bytes);
 #else
-  (void)link, (void)bytes;
+  (void)memory, (void)bytes;
 #endif
 }
 

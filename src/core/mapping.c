@@ -37,7 +37,7 @@ static bool add_within_budget(size_t change)
 static size_t count_edges(const struct page *slices, size_t length)
 {
   size_t count = 0;
-  for (size_t i = 0; i < length; i++) count += (size_t)__builtin_popcount(slices[i].edges);
+  for (size_t i = 0; i < length; i++) count += bits_count(slices[i].edges);
   return count;
 }
 
@@ -48,7 +48,7 @@ static void mark(struct page *slice, unsigned edges)
 {
   unsigned added = edges & ~(unsigned)slice->edges;
   if (added == 0) return;
-  (void)add((size_t)__builtin_popcount(added));
+  (void)add(bits_count(added));
   slice->edges |= (uint8_t)added;
 }
 
@@ -57,7 +57,7 @@ static void unmark(struct page *slice, unsigned edges)
   unsigned removed = edges & slice->edges;
   if (removed == 0) return;
   slice->edges &= (uint8_t)~removed;
-  (void)add(-(size_t)__builtin_popcount(removed));
+  (void)add(-(size_t)bits_count(removed));
 }
 
 INTERNAL bool mapping_split(struct page *run)

@@ -10,18 +10,18 @@
 ANNOTATE_MAY_TOUCH_FREED
 static inline struct block *policy_next(struct block *block)
 {
-  annotate_link_begin(block, sizeof *block);
+  annotate_touch_begin(block, sizeof *block);
   struct block *next = block->next;
-  annotate_link_end(block, sizeof *block);
+  annotate_touch_end(block, sizeof *block);
   return next;
 }
 
 ANNOTATE_MAY_TOUCH_FREED
 static inline void policy_set_next(struct block *block, struct block *next)
 {
-  annotate_link_begin(block, sizeof *block);
+  annotate_touch_begin(block, sizeof *block);
   block->next = next;
-  annotate_link_end(block, sizeof *block);
+  annotate_touch_end(block, sizeof *block);
 }
 
 #endif

@@ -229,7 +229,8 @@ INTERNAL void os_range_take_back(struct os_range *range, void *start, size_t byt
   forget_commit(range);
 }
 
-// Whether somebody else's mapping lies in a part of the range.
+// Whether somebody else's mapping lies in a part of the range. (Not by is_taken, to which an old
+// kernel has no answer: a part is small enough to be mapped for it, within any limit.)
 static bool is_occupied(const struct os_range *range, size_t at, size_t bytes)
 {
   char *start = range->start + at;
@@ -269,9 +270,9 @@ ANNOTATE_MAY_TOUCH_FREED
 static void overwrite(void *start, size_t bytes)
 {
   volatile size_t *words = start;
-  annotate_link_begin(start, bytes);
+  annotate_touch_begin(start, bytes);
   for (size_t i = 0; i < bytes / sizeof *words; i++) words[i] = 0;
-  annotate_link_end(start, bytes);
+  annotate_touch_end(start, bytes);
 }
 
 INTERNAL bool os_memory_renew(void *start, size_t bytes)

@@ -49,6 +49,34 @@ static void the_clock_counts_milliseconds(void **state)
   assert_true(coarse <= precise + 2 * coarseness_ms());
 }
 
+static uint64_t precise_ns(void)
+{
+  struct timespec now;
+  CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void the_exact_clock_is_the_kernels(void **state)
+{
+  (void)state;
+  for (unsigned i = 0; i < 1000; i++) {
+    uint64_t before = precise_ns();
+    uint64_t now = os_clock_ns();
+    assert_true(before <= now && now <= precise_ns());
+  }
+}
+
+static void a_short_sleep_is_as_long_as_was_asked(void **state)
+{
+  static const uint32_t lengths_us[] = {0, 1, 999, 20000, 1000000 + 1000};
+  (void)state;
+  for (size_t i = 0; i < sizeof lengths_us / sizeof lengths_us[0]; i++) {
+    uint64_t before = precise_ns();
+    os_sleep_us(lengths_us[i]);
+    assert_true(precise_ns() - before >= (uint64_t)lengths_us[i] * 1000);
+  }
+}
+
 static void ignore_signal(int signal_number)
 {
   (void)signal_number;
@@ -159,6 +187,8 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_clock_never_goes_back),
       cmocka_unit_test(the_clock_counts_milliseconds),
+      cmocka_unit_test(the_exact_clock_is_the_kernels),
+      cmocka_unit_test(a_short_sleep_is_as_long_as_was_asked),
       cmocka_unit_test(a_sleep_goes_on_after_a_signal),
       cmocka_unit_test(a_child_has_a_number_of_its_own),
       cmocka_unit_test(an_ordinary_process_shows_its_environment),
