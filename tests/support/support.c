@@ -84,7 +84,7 @@ bool test_is_instrumented(void)
 
 bool test_region_is_reserved(void)
 {
-  return BUILT_WITH_SANITIZER || TEST_IS_VALGRIND || getenv("MEND_RESERVE") != NULL;
+  return test_is_instrumented() || TEST_IS_VALGRIND || getenv("MEND_RESERVE") != NULL;
 }
 
 static uint64_t mix(uint64_t value)

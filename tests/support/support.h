@@ -69,8 +69,9 @@ bool test_is_instrumented(void);
 // stderr, and lets nobody lower the hard limit of descriptors.
 bool test_is_in_valgrind(void);
 
-// Whether the library reserves its region, as it does in builds for a checker and where the
-// environment says so: then the kernel lets nobody map anything inside.
+// Whether the library reserves its region, as it does in builds for a checker, where the
+// environment says so, and perhaps in an emulator: then the kernel lets nobody map anything inside.
+// Not to be asked by programs that replace malloc, either.
 bool test_region_is_reserved(void);
 
 // The same value, but the compiler no longer knows where it came from: keeps it from warning of,
