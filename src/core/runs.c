@@ -190,13 +190,18 @@ INTERNAL struct page *runs_tail(void)
   return last != NULL && !run_is_dirty(last) ? last : end;
 }
 
-INTERNAL void runs_free(struct page *run)
+// The run, merged with the one before it if that is of the same kind.
+static struct page *join_before(struct page *run)
 {
   struct page *before = run_before(run);
-  if (before != NULL && can_merge(before, run)) {
-    remove_run(before);
-    run = join(before, run);
-  }
+  if (before == NULL || !can_merge(before, run)) return run;
+  remove_run(before);
+  return join(before, run);
+}
+
+INTERNAL void runs_free(struct page *run)
+{
+  run = join_before(run);
   struct page *after = run_from(run + run->slices);
   if (after != NULL && can_merge(run, after)) {
     remove_run(after);
@@ -407,6 +412,8 @@ INTERNAL uint32_t runs_refile(struct page *run)
     return 0;
   }
   run->flags &= (uint8_t)~PAGE_IS_LEAVING;
-  insert_run(run);
+  page_set_kind(run, PAGE_NONE);
+  page_set_kind(last, PAGE_NONE);
+  insert_run(join_before(run));
   return slices;
 }

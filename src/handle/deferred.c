@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "handle/deferred.h"
 
+#include "handle/info.h"
 #include "handle/object.h"
 #include "handle/scope.h"
 
@@ -11,7 +12,9 @@ static void free_chain(struct handle_heap *heap, uint32_t chain)
 {
   while (chain != 0) {
     uint32_t index = chain - 1;
-    chain = atomic_load_explicit(handle_table_info(&heap->table, index), memory_order_relaxed);
+    // Without the bit of somebody who is just finding that there is nothing to pin any more.
+    chain = atomic_load_explicit(handle_table_info(&heap->table, index), memory_order_relaxed) &
+            ~INFO_PINNED;
     object_free_entry(index, entry_load(handle_table_entry(&heap->table, index)));
   }
 }

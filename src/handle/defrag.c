@@ -61,7 +61,7 @@ static struct allowance allowance_of(const struct mend_defrag_budget *budget, ui
   if (budget == NULL) return all;
   if (budget->objects > 0) all.objects = budget->objects;
   if (budget->bytes > 0) all.bytes = budget->bytes;
-  if (budget->nanoseconds > 0) all.until_ns = os_clock_ns() + budget->nanoseconds;
+  if (budget->nanoseconds > 0) all.until_ns = os_deadline_ns(budget->nanoseconds);
   if (budget->grace_ns > 0) all.grace_ns = budget->grace_ns;
   return all;
 }
@@ -126,6 +126,7 @@ static enum mend_status step_all(uint32_t *slot, struct allowance *allowance,
     has_begun = true;
     enum mend_status one = step(heap, allowance, report);
     if (one == MEND_PARTIAL) return MEND_PARTIAL;
+    if (one == MEND_BLOCKED) allowance->grace_ns = 0;  // who is in the way here is so there, too
     if (status == MEND_OK) status = one;
   }
   *slot = 0;

@@ -127,8 +127,8 @@ static inline bool entry_exchange(_Atomic(uint64_t) *entry, uint64_t *expected, 
 {
   STEP(STEP_ENTRY_EXCHANGE);
   // release: the object's bytes at a new address come before it. acquire: the next user of the old
-  // address comes after what its users have done.
-  return atomic_compare_exchange_strong_explicit(entry, expected, value, memory_order_acq_rel,
+  // address comes after what its users have done. seq_cst: for object_free and pin_hold.
+  return atomic_compare_exchange_strong_explicit(entry, expected, value, memory_order_seq_cst,
                                                  memory_order_acquire);
 }
 

@@ -27,9 +27,10 @@ static void measure_large(struct mend_fragmentation *sum, struct page *page, boo
   if (!blocks_only) {
     sum->object_bytes += atomic_load_explicit(&page->object_bytes, memory_order_relaxed);
   }
-  sum->block_bytes += page->block_bytes;
-  sum->resident_bytes += page->block_bytes;
-  sum->metadata_bytes += page->slices * sizeof(struct page);
+  struct chunk_place place = chunk_look_at(page);  // it may be being resized
+  sum->block_bytes += place.held_bytes;
+  sum->resident_bytes += place.held_bytes;
+  sum->metadata_bytes += place.slices * sizeof(struct page);
 }
 
 // What was asked for the objects that are not large: takes a look at each entry, but not at pages,

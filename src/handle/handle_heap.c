@@ -172,6 +172,7 @@ INTERNAL void handle_heap_destroy(struct handle_heap *heap)
   struct lane *lane;
   os_lock_acquire(&heap->mover_lock);
   mover_destroy(heap);
+  evacuation_open_strays(heap);
   for (uint32_t i = 0; i < HANDLE_ALL_LANES; i++) {
     if (!lane_enter_number(heap, i, &lane)) continue;
     if (ANNOTATE_ACTIVE) forget_blocks(&lane->blocks);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "handle/handle_table.h"
 
-#define ENTRIES_MOST ((UINT64_C(1) << 32) - 1)
+#define ENTRIES_MOST ((UINT64_C(1) << 31) - 1)  // deferred.c: a link has 31 bits
 #define ENTRIES_LEAST (UINT64_C(1) << 20)
 #define COMMIT_LEAST ((size_t)64 << 10)
 #define COMMIT_MOST ((size_t)32 << 20)

@@ -7,9 +7,10 @@
 // The slack is what the block holds beyond the size that was asked for. A large object has no size
 // class; its size is in the descriptor of its page.
 //
-// It is written before the entry says LIVE, and afterwards changed by exchanges only, since pins
-// come from any thread. A mover reads it, but moving an object does not change it. While an entry
-// is MOVING only the pin's bit changes: everything else changes after the entry has.
+// It is written before the entry says LIVE, and changed by exchanges only while it does, since pins
+// come from any thread. (Of an object that is freed later it is a link: deferred.h.) A mover reads
+// it, but moving an object does not change it. While an entry is MOVING only the pin's bit changes:
+// everything else changes after the entry has.
 #ifndef HANDLE_INFO_H
 #define HANDLE_INFO_H
 
@@ -58,7 +59,8 @@ static inline size_t info_object_bytes(uint32_t info, struct page *page)
 static inline uint32_t info_load(_Atomic(uint32_t) *info)
 {
   STEP(STEP_INFO_LOAD);
-  return atomic_load_explicit(info, memory_order_acquire);  // pairs with info_change, pin_hold
+  return atomic_load_explicit(
+      info, memory_order_acquire);  // pairs with info_change, the pins and whoever stores
 }
 
 // Replaces the bits of the mask.

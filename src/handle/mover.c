@@ -133,7 +133,14 @@ static bool is_candidate(uint64_t value)
   return atomic_load_explicit(&slice->is_source, memory_order_relaxed);
 }
 
-// Gathers from the table; says for about how many bytes.
+// About how much the object of an entry holds.
+static size_t gathered_bytes(struct handle_heap *heap, uint32_t index)
+{
+  uint32_t info = info_load(handle_table_info(&heap->table, index));
+  return info_class(info) < SIZE_CLASS_COUNT ? size_class_bytes(info_class(info)) : 0;
+}
+
+// Gathers from the table.
 static void scan(struct handle_heap *heap, struct mover *mover, size_t objects, size_t bytes)
 {
   enum { AHEAD = 16 };
@@ -149,8 +156,7 @@ static void scan(struct handle_heap *heap, struct mover *mover, size_t objects, 
       }
     }
     if (!is_candidate(atomic_load_explicit(entry, memory_order_relaxed))) continue;
-    uint32_t info = info_load(handle_table_info(&heap->table, mover->next_index));
-    if (info_class(info) < SIZE_CLASS_COUNT) gathered += size_class_bytes(info_class(info));
+    gathered += gathered_bytes(heap, mover->next_index);
     add_move(mover, mover->next_index);
   }
 }
@@ -162,8 +168,12 @@ static void gather(struct handle_heap *heap, struct mover *mover, size_t objects
   if (mover->next_index < mover->end_index) {
     scan(heap, mover, objects, bits_smaller(bytes, MOVER_BATCH_BYTES));
   } else {
-    while (mover->move_count < objects && mover->retry_count > 0) {
-      add_move(mover, mover->retries[--mover->retry_count]);
+    size_t gathered = 0;
+    bytes = bits_smaller(bytes, MOVER_BATCH_BYTES);
+    while (mover->move_count < objects && gathered < bytes && mover->retry_count > 0) {
+      uint32_t index = mover->retries[--mover->retry_count];
+      gathered += gathered_bytes(heap, index);
+      add_move(mover, index);
     }
   }
 }
@@ -398,7 +408,7 @@ static bool wait_for_scopes(uint64_t grace_ns, struct mend_defrag_report *report
 {
   uint64_t start = os_clock_ns();
   uint64_t epoch = scope_advance();
-  bool is_past = scope_wait(epoch, start + grace_ns);
+  bool is_past = scope_wait(epoch, os_deadline_ns(grace_ns));
   report->grace_ns += os_clock_ns() - start;
   if (!is_past) {
     report->blocker_count = scope_blockers(epoch, report->blockers, MEND_BLOCKERS_MAX);

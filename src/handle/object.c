@@ -220,14 +220,14 @@ INTERNAL mend_type object_type(uint64_t handle)
 INTERNAL void *object_pin(uint64_t handle, enum mend_status *status)
 {
   struct found found;
-  *status = MEND_OK;
+  enum pin_result result = PIN_STALE;
   scope_enter();
-  if (!find_object(handle, &found)) {
-    *status = missing(handle, "pin of a handle that names no object");
-  } else if (!pin_hold(&lane_of(found.page)->heap->pins, handle_index(handle), found.info)) {
-    *status = MEND_NO_MEMORY;
+  if (find_object(handle, &found)) {
+    result = pin_hold(&lane_of(found.page)->heap->pins, handle, found.entry, found.info);
   }
   scope_leave();
+  *status = result == PIN_NO_MEMORY ? MEND_NO_MEMORY : MEND_OK;
+  if (result == PIN_STALE) *status = missing(handle, "pin of a handle that names no object");
   return *status == MEND_OK ? found.block : NULL;
 }
 
@@ -357,7 +357,8 @@ INTERNAL enum mend_status object_free(uint64_t handle, bool is_deferred)
   struct page *page = page_of_block(entry_block(ended));
   struct handle_heap *heap = lane_of(page)->heap;
   uint32_t index = handle_index(handle);
-  if ((info_load(handle_info(handle)) & INFO_PINNED) != 0) pin_forget(&heap->pins, index);
+  // seq_cst, as the exchange that has ended the entry: pairs with pin_hold.
+  if ((atomic_load(handle_info(handle)) & INFO_PINNED) != 0) pin_forget(&heap->pins, index);
   if (is_deferred) {
     deferred_add(heap, index, page->block_bytes);
   } else {

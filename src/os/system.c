@@ -25,6 +25,12 @@ INTERNAL uint64_t os_clock_ns(void)
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+INTERNAL uint64_t os_deadline_ns(uint64_t nanoseconds)
+{
+  uint64_t now_ns = os_clock_ns();
+  return nanoseconds < UINT64_MAX - now_ns ? now_ns + nanoseconds : UINT64_MAX;
+}
+
 static void sleep_for(struct timespec rest)
 {
   while (nanosleep(&rest, &rest) != 0 && errno == EINTR) continue;

@@ -357,7 +357,8 @@ static void pin_announced(void)
 static void set_the_bit_of_announced(void)
 {
   choose_announced();
-  CHECK(pin_hold(&heap->pins, handle_index(pinned), handle_info(pinned)));
+  enum pin_result result = pin_hold(&heap->pins, pinned, handle_entry(pinned), handle_info(pinned));
+  CHECK(result == PIN_HELD);
   pinned_at = place_of(pinned);
 }
 

@@ -10,7 +10,9 @@ static _Atomic(uint32_t) infos[INDICES];
 
 static bool hold(uint32_t index)
 {
-  return pin_hold(&table, index, &infos[index % INDICES]);
+  _Atomic(uint64_t) entry = entry_make(page_start(region.pages), 1, ENTRY_LIVE);
+  uint64_t handle = handle_make(1, index, 1);
+  return pin_hold(&table, handle, &entry, &infos[index % INDICES]) == PIN_HELD;
 }
 
 static bool release(uint32_t index)
@@ -36,7 +38,10 @@ static int clear(void **state)
   (void)state;
   pin_table_clear(&table);
   for (size_t i = 0; i < INDICES; i++) CHECK((atomic_load(&infos[i]) & ~INFO_PINNED) == 5);
-  return table.places == 0 && table.used == 0 && table.pins == NULL ? 0 : -1;
+  return pin_table_array(&table)->places == 0 && table.used == 0 &&
+                 pin_table_array(&table)->pins == NULL
+             ? 0
+             : -1;
 }
 
 #define PIN_TEST(function) cmocka_unit_test_setup_teardown(function, start_empty, clear)
@@ -63,8 +68,9 @@ static void a_count_never_overflows(void **state)
 {
   (void)state;
   assert_true(hold(3));
-  for (uint32_t i = 0; i < table.places; i++) {
-    if (table.pins[i].count == 1) table.pins[i].count = UINT32_MAX - 1;
+  for (uint32_t i = 0; i < pin_table_array(&table)->places; i++) {
+    if (pin_table_array(&table)->pins[i].count == 1)
+      pin_table_array(&table)->pins[i].count = UINT32_MAX - 1;
   }
   assert_true(hold(3));
   assert_false(hold(3));
@@ -90,8 +96,8 @@ static void thousands_are_held_and_half_the_places_stay_free(void **state)
   (void)state;
   for (uint32_t i = 0; i < INDICES; i++) {
     assert_true(hold(i * 700001U));  // spread over all indices
-    assert_true(table.used == i + 1 && 2 * table.used <= table.places);
-    assert_int_equal(table.places & (table.places - 1), 0);
+    assert_true(table.used == i + 1 && 2 * table.used <= pin_table_array(&table)->places);
+    assert_int_equal(pin_table_array(&table)->places & (pin_table_array(&table)->places - 1), 0);
   }
   for (uint32_t i = 0; i < INDICES; i++) assert_true(release(i * 700001U));
   assert_int_equal(table.used, 0);
@@ -106,7 +112,7 @@ static void pins_that_collide_are_found_whatever_goes_first(void **state)
     for (uint32_t home = 0; home < 16; home++) {
       uint32_t found[COUNT];
       size_t count = 0;
-      assert_true(hold(0) && release(0) && table.places == 16);
+      assert_true(hold(0) && release(0) && pin_table_array(&table)->places == 16);
       for (uint32_t index = 0; count < COUNT; index++) {
         uint32_t at = (uint32_t)((index * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & 15;
         if (at == home || at == ((home + 1 + count % 2) & 15)) found[count++] = index;
