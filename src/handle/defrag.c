@@ -22,7 +22,7 @@
 static size_t sweep_table(struct handle_heap *heap)
 {
   struct lane *lane;
-  struct lane *last = NULL;
+  handle_table_detach(&heap->table);
   for (uint32_t i = 0; i < HANDLE_ALL_LANES; i++) {
     uint32_t chains[2];
     if (!lane_enter_number(heap, i, &lane)) continue;
@@ -30,9 +30,8 @@ static size_t sweep_table(struct handle_heap *heap)
     lane_leave(lane);
     handle_table_sort(&heap->table, chains[0]);
     handle_table_sort(&heap->table, chains[1]);
-    if (last == NULL) last = lane;
   }
-  return last != NULL ? handle_table_sweep(&heap->table, &last->indices) : 0;
+  return handle_table_sweep(&heap->table);
 }
 
 static void finish_pass(struct handle_heap *heap, struct mend_defrag_report *report)

@@ -33,15 +33,23 @@ static void measure_large(struct mend_fragmentation *sum, struct page *page, boo
   sum->metadata_bytes += place.slices * sizeof(struct page);
 }
 
-// What was asked for the objects that are not large: takes a look at each entry, but not at pages,
-// which may go at any moment.
-static size_t count_object_bytes(const struct handle_table *table)
+// Whether an object is in a lane that a fork has given up: its page stays for ever. (Others may go
+// at any moment; their descriptors can be read all the same.)
+static bool is_given_up(uint64_t entry)
 {
+  const struct heap *blocks = page_heap(page_of_block(entry_block(entry)));
+  return blocks != NULL && blocks->is_given_up;
+}
+
+// What was asked for the objects that are not large: takes a look at each entry.
+static size_t count_object_bytes(struct handle_heap *heap)
+{
+  const struct handle_table *table = &heap->table;
   size_t bytes = 0;
   uint32_t count = atomic_load(&table->space->count);
   for (uint32_t i = 0; i < count; i++) {
     uint64_t entry = entry_load(handle_table_entry(table, i));
-    if (entry_state(entry) == ENTRY_FREE) continue;
+    if (entry_state(entry) == ENTRY_FREE || (heap->has_given_up && is_given_up(entry))) continue;
     uint32_t info = info_load(handle_table_info(table, i));
     if (info_class(info) < SIZE_CLASS_COUNT) bytes += info_object_bytes(info, NULL);
   }
@@ -69,7 +77,7 @@ static void measure_heap(struct mend_fragmentation *sum, struct handle_heap *hea
   size_t entries = handle_table_resident_entries(&heap->table);
   sum->table_bytes += handle_table_resident_bytes(&heap->table);
   sum->dead_entries += entries - bits_smaller(entries, objects);
-  sum->object_bytes += blocks_only ? 0 : count_object_bytes(&heap->table);
+  sum->object_bytes += blocks_only ? 0 : count_object_bytes(heap);
 }
 
 static double waste(size_t live, size_t held)

@@ -235,6 +235,7 @@ static void lanes_after_fork(struct handle_heap *heap)
     struct lane *lane = atomic_load(&heap->lanes[i]);
     if (lane == NULL || !os_gate_is_strangers(&lane->blocks.gate)) continue;
     lane->blocks.is_given_up = true;
+    heap->has_given_up = true;
     atomic_store(&heap->lanes[i], NULL);
   }
 }

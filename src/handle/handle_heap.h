@@ -48,6 +48,7 @@ struct handle_heap {
   struct os_lock mover_lock;  // one mover at a time
   struct mover *mover;        // what a pass that is not over remembers (holder of mover_lock)
   bool has_stray_pages;       // closed by a mover that a fork has left behind (the same)
+  bool has_given_up;          // lanes, since a fork: what they hold is not measured
   uint32_t stirred;           // up to where objects have been moved without need (the same)
 };
 

@@ -67,6 +67,7 @@ INTERNAL bool handle_table_close(struct handle_table *table)
   if (table->info_bytes > 0) os_memory_purge(table->info_range.start, table->info_bytes);
   if (table->leaf_bytes > 0) os_memory_purge(table->leaf_range.start, table->leaf_bytes);
   table->next_leaf = 0;
+  table->sparse = 0;
   table->spare = 0;
   atomic_store(&table->returned, 0);
   atomic_store(&table->returned_count, 0);
@@ -123,10 +124,27 @@ INTERNAL void index_pool_init(struct index_pool *pool, struct handle_table *tabl
   *pool = (struct index_pool){.table = table};
 }
 
+// The free entries of a leaf that has such, chained, + 1; 0 if there is none.
+static uint32_t take_sparse(struct handle_table *table)
+{
+  uint32_t first = 0;
+  os_lock_acquire(&table->lock);
+  if (table->sparse != 0) {
+    struct leaf *leaf = leaf_at(table, table->sparse - 1);
+    first = leaf->first;
+    table->sparse = leaf->next;
+    leaf->first = 0;
+    leaf->free_count = 0;
+  }
+  os_lock_release(&table->lock);
+  return first;
+}
+
 static bool refill_pool(struct index_pool *pool)
 {
   // acquire: pairs with push, so that the links are seen
   pool->first = atomic_exchange_explicit(&pool->freed, 0, memory_order_acquire);
+  if (pool->first == 0) pool->first = take_sparse(pool->table);
   if (pool->first != 0) return true;
   uint32_t number = take_leaf(pool->table);
   if (number == 0) return false;
@@ -152,16 +170,15 @@ INTERNAL bool index_pool_take(struct index_pool *pool, uint32_t *index, uint32_t
   return true;
 }
 
-// Puts a chain of free entries in front of what has been given back.
-static void push(struct index_pool *pool, uint32_t first, uint32_t last)
+// Puts a free entry in front of what has been given back.
+static void push(struct index_pool *pool, uint32_t index, uint32_t generation)
 {
-  _Atomic(uint64_t) *end = handle_table_entry(pool->table, last);
-  uint32_t generation = entry_generation(atomic_load_explicit(end, memory_order_relaxed));
+  _Atomic(uint64_t) *entry = handle_table_entry(pool->table, index);
   uint32_t head = atomic_load_explicit(&pool->freed, memory_order_relaxed);
   do {
-    atomic_store_explicit(end, entry_make_free(head, generation), memory_order_relaxed);
+    atomic_store_explicit(entry, entry_make_free(head, generation), memory_order_relaxed);
     // release: pairs with refill_pool
-  } while (!atomic_compare_exchange_weak_explicit(&pool->freed, &head, first + 1,
+  } while (!atomic_compare_exchange_weak_explicit(&pool->freed, &head, index + 1,
                                                   memory_order_release, memory_order_relaxed));
 }
 
@@ -170,11 +187,18 @@ INTERNAL void index_pool_give(struct index_pool *pool, uint32_t index, uint32_t 
   _Atomic(uint32_t) *top = &pool->table->top_generation;
   uint32_t seen = atomic_load_explicit(top, memory_order_relaxed);
   while (generation > seen && !atomic_compare_exchange_weak(top, &seen, generation)) continue;
-  if (generation < ENTRY_GENERATION_MAX) push(pool, index, index);
+  if (generation < ENTRY_GENERATION_MAX) push(pool, index, generation);
 }
 
 // ---------------------------------------------------------------------------------------------
 // The sweep.
+
+INTERNAL void handle_table_detach(struct handle_table *table)
+{
+  os_lock_acquire(&table->lock);
+  table->sparse = 0;  // its leaves know what they have
+  os_lock_release(&table->lock);
+}
 
 INTERNAL void index_pool_detach(struct index_pool *pool, uint32_t chains[2])
 {
@@ -191,7 +215,6 @@ INTERNAL void handle_table_sort(struct handle_table *table, uint32_t chain)
     uint64_t value = atomic_load_explicit(entry, memory_order_relaxed);
     uint32_t generation = entry_generation(value);
     struct leaf *leaf = leaf_at(table, index / leaf_entries());
-    if (leaf->free_count == 0) leaf->last = index;
     if (leaf->free_count == 0 || generation > leaf->floor) leaf->floor = generation;
     atomic_store_explicit(entry, entry_make_free(leaf->first, generation), memory_order_relaxed);
     leaf->first = index + 1;
@@ -223,24 +246,30 @@ static size_t purge_leaves(struct handle_table *table, uint32_t number, uint32_t
   return 3 * info_bytes;
 }
 
-INTERNAL size_t handle_table_sweep(struct handle_table *table, struct index_pool *pool)
+INTERNAL size_t handle_table_sweep(struct handle_table *table)
 {
   size_t bytes = 0;
   uint32_t count = atomic_load(&table->space->count) / leaf_entries();
-  uint32_t empty = 0;  // leaves without a live entry right above
+  uint32_t empty = 0;   // leaves without a live entry right above
+  uint32_t sparse = 0;  // chain of those with free ones besides
   // From the top downwards, so that the lowest entries are used next.
   for (uint32_t number = count; number-- > 0;) {
     struct leaf *leaf = leaf_at(table, number);
     if (leaf->free_count == leaf_entries()) {
       empty++;
-    } else {
-      bytes += purge_leaves(table, number + 1, empty);
-      empty = 0;
-      if (leaf->free_count > 0) push(pool, leaf->first - 1, leaf->last);
+      leaf->first = 0;
+      leaf->free_count = 0;
+      continue;
     }
-    leaf->first = 0;
-    leaf->free_count = 0;
+    bytes += purge_leaves(table, number + 1, empty);
+    empty = 0;
+    if (leaf->free_count == 0) continue;
+    leaf->next = sparse;
+    sparse = number + 1;
   }
+  os_lock_acquire(&table->lock);
+  table->sparse = sparse;
+  os_lock_release(&table->lock);
   return bytes + purge_leaves(table, 0, empty);
 }
 
@@ -259,6 +288,7 @@ INTERNAL size_t handle_table_resident_bytes(struct handle_table *table)
 INTERNAL void handle_table_forget_sweep(struct handle_table *table)
 {
   uint32_t count = atomic_load(&table->space->count) / leaf_entries();
+  table->sparse = 0;
   for (uint32_t number = 0; number < count; number++) {
     leaf_at(table, number)->first = 0;
     leaf_at(table, number)->free_count = 0;

@@ -4,9 +4,10 @@
 // infos in another. The arrays grow where they are and never move, so that an index is a place.
 //
 // Free entries are chained through themselves. Each lane (handle_heap.h) has a pool of them, from
-// which it takes inside of the lane, while any thread gives back without a lock. Entries that were
-// never used are handed out a leaf at a time; a leaf is an os page of infos, and the two of entries
-// to them.
+// which it takes inside of the lane, while any thread gives back without a lock. A pool that is
+// empty gets those of a leaf, which is an os page of infos and the two of entries to them: of one
+// that has free entries besides live ones, as the last sweep has found, the lowest first; else of
+// one that was given back, or a fresh one.
 //
 // A leaf without a live entry can be given back to the kernel: then its entries read as zero, which
 // matches no handle, and its floor says with which generation they start again, so that handles
@@ -30,8 +31,7 @@ INTERNAL_DATA struct handle_space handle_spaces[HANDLE_SLOTS];
 struct leaf {
   uint32_t floor;       // generation of its entries that read as zero
   uint32_t next;        // the next leaf of a chain, + 1
-  uint32_t first;       // during a sweep: its free entries, chained, + 1
-  uint32_t last;        // the chain's end
+  uint32_t first;       // its free entries that are in no pool, chained, + 1
   uint32_t free_count;  // how many
 };
 
@@ -40,11 +40,12 @@ struct handle_table {
   struct os_range entry_range;
   struct os_range info_range;
   struct os_range leaf_range;
-  struct os_lock lock;               // protects the next six
+  struct os_lock lock;               // protects the next seven
   size_t entry_bytes;                // accessible
   size_t info_bytes;                 // accessible
   size_t leaf_bytes;                 // accessible
   uint32_t next_leaf;                // from here on never handed out
+  uint32_t sparse;                   // chain of leaves with free entries in no pool, + 1
   uint32_t spare;                    // chain of leaves that were given back, + 1
   uint32_t floor;                    // of leaves that were never handed out
   _Atomic(uint32_t) returned;        // more of those in `spare`, added without the lock
@@ -72,18 +73,21 @@ INTERNAL bool index_pool_take(struct index_pool *pool, uint32_t *index, uint32_t
 // Gives an entry back, which is FREE with its new generation already. Any thread, no lock.
 INTERNAL void index_pool_give(struct index_pool *pool, uint32_t index, uint32_t generation);
 
-// Giving leaves without a live entry back to the kernel takes three steps, by one thread at a time:
-// detaching the free entries of every pool, inside its lane; sorting each chain by leaf; and the
-// sweep, which says how many bytes went. Free entries of other leaves go to `pool`.
+// A sweep gives leaves without a live entry back to the kernel, and lets the free entries of others
+// be used by every lane: otherwise those of objects that have moved would gather in one pool, while
+// another takes fresh leaves. Four steps, by one thread at a time: detaching what the table and
+// every pool have, the latter inside of the lane; sorting each chain by leaf; and the sweep itself,
+// which says how many bytes went.
+INTERNAL void handle_table_detach(struct handle_table *table);
 INTERNAL void index_pool_detach(struct index_pool *pool, uint32_t chains[2]);
 INTERNAL void handle_table_sort(struct handle_table *table, uint32_t chain);
-INTERNAL size_t handle_table_sweep(struct handle_table *table, struct index_pool *pool);
+INTERNAL size_t handle_table_sweep(struct handle_table *table);
 
 // Entries and infos that may hold memory, and how many bytes those are.
 INTERNAL size_t handle_table_resident_entries(struct handle_table *table);
 INTERNAL size_t handle_table_resident_bytes(struct handle_table *table);
-// In the child of a fork. The first: a thread that was in the three steps is no more; the entries
-// that it had sorted are lost.
+// In the child of a fork. The first: a thread that may have been in the four steps is no more; free
+// entries that are in no pool are lost.
 INTERNAL void handle_table_forget_sweep(struct handle_table *table);
 INTERNAL void handle_table_after_fork(struct handle_table *table);
 

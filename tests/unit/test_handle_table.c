@@ -57,13 +57,14 @@ static bool is_named(uint64_t handle)
 
 static size_t sweep(struct index_pool *pools, size_t count)
 {
+  handle_table_detach(&table);
   for (size_t i = 0; i < count; i++) {
     uint32_t chains[2];
     index_pool_detach(&pools[i], chains);
     handle_table_sort(&table, chains[0]);
     handle_table_sort(&table, chains[1]);
   }
-  return handle_table_sweep(&table, &pools[0]);
+  return handle_table_sweep(&table);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -172,6 +173,35 @@ static void only_leaves_without_a_live_entry_are_given_back(void **state)
   }
   assert_int_equal(handle_table_resident_bytes(&table), bytes);
   for (uint32_t i = 0; i < 4 * length; i++) assert_true(i == length || !is_named(handles[i]));
+}
+
+// What one pool has got is used by another after a sweep, and the table does not grow.
+static void after_a_sweep_free_entries_are_anybodys(void **state)
+{
+  (void)state;
+  static uint64_t handles[4 * 16384];
+  struct index_pool other;
+  uint32_t length = leaf_length();
+  index_pool_init(&other, &table);
+  for (uint32_t i = 0; i < 4 * length; i++) handles[i] = take(&other);
+  for (uint32_t i = 0; i < 4 * length; i++) {
+    if (i % 8 != 0) give(&pool, handles[i]);
+  }
+  struct index_pool *pools[] = {&other, &pool};
+  for (uint32_t round = 0; round < 2; round++) {  // the second finds what the first has left
+    handle_table_detach(&table);
+    for (size_t i = 0; i < 2; i++) {
+      uint32_t chains[2];
+      index_pool_detach(pools[i], chains);
+      handle_table_sort(&table, chains[0]);
+      handle_table_sort(&table, chains[1]);
+    }
+    assert_int_equal(handle_table_sweep(&table), 0);
+    if (round == 0) assert_true(handle_index(take(&pool)) < length);  // the lowest leaf first
+  }
+  size_t bytes = handle_table_resident_bytes(&table);
+  for (uint32_t i = 1; i < 4 * length / 8 * 7; i++) (void)take(&other);
+  assert_int_equal(handle_table_resident_bytes(&table), bytes);
 }
 
 static void generations_go_on_after_a_leaf_was_given_back(void **state)
@@ -363,6 +393,7 @@ int main(void)
       TABLE_TEST(an_entry_whose_generations_are_used_up_is_never_used_again),
       TABLE_TEST(an_index_beyond_the_table_has_no_entry),
       TABLE_TEST(only_leaves_without_a_live_entry_are_given_back),
+      TABLE_TEST(after_a_sweep_free_entries_are_anybodys),
       TABLE_TEST(generations_go_on_after_a_leaf_was_given_back),
       TABLE_TEST(a_leaf_that_a_pool_is_still_handing_out_stays),
       TABLE_TEST(after_a_close_every_handle_stays_stale),
