@@ -286,6 +286,42 @@ static void pins_count_and_end_with_the_object(void **state)
   }
 }
 
+static uint64_t raced;
+
+static void free_raced(void)
+{
+  CHECK(object_free(raced, false) == MEND_OK);
+}
+
+static void free_raced_later(void)
+{
+  CHECK(object_free(raced, true) == MEND_OK);
+}
+
+// The object has been found, and is freed before the pin is counted, or before its bit is set.
+static void a_pin_that_loses_against_a_free_counts_nothing(void **state)
+{
+  (void)state;
+  static const enum step steps[] = {STEP_PIN, STEP_INFO_STORE};
+  static void (*const ways[])(void) = {free_raced, free_raced_later};
+  enum mend_status status;
+  for (size_t i = 0; i < 4; i++) {
+    raced = make_object(100);
+    ambush_at(steps[i / 2], 1, 1, ways[i % 2]);
+    assert_null(object_pin(raced, &status));
+    assert_int_equal(ambush.sprung, 1);
+    step_hook = NULL;
+    assert_int_equal(status, MEND_STALE);
+    assert_int_equal(heap->pins.used, 0);
+    deferred_flush(heap);
+    uint64_t heir = make_object(100);
+    assert_int_equal(atomic_load(handle_info(heir)) & INFO_PINNED, 0);
+    assert_non_null(object_pin(heir, &status));
+    assert_true((atomic_load(handle_info(heir)) & INFO_PINNED) != 0);
+    assert_int_equal(object_free(heir, false), MEND_OK);
+  }
+}
+
 static void objects_that_are_made_pinned_never_move(void **state)
 {
   (void)state;
@@ -431,6 +467,7 @@ int main(void)
       HANDLES_TEST(resizing_keeps_type_and_pins),
       HANDLES_TEST(what_happens_to_an_entry_while_its_object_is_resized_is_seen),
       HANDLES_TEST(pins_count_and_end_with_the_object),
+      HANDLES_TEST(a_pin_that_loses_against_a_free_counts_nothing),
       HANDLES_TEST(objects_that_are_made_pinned_never_move),
       HANDLES_TEST(a_large_object_is_no_movers_whatever_its_memory_was_before),
       HANDLES_TEST(whoever_needs_the_address_calls_a_move_off),
