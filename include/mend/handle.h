@@ -72,7 +72,7 @@ MEND_EXPORT const char *mend_status_text(enum mend_status status) MEND_NOTHROW;
 // Handle heaps: objects that live together, are defragmented together and can all be freed at once.
 // There is one from the start, which NULL stands for where objects are made; where they are
 // measured and moved NULL stands for all heaps. A heap has room for 2^31 - 1 objects; there can be
-// 512 at a time. Since 0.2.
+// 511 more at a time. Since 0.2.
 
 typedef struct mend_handle_heap mend_handle_heap;
 
