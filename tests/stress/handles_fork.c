@@ -123,6 +123,14 @@ static void check_and_defragment(struct table *table)
   for (size_t slot = 0; slot < SLOTS; slot++) check_slot(table, slot);
 }
 
+// A child's sign that all went well, and an end without a checker's last look: what other threads
+// held while the process was copied is nobody's in the child.
+static _Noreturn void end_well(void)
+{
+  kill(getpid(), SIGKILL);
+  _exit(1);
+}
+
 // The child goes on with its copy of the main thread's table.
 static _Noreturn void run_child(struct table *table, bool may_start_threads)
 {
@@ -147,10 +155,23 @@ static _Noreturn void run_child(struct table *table, bool may_start_threads)
   CHECK((heap = mend_handle_heap_create()) != NULL);
   replace(table, 0);
   drop(table, 0);
-  // Its sign that all went well, and an end without a checker's last look: what other threads held
-  // while the process was copied is nobody's in the child.
-  kill(getpid(), SIGKILL);
-  _exit(1);
+  end_well();
+}
+
+// This one ends the heap that movers were at, and starts anew.
+static _Noreturn void run_child_with_a_new_heap(struct random random)
+{
+  static struct table table;
+  alarm(HANG_SECONDS);
+  table.random = random;
+  for (size_t round = 0; round < 3; round++) {
+    mend_handle_heap_destroy(heap);
+    CHECK((heap = mend_handle_heap_create()) != NULL);
+    for (size_t i = 0; i < 5000; i++) step(&table);
+    check_and_defragment(&table);
+    for (size_t slot = 0; slot < SLOTS; slot++) drop(&table, slot);
+  }
+  end_well();
 }
 
 int main(void)
@@ -174,6 +195,7 @@ int main(void)
     for (size_t j = 0; j < 5000; j++) step(&own);
     pid_t child = fork();
     CHECK(child >= 0);
+    if (child == 0 && i % 3 == 2) run_child_with_a_new_heap(own.random);
     if (child == 0) run_child(&own, may_start_threads);
     int status = 0;
     CHECK(waitpid(child, &status, 0) == child);
