@@ -17,7 +17,7 @@ struct figure_row {
 
 // Of the heap as it is, and of a pass. The first FIGURES_LEVELS of the heap's are the three levels
 // of fragmentation.
-// The last REPORT_LEVELS of a pass are the same before and after it.
+// The last REPORT_LEVELS of a pass are those three levels, before and after it.
 enum { FIGURES_LEVELS = 3, REPORT_LEVELS = 6 };
 extern const struct figure_row heap_rows[];
 extern const struct figure_row report_rows[];

@@ -16,7 +16,8 @@
 // *scope* ends. Scopes nest; the outermost counts. In a thread that has no scope open, mend_resolve
 // opens an implicit one, which ends at that thread's next relocation point (mend_defragment and
 // its kin), at mend_quiescent, or when the thread ends. Objects move only while some thread is in
-// such a function, or while the background defragmenter runs; never in an allocation or a free.
+// such a function, or while the background defragmenter runs (with the debug aid handle_stir also at
+// the end of any scope); never in an allocation or a free.
 // mend_handle_realloc may move its object at once: addresses of it that any thread has resolved
 // before are invalid then, pinned objects aside, which stay where they are.
 //
@@ -134,7 +135,8 @@ MEND_EXPORT enum mend_status mend_handle_status(mend_handle handle) MEND_NOTHROW
 
 // The object's address, good as long as the head of this file says; NULL where there is no such
 // object (mend_handle_status says why). About 2 ns; never waits. In builds and runs that check
-// (option handle_check), a handle that names nothing ends the process.
+// (option handle_check), a handle that names nothing ends the process, here and in all other calls
+// but mend_handle_status.
 MEND_EXPORT void *mend_resolve(mend_handle handle) MEND_NOTHROW;
 // mend_resolve for `count` handles: addresses[i] for handles[i]. Returns how many are not NULL.
 // Faster than one by one where the handles' entries are not in the cache.

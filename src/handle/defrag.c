@@ -234,15 +234,17 @@ INTERNAL void defrag_stir(void)
 // ---------------------------------------------------------------------------------------------
 // In the background.
 
+enum background_state { NOT_RUNNING, RUNNING, TO_STOP };
+
 static struct {
   struct os_lock lock;  // taken to start and stop
   struct mend_defrag_options options;
-  _Atomic(uint32_t) state;  // 0: not running, 1: running, 2: to stop
+  _Atomic(uint32_t) state;  // enum background_state
 } in_background;
 
 static bool is_told_to_stop(void)
 {
-  return atomic_load(&in_background.state) != 1;
+  return atomic_load(&in_background.state) != RUNNING;
 }
 
 static void rest(uint64_t nanoseconds)
@@ -295,7 +297,7 @@ static void *run_background(void *unused)
     uint64_t look_ns = os_clock_ns() - start;
     rest((uint64_t)in_background.options.interval_ms * 1000000 + rest_after(look_ns));
   }
-  atomic_store(&in_background.state, 0);
+  atomic_store(&in_background.state, NOT_RUNNING);
   return NULL;
 }
 
@@ -303,11 +305,11 @@ INTERNAL enum mend_status defrag_start(struct mend_defrag_options chosen)
 {
   enum mend_status status = MEND_BUSY;
   os_lock_acquire(&in_background.lock);
-  if (atomic_load(&in_background.state) == 0) {
+  if (atomic_load(&in_background.state) == NOT_RUNNING) {
     in_background.options = chosen;
-    atomic_store(&in_background.state, 1);
+    atomic_store(&in_background.state, RUNNING);
     status = os_thread_start(run_background) ? MEND_OK : MEND_NO_MEMORY;
-    if (status != MEND_OK) atomic_store(&in_background.state, 0);
+    if (status != MEND_OK) atomic_store(&in_background.state, NOT_RUNNING);
   }
   os_lock_release(&in_background.lock);
   return status;
@@ -316,14 +318,14 @@ INTERNAL enum mend_status defrag_start(struct mend_defrag_options chosen)
 INTERNAL void defrag_stop(void)
 {
   os_lock_acquire(&in_background.lock);
-  uint32_t running = 1;
-  (void)atomic_compare_exchange_strong(&in_background.state, &running, 2);
-  while (atomic_load(&in_background.state) != 0) os_sleep_ms(1);
+  uint32_t running = RUNNING;
+  (void)atomic_compare_exchange_strong(&in_background.state, &running, TO_STOP);
+  while (atomic_load(&in_background.state) != NOT_RUNNING) os_sleep_ms(1);
   os_lock_release(&in_background.lock);
 }
 
 INTERNAL void defrag_after_fork(void)
 {
   (void)os_lock_take_from_strangers(&in_background.lock);
-  atomic_store(&in_background.state, 0);
+  atomic_store(&in_background.state, NOT_RUNNING);
 }

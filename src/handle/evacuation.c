@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "handle/evacuation.h"
 
+#include "base/fatal.h"
 #include "base/options.h"
 #include "handle/step.h"
 #include "os/memory.h"
@@ -127,4 +128,28 @@ INTERNAL void evacuation_open_strays(struct handle_heap *heap)
     lane_leave(lane);
   }
   heap->has_stray_pages = false;
+}
+
+// How many pages are in a list, each of them closed, and marked as sources or not.
+static uint32_t assert_list_valid(const struct list *list, bool are_sources)
+{
+  uint32_t count = 0;
+  for (const struct list *at = list->next; at != list; at = at->next, count++) {
+    const struct page *page = CONTAINER_OF(at, struct page, link);
+    ASSERT((page->flags & PAGE_IS_CLOSED) != 0);
+    for (uint32_t i = 0; i < page->slices; i++) {
+      ASSERT(atomic_load_explicit(&page[i].is_source, memory_order_relaxed) == are_sources);
+    }
+    (void)page, (void)are_sources;
+  }
+  return count;
+}
+
+INTERNAL void evacuation_assert_valid(const struct evacuation *evacuation)
+{
+  (void)assert_list_valid(&evacuation->sources, true);
+  (void)assert_list_valid(&evacuation->emptied, true);
+  uint32_t count = assert_list_valid(&evacuation->quarantine, false);
+  ASSERT(count == evacuation->quarantined && count <= EVACUATION_QUARANTINE);
+  (void)count;
 }

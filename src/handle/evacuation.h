@@ -2,11 +2,11 @@
 //
 // The pages that a pass evacuates, from the moment they are closed to allocation.
 //
-// A closed page is a *source* (page->is_source) until its last object is gone, or the pass over;
-// then it is opened, and given back if it holds nothing. By option handle_poison an emptied page
-// first stays inaccessible for a while, in quarantine, so that an address that was kept beyond its
-// scope is caught when it is used. A source is in `sources` or in `emptied`, by `link`, and no page
-// that is closed can be given back by anybody else.
+// A closed page is a *source* (page->is_source) until its last object is gone and the batch over,
+// or the pass; then it is opened, and given back if it holds nothing. By option handle_poison an
+// emptied page first stays inaccessible for a while, in quarantine, so that an address that was
+// kept beyond its scope is caught when it is used. A source is in `sources` or in `emptied`, by
+// `link`, and no page that is closed can be given back by anybody else.
 #ifndef HANDLE_EVACUATION_H
 #define HANDLE_EVACUATION_H
 
@@ -35,6 +35,7 @@ INTERNAL void evacuation_release_emptied(struct evacuation *evacuation,
 INTERNAL void evacuation_end(struct evacuation *evacuation, struct mend_defrag_report *report);
 // Opens what is in quarantine.
 INTERNAL void evacuation_end_quarantine(struct evacuation *evacuation);
+INTERNAL void evacuation_assert_valid(const struct evacuation *evacuation);
 // Opens the pages that a mover had closed which a fork has left behind.
 INTERNAL void evacuation_open_strays(struct handle_heap *heap);
 

@@ -13,8 +13,6 @@
 
 #define YIELDS_BEFORE_SLEEP 100
 
-enum { FREE_SLOT, TAKEN_SLOT, WORN_OUT_SLOT };
-
 static _Atomic(struct handle_heap *) heaps[HANDLE_SLOTS];
 static struct os_lock heaps_lock;  // taken to make and end heaps
 
@@ -24,7 +22,7 @@ static _Thread_local uint8_t last_lane[2] __attribute__((tls_model("initial-exec
 INTERNAL struct handle_heap *handle_heap_at(uint32_t slot)
 {
   struct handle_heap *heap = atomic_load_explicit(&heaps[slot], memory_order_acquire);
-  return heap != NULL && atomic_load(&heap->is_taken) == TAKEN_SLOT ? heap : NULL;
+  return heap != NULL && atomic_load(&heap->state) == SLOT_TAKEN ? heap : NULL;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -112,7 +110,7 @@ static struct handle_heap *open_slot(uint32_t slot)
     if (is_new) metadata_free(heap, sizeof *heap);
     return NULL;
   }
-  atomic_store_explicit(&heap->is_taken, TAKEN_SLOT, memory_order_relaxed);
+  atomic_store_explicit(&heap->state, SLOT_TAKEN, memory_order_relaxed);
   atomic_store_explicit(&heaps[slot], heap, memory_order_release);  // handle_heap_at
   return heap;
 }
@@ -120,7 +118,7 @@ static struct handle_heap *open_slot(uint32_t slot)
 static bool is_free(uint32_t slot)
 {
   struct handle_heap *heap = atomic_load_explicit(&heaps[slot], memory_order_relaxed);
-  return heap == NULL || atomic_load(&heap->is_taken) == FREE_SLOT;
+  return heap == NULL || atomic_load(&heap->state) == SLOT_FREE;
 }
 
 INTERNAL struct handle_heap *handle_heap_default(void)
@@ -185,7 +183,7 @@ INTERNAL void handle_heap_destroy(struct handle_heap *heap)
   heap->deferred = (struct deferred){0};
   bool is_usable = handle_table_close(&heap->table);
   os_lock_release(&heap->mover_lock);
-  atomic_store(&heap->is_taken, is_usable ? FREE_SLOT : WORN_OUT_SLOT);
+  atomic_store(&heap->state, is_usable ? SLOT_FREE : SLOT_WORN_OUT);
 }
 
 INTERNAL void handle_heap_each_lane(void (*function)(struct heap *blocks, void *argument),

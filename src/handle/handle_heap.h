@@ -38,9 +38,11 @@ struct lane {
 
 struct mover;
 
+enum slot_state { SLOT_FREE, SLOT_TAKEN, SLOT_WORN_OUT };
+
 struct handle_heap {
   uint32_t slot;
-  _Atomic(uint32_t) is_taken;                      // 1: in use, 0: may be taken, 2: worn out
+  _Atomic(uint32_t) state;                         // enum slot_state
   _Atomic(struct lane *) lanes[HANDLE_ALL_LANES];  // made when they are first needed
   struct handle_table table;
   struct pin_table pins;

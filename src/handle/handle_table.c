@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "handle/handle_table.h"
 
+#include "base/fatal.h"
+
 #define ENTRIES_MOST ((UINT64_C(1) << 31) - 1)  // deferred.c: a link has 31 bits
 #define ENTRIES_LEAST (UINT64_C(1) << 20)
 #define COMMIT_LEAST ((size_t)64 << 10)
@@ -283,6 +285,26 @@ INTERNAL size_t handle_table_resident_entries(struct handle_table *table)
 INTERNAL size_t handle_table_resident_bytes(struct handle_table *table)
 {
   return handle_table_resident_entries(table) * (sizeof(uint64_t) + sizeof(uint32_t));
+}
+
+// Each sparse leaf has as many free entries as it says, all its own and free, of generations up to
+// its floor.
+INTERNAL void handle_table_assert_valid(struct handle_table *table)
+{
+  for (uint32_t number = table->sparse; number != 0;) {
+    const struct leaf *leaf = leaf_at(table, number - 1);
+    uint32_t count = 0;
+    for (uint32_t at = leaf->first; at != 0; count++) {
+      uint64_t entry = entry_load(handle_table_entry(table, at - 1));
+      ASSERT((at - 1) / leaf_entries() == number - 1 && entry_state(entry) == ENTRY_FREE);
+      ASSERT(entry_generation(entry) <= leaf->floor && count < leaf->free_count);
+      at = entry_next(entry);
+    }
+    ASSERT(count == leaf->free_count && count > 0 && count < leaf_entries());
+    (void)count;
+    number = leaf->next;
+  }
+  ASSERT(atomic_load(&table->space->count) == (uint64_t)table->next_leaf * leaf_entries());
 }
 
 INTERNAL void handle_table_forget_sweep(struct handle_table *table)

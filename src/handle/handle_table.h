@@ -86,6 +86,8 @@ INTERNAL size_t handle_table_sweep(struct handle_table *table);
 // Entries and infos that may hold memory, and how many bytes those are.
 INTERNAL size_t handle_table_resident_entries(struct handle_table *table);
 INTERNAL size_t handle_table_resident_bytes(struct handle_table *table);
+// Of a table that nobody changes meanwhile.
+INTERNAL void handle_table_assert_valid(struct handle_table *table);
 // In the child of a fork. The first: a thread that may have been in the four steps is no more; free
 // entries that are in no pool are lost.
 INTERNAL void handle_table_forget_sweep(struct handle_table *table);

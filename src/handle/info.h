@@ -28,6 +28,7 @@
 #define INFO_PINNED (UINT32_C(1) << 31)  // does not move now: see pin_table.h
 
 static_assert(SIZE_CLASS_COUNT <= INFO_LARGE_CLASS, "a class has 7 bits");
+static_assert(SIZE_CLASS_MAX_BYTES / 8 <= INFO_SLACK_MASK + 1, "the slack has 13");
 
 // The low bits: of an object of this size.
 static inline uint32_t info_of_size(size_t size)

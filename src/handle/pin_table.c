@@ -2,6 +2,7 @@
 #include "handle/pin_table.h"
 
 #include "base/bits.h"
+#include "base/fatal.h"
 #include "core/metadata.h"
 #include "handle/info.h"
 
@@ -156,6 +157,23 @@ INTERNAL void pin_table_clear(struct pin_table *table)
   free_array(pin_table_array(table));
   *pin_table_array(table) = (struct pin_array){NULL, 0};
   atomic_store_explicit(&table->used, 0, memory_order_relaxed);
+}
+
+// At most half of the places are used, and each pin is found where it is.
+INTERNAL void pin_table_assert_valid(struct pin_table *table)
+{
+  os_lock_acquire(&table->lock);
+  const struct pin_array *array = pin_table_array(table);
+  uint32_t used = 0;
+  for (uint32_t i = 0; i < array->places; i++) {
+    if (array->pins[i].count == 0) continue;
+    used++;
+    ASSERT(find_pin(array, array->pins[i].index) == &array->pins[i]);
+  }
+  ASSERT(used == atomic_load_explicit(&table->used, memory_order_relaxed));
+  ASSERT((array->places & (array->places - 1)) == 0 && 2 * used <= array->places);
+  (void)used;
+  os_lock_release(&table->lock);
 }
 
 // A thread that was in the middle of it is no more: what it did not finish counts as done or not.

@@ -47,6 +47,7 @@ INTERNAL bool pin_release(struct pin_table *table, uint32_t index, _Atomic(uint3
 // Forgets all pins of an object that ends.
 INTERNAL void pin_forget(struct pin_table *table, uint32_t index);
 INTERNAL void pin_table_clear(struct pin_table *table);
+INTERNAL void pin_table_assert_valid(struct pin_table *table);
 INTERNAL void pin_table_after_fork(struct pin_table *table);
 
 #endif

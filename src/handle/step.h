@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The steps of the relocation protocol: every access to shared memory that it rests on names itself
-// just before it is made. In the library that is nothing; the unit tests, which are built with
+// The steps of the relocation protocol: accesses to shared memory that it rests on name themselves
+// just before they are made. (Those that nobody can see yet, such as the info of an object that is
+// being made, do not.) In the library that is nothing; the unit tests, which are built with
 // MEND_STEPS, stop, delay or reorder threads there.
 #ifndef HANDLE_STEP_H
 #define HANDLE_STEP_H

@@ -34,6 +34,7 @@ static void what_is_not_emptied_is_opened_and_keeps_its_objects(void **state)
   begin();
   make_sparse(500, 7);
   struct page *page = close_page_of_object(0);
+  evacuation_assert_valid(&evacuation);
   for (uint32_t i = 0; i < page->slices; i++) assert_int_equal(page[i].is_source, 1);
   assert_int_not_equal(page->flags & PAGE_IS_CLOSED, 0);
   evacuation_release_emptied(&evacuation, &report);
@@ -92,6 +93,7 @@ static void what_is_in_quarantine_can_be_ended(void **state)
   evacuation_note_emptied(&evacuation, page);
   evacuation_release_emptied(&evacuation, &report);
   assert_int_equal(evacuation.quarantined, 1);
+  evacuation_assert_valid(&evacuation);
   assert_int_not_equal(page->flags & PAGE_IS_CLOSED, 0);
   evacuation_end_quarantine(&evacuation);
   assert_int_equal(evacuation.quarantined, 0);

@@ -64,7 +64,9 @@ static size_t sweep(struct index_pool *pools, size_t count)
     handle_table_sort(&table, chains[0]);
     handle_table_sort(&table, chains[1]);
   }
-  return handle_table_sweep(&table);
+  size_t bytes = handle_table_sweep(&table);
+  handle_table_assert_valid(&table);
+  return bytes;
 }
 
 // ---------------------------------------------------------------------------------------------

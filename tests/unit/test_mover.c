@@ -32,6 +32,9 @@ static void assert_settled(void)
     assert_int_equal(page->flags & PAGE_IS_CLOSED, 0);
     assert_int_equal(page->is_source, 0);
   }
+  if (heap->mover != NULL) evacuation_assert_valid(&heap->mover->evacuation);
+  pin_table_assert_valid(&heap->pins);
+  handle_table_assert_valid(&heap->table);
   for (size_t i = 0; i < HANDLE_LANES; i++) {
     struct lane *lane;
     if (!lane_enter_number(heap, (uint32_t)i, &lane)) continue;

@@ -36,6 +36,7 @@ static int start_empty(void **state)
 static int clear(void **state)
 {
   (void)state;
+  pin_table_assert_valid(&table);
   pin_table_clear(&table);
   for (size_t i = 0; i < INDICES; i++) CHECK((atomic_load(&infos[i]) & ~INFO_PINNED) == 5);
   return pin_table_array(&table)->places == 0 && table.used == 0 &&

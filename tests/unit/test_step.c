@@ -5,9 +5,10 @@
 // with others, all that programs do, and every call returns; a watchdog says which one did not.
 //
 // The exceptions, as the documentation has them. In the strict mode who wants the very object that
-// is being copied waits for the copy. And four calls, not tried here, want to see or end a whole
+// is being copied waits for the copy. And some calls, not tried here, want to see or end a whole
 // heap and wait for whoever is inside of a lane: mend_fragmentation_get, mend_defragment_plan,
-// mend_handle_heap_destroy, mend_defragment_stop.
+// mend_stats_get and what is built on it, mend_heap_map_write, mend_handle_heap_destroy,
+// mend_defragment_stop.
 #define _GNU_SOURCE 1
 #include "stopped.h"
 
