@@ -22,7 +22,8 @@ struct axis {
   size_t cell_count;
 };
 
-// What fills most of what is in use in a cell; if nothing is, CACHED if any of it is, else RETURNED.
+// What fills most of what is in use in a cell; if nothing is, CACHED if any of it is, else
+// RETURNED.
 enum look { LOOK_NOTHING, LOOK_RETURNED, LOOK_CACHED, LOOK_BLOCKS, LOOK_OBJECTS, LOOK_LARGE };
 
 enum { LOOK_COUNT = LOOK_LARGE + 1 };

@@ -16,10 +16,10 @@
 // *scope* ends. Scopes nest; the outermost counts. In a thread that has no scope open, mend_resolve
 // opens an implicit one, which ends at that thread's next relocation point (mend_defragment and
 // its kin), at mend_quiescent, or when the thread ends. Objects move only while some thread is in
-// such a function, or while the background defragmenter runs (with the debug aid handle_stir also at
-// the end of any scope); never in an allocation or a free.
-// mend_handle_realloc may move its object at once: addresses of it that any thread has resolved
-// before are invalid then, pinned objects aside, which stay where they are.
+// such a function, or while the background defragmenter runs (with the debug aid handle_stir also
+// at the end of any scope); never in an allocation or a free. mend_handle_realloc may move its
+// object at once: addresses of it that any thread has resolved before are invalid then, pinned
+// objects aside, which stay where they are.
 //
 // A reader never waits: a mover that meets a reader loses (docs/Internals.md has the protocol and
 // why it is right). Costs are given as orders of magnitude on a machine of 2 to 3 GHz.
