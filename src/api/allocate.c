@@ -37,10 +37,11 @@ static bool hook_wants_retry(size_t size)
 
 INTERNAL void allocate_count_slow_call(void)
 {
-  static _Thread_local uint32_t calls __attribute__((tls_model("initial-exec")));
-  if (++calls < TUNING_SLOW_CALLS_PER_TICK) return;
-  calls = 0;
-  registry_tick();
+  _Atomic(uint32_t) *calls = &heap_current->slow_calls;  // those without a heap share heap_empty's
+  uint32_t before = atomic_load_explicit(calls, memory_order_relaxed);
+  bool is_time = before + 1 >= TUNING_SLOW_CALLS_PER_TICK;
+  atomic_store_explicit(calls, is_time ? 0 : before + 1, memory_order_relaxed);
+  if (is_time) registry_tick();
 }
 
 // One attempt. `size` is what the block has to hold, not more than PTRDIFF_MAX.

@@ -37,9 +37,10 @@ struct heap {
   _Atomic(uint32_t) thread_number;                // the owner's for the kernel; 0: not known
   bool adopts;                                    // takes pages that ended threads left
   bool keeps_unused;                              // one unused page of a class rather than none
-  bool is_direct;      // frees into its pages go there at once: the page may go at any time
-  bool has_objects;    // its pages are bitmap pages of objects (a shared heap's; page.h)
-  uint32_t tidied_ms;  // when its bins were last emptied (owner)
+  bool is_direct;    // frees into its pages go there at once: the page may go at any time
+  bool has_objects;  // its pages are bitmap pages of objects (a shared heap's; page.h)
+  _Atomic(uint32_t) slow_calls;  // since the last look at the clock (owner)
+  uint32_t tidied_ms;            // when its bins were last emptied (owner)
 
   _Atomic(size_t) large_bytes;   // large blocks: allocated less freed by this thread, modulo 2^64
   _Atomic(size_t) large_blocks;  // and how many of them (owner writes)

@@ -13,9 +13,6 @@ void (*step_hook)(enum step step);
 
 #ifndef MEND_ONE_FILE
 _Thread_local struct scope_record *scope_mine;
-#ifdef MEND_TRACK_SCOPES
-_Thread_local const void *scope_caller;
-#endif
 #endif
 
 INTERNAL _Atomic(uint64_t) scope_epoch = 1;

@@ -27,6 +27,7 @@ struct scope_record {
   _Atomic(uint64_t) seen_ns;            // when a mover first saw that `word` was `seen_word`
   _Atomic(uint64_t) seen_word;          // (movers)
   _Atomic(const void *) opened_at;      // the outermost scope's caller; NULL if that is not tracked
+  const void *caller;                   // of the interface, last (its thread, if that is tracked)
   struct scope_record *next;            // in the list of all, for ever
 };
 
@@ -41,26 +42,25 @@ extern _Thread_local struct scope_record *scope_mine
 
 INTERNAL_DATA _Atomic(uint64_t) scope_epoch;
 
-// In builds with MEND_TRACK_SCOPES a scope remembers who has opened it: each function of the
-// interface that may open one says first where it was called from. In others that is nothing, so
-// that scopes cost what they cost: an option would be a load and a branch in each.
-#ifdef MEND_TRACK_SCOPES
-#ifdef MEND_ONE_FILE
-static _Thread_local const void *scope_caller;
-#else
-extern _Thread_local const void *scope_caller
-    __attribute__((visibility("hidden"), tls_model("initial-exec")));
-#endif
-#define SCOPE_NOTE_CALLER() ((void)(scope_caller = __builtin_return_address(0)))
-#else
-#define SCOPE_NOTE_CALLER() ((void)0)
-#endif
-
 // Gives the thread a record. NULL if there is no memory for one: then nothing moves any more in
 // this process, and scopes are nothing.
 INTERNAL NOINLINE struct scope_record *scope_register(void);
 // The slow part of scope_ensure.
 INTERNAL NOINLINE void scope_open_implicit(void);
+
+// In builds with MEND_TRACK_SCOPES a scope remembers who has opened it: each function of the
+// interface that may open one says first where it was called from. In others that is nothing, so
+// that scopes cost what they cost: an option would be a load and a branch in each.
+#ifdef MEND_TRACK_SCOPES
+static inline void scope_note_caller(const void *caller)
+{
+  struct scope_record *record = scope_mine != NULL ? scope_mine : scope_register();
+  if (record != NULL) record->caller = caller;
+}
+#define SCOPE_NOTE_CALLER() scope_note_caller(__builtin_return_address(0))
+#else
+#define SCOPE_NOTE_CALLER() ((void)0)
+#endif
 
 static inline uint32_t scope_depth(void)
 {
@@ -71,7 +71,7 @@ static inline void scope_open(struct scope_record *record)
 {
   uint64_t epoch = atomic_load_explicit(&scope_epoch, memory_order_relaxed);
 #ifdef MEND_TRACK_SCOPES
-  atomic_store_explicit(&record->opened_at, scope_caller, memory_order_relaxed);
+  atomic_store_explicit(&record->opened_at, record->caller, memory_order_relaxed);
 #endif
   STEP(STEP_SCOPE_OPEN);
   // release: what the thread wrote to objects in its last scope comes before, for who sees this
