@@ -105,14 +105,16 @@ enum mend_alloc_flags {
   MEND_ALLOC_ZEROED = 1,  // contents are zero
   MEND_ALLOC_PINNED = 2,  // never moves
 };
-// The call that the three above are short for: from a heap, with flags and a type.
+// The call that the three above are short for: from a heap, with flags and a type. Other flags, or
+// a type that there is not: MEND_HANDLE_NULL with EINVAL.
 MEND_EXPORT mend_handle mend_handle_heap_alloc(mend_handle_heap *heap, size_t size, unsigned flags,
                                                mend_type type) MEND_MUST_USE MEND_NOTHROW;
 
 // Resizes the object, in place where possible; its handle stays. Bytes that both sizes have are
 // kept. Moving it makes addresses of it that anybody has resolved invalid, so no other thread may
-// be using it meanwhile. MEND_PINNED: it is pinned, and there is no room; nothing has changed.
-// MEND_NO_MEMORY: nothing has changed. MEND_STALE, MEND_FOREIGN.
+// be using or freeing it meanwhile. MEND_PINNED: it is pinned, and the new size, larger or smaller,
+// is not one of its block's size class; nothing has changed. MEND_NO_MEMORY: nothing has changed.
+// MEND_STALE, MEND_FOREIGN.
 MEND_EXPORT enum mend_status mend_handle_realloc(mend_handle handle, size_t size) MEND_NOTHROW;
 // Frees the object. Nobody may be using it, nor use it later: from now on the handle is stale.
 // MEND_STALE (somebody has freed it before), MEND_FOREIGN; MEND_HANDLE_NULL is MEND_OK.
@@ -168,7 +170,8 @@ MEND_EXPORT void mend_quiescent(void) MEND_NOTHROW;
 // Called by the mover when it has copied an object of the type from `from` to `to`, `size` bytes:
 // corrects at `to` what points into the object. The move may still be called off, and the copy
 // thrown away: it must change nothing but the `size` bytes at `to`, nor read what they point at. It
-// must not call mend. `from` is still whole, yet may already be written to by the program.
+// must not call mend. `from` is still whole, yet may already be written to by the program, or never
+// have been written to.
 typedef void (*mend_relocate_function)(void *to, const void *from, size_t size, void *argument);
 // A new type, whose objects are given to the function when they move; 0 if there are 1023 already.
 // Types are never given back.
@@ -185,7 +188,7 @@ MEND_EXPORT mend_type mend_type_register(mend_relocate_function function, void *
 //   all_in    live: object_bytes              held: the same + table_bytes
 struct mend_fragmentation {
   size_t bytes;           // the caller sets it to sizeof(struct mend_fragmentation)
-  size_t objects;         // live
+  size_t objects;         // live, and those whose deferred free still waits
   size_t object_bytes;    // what was asked for them
   size_t block_bytes;     // what their blocks hold
   size_t free_bytes;      // free blocks in pages
@@ -267,8 +270,11 @@ struct mend_defrag_options {
   size_t start_bytes;     // and at least so many bytes could be freed; 0: 1 MiB
   unsigned interval_ms;   // between two looks; 0: 100
 };
-// Starts a thread that defragments in the background, by small steps; NULL: all defaults.
-// MEND_BUSY: it runs already. MEND_NO_MEMORY: no thread could be started. MEND_INVALID.
+// Starts a thread that defragments in the background, by small steps; NULL: all defaults. It
+// reports to nobody: if memory does not come down, mend_defragment names who is in the way, and may
+// be called while the thread runs. Threads that are nearly always within a scope, on a machine with
+// more of them than processors, keep it from much of its work. MEND_BUSY: it runs already.
+// MEND_NO_MEMORY: no thread could be started. MEND_INVALID.
 MEND_EXPORT enum mend_status mend_defragment_start(const struct mend_defrag_options *options)
     MEND_NOTHROW;
 // Ends it, and waits until it has ended. Does nothing if it does not run. (In the child of a fork

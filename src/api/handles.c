@@ -33,12 +33,12 @@ const char *mend_status_text(enum mend_status status)
       [MEND_OK] = "no error",
       [MEND_STALE] = "the object has been freed",
       [MEND_FOREIGN] = "no handle of any heap",
-      [MEND_BUSY] = "within a scope, or another thread is defragmenting",
+      [MEND_BUSY] = "not now: within a scope, or a defragmenter is at work already",
       [MEND_BLOCKED] = "scopes of other threads are in the way",
       [MEND_PARTIAL] = "there is more to do",
       [MEND_PINNED] = "the object is pinned",
       [MEND_NO_MEMORY] = "out of memory",
-      [MEND_INVALID] = "an argument is out of range",
+      [MEND_INVALID] = "an argument is invalid",
   };
   bool is_known = (unsigned)status < sizeof texts / sizeof texts[0];
   return is_known ? texts[status] : "unknown status";
@@ -81,18 +81,26 @@ static uint64_t try_allocate_object(struct handle_heap *heap, size_t size, unsig
   return heap != NULL ? object_allocate(heap, size, flags, type) : 0;
 }
 
+static uint64_t allocate_or_collect(struct handle_heap *heap, size_t size, unsigned flags,
+                                    mend_type type)
+{
+  if (size > BITS_MAX_SIZE || !start_handles()) return 0;
+  uint64_t bits = try_allocate_object(heap, size, flags, type);
+  if (LIKELY(bits != 0)) return bits;
+  collect();
+  return try_allocate_object(heap, size, flags, type);
+}
+
 mend_handle mend_handle_heap_alloc(mend_handle_heap *heap, size_t size, unsigned flags,
                                    mend_type type)
 {
-  uint64_t bits = 0;
-  int saved_errno = errno;
-  if (size <= BITS_MAX_SIZE && object_type_exists(type) && start_handles()) {
-    bits = try_allocate_object(inside_of(heap), size, flags, type);
-    if (UNLIKELY(bits == 0)) {
-      collect();
-      bits = try_allocate_object(inside_of(heap), size, flags, type);
-    }
+  if ((flags & ~(unsigned)(MEND_ALLOC_ZEROED | MEND_ALLOC_PINNED)) != 0 ||
+      !object_type_exists(type)) {
+    errno = EINVAL;
+    return MEND_HANDLE_NULL;
   }
+  int saved_errno = errno;
+  uint64_t bits = allocate_or_collect(inside_of(heap), size, flags, type);
   errno = bits != 0 ? saved_errno : ENOMEM;
   return (mend_handle){bits};
 }

@@ -13,6 +13,8 @@
 
 #define PASS_GRACE_NS UINT64_C(100000000)
 #define STEP_GRACE_NS UINT64_C(1000000)
+#define SLOW_STEP_NS UINT64_C(500000)
+#define BLOCKED_STEPS 10
 #define STIRRED_OBJECTS 16
 
 // ---------------------------------------------------------------------------------------------
@@ -270,19 +272,22 @@ static bool is_worth_a_pass(void)
          waste >= in_background.options.start_bytes;
 }
 
-// Steps of half a millisecond, each followed by so long a rest that the share of the processor is
-// as agreed, until the pass is over or nothing can be done.
+// Steps of half a millisecond of work, each followed by so long a rest that the share of the
+// processor is as agreed, until the pass is over or nothing can be done. While scopes are in the
+// way they are waited for longer and longer.
 static void pass_slowly(void)
 {
-  const struct mend_defrag_budget budget = {.nanoseconds = 500000, .grace_ns = STEP_GRACE_NS};
   enum mend_status status = MEND_PARTIAL;
   struct mend_defrag_report report = {.bytes = sizeof report};
-  for (int blocked = 0; !is_told_to_stop() && blocked < 10;) {
+  for (unsigned blocked = 0; !is_told_to_stop() && blocked < BLOCKED_STEPS;) {
+    uint64_t grace_ns = STEP_GRACE_NS << bits_smaller(blocked, 4);
+    const struct mend_defrag_budget budget = {.nanoseconds = SLOW_STEP_NS + grace_ns,
+                                              .grace_ns = grace_ns};
     report = (struct mend_defrag_report){.bytes = sizeof report};
     status = defrag_step(NULL, &budget, &report);
     if (status != MEND_PARTIAL && status != MEND_BLOCKED) break;
     blocked = status == MEND_BLOCKED ? blocked + 1 : 0;
-    rest(rest_after(report.nanoseconds));
+    rest(rest_after(report.nanoseconds - bits_smaller(report.grace_ns, report.nanoseconds)));
   }
   if (status != MEND_OK) end_unfinished(&report);
   (void)chunk_purge(0);

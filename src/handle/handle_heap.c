@@ -12,12 +12,14 @@
 #include "os/system.h"
 
 #define YIELDS_BEFORE_SLEEP 100
+#define USES_OF_A_LANE 64
 
 static _Atomic(struct handle_heap *) heaps[HANDLE_SLOTS];
 static struct os_lock heaps_lock;  // taken to make and end heaps
 
 // The lane of its kind that this thread was in last.
 static _Thread_local uint8_t last_lane[2] __attribute__((tls_model("initial-exec")));
+static _Thread_local uint8_t lane_uses __attribute__((tls_model("initial-exec")));
 
 INTERNAL struct handle_heap *handle_heap_at(uint32_t slot)
 {
@@ -73,6 +75,9 @@ static struct lane *try_lanes(struct handle_heap *heap, bool is_still, bool *exi
 INTERNAL struct lane *lane_enter(struct handle_heap *heap, bool is_still)
 {
   bool exists;
+  // Back to the first lane now and then: somebody may only have looked at it, and its free blocks
+  // are nobody's as long as no thread comes.
+  if (++lane_uses % USES_OF_A_LANE == 0) last_lane[is_still] = 0;
   struct lane *lane = try_lanes(heap, is_still, &exists);
   for (uint32_t round = 0; lane == NULL && exists; round++) {
     // For whichever is left first: a mover may have been stopped inside of any one.

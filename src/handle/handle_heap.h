@@ -4,8 +4,9 @@
 //
 // A lane is a shared heap of the core (core/heap.h) whose pages are bitmap pages of objects, and a
 // pool of free entries. Whoever makes an object takes the first lane that nobody is inside of,
-// beginning with the one that this thread had last, so threads that allocate at the same time end
-// up in lanes of their own; nobody waits while one is free, and who finds all taken waits for
+// beginning with the one that this thread had last, and every 64th time with the first: so threads
+// that allocate at the same time end up in lanes of their own, and one that does so alone leaves no
+// free blocks behind in others; nobody waits while one is free, and who finds all taken waits for
 // whichever is left first, so never for a mover that was stopped inside of one. Objects that never
 // move, and large ones, are in lanes of their own.
 //

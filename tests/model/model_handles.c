@@ -132,8 +132,8 @@ static void put(struct table *table, const struct operation *operation, struct s
   slot->is_still = (flags & MEND_ALLOC_PINNED) != 0;
   if (slot->is_still) slot->fixed = mend_resolve(slot->handle);
   CHECK((flags & MEND_ALLOC_ZEROED) == 0 || is_zero(mend_resolve(slot->handle), slot->size));
+  fill(table, slot);  // before the scope ends, for relocate_self reads what is there
   mend_scope_leave();
-  fill(table, slot);
 }
 
 // The actions.

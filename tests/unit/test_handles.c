@@ -92,7 +92,10 @@ static void errno_is_touched_only_for_lack_of_memory(void **state)
   }
   errno = 0;
   assert_true(mend_handle_is_null(mend_handle_heap_alloc(NULL, 1, 0, INFO_TYPES)));
-  assert_int_equal(errno, ENOMEM);
+  assert_int_equal(errno, EINVAL);
+  errno = 0;
+  assert_true(mend_handle_is_null(mend_handle_heap_alloc(NULL, 1, 4, 0)));
+  assert_int_equal(errno, EINVAL);
 }
 
 static void many_handles_are_resolved_at_once(void **state)
