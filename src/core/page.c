@@ -41,7 +41,9 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
   page->flags = (uint8_t)((page->flags & PAGE_IS_SPLIT) | (is_zero ? PAGE_IS_ZERO : 0));
   atomic_store_explicit(&page->remote, 0, memory_order_relaxed);
   atomic_store_explicit(&page->notice, NOTICE_NONE, memory_order_relaxed);
-  for (uint32_t i = 0; i < slices; i++) {
+  // What the slices were before may have been emptied by a mover. Of a large block only the first
+  // is looked at: there may be very many.
+  for (uint32_t i = 0; i < (kind == PAGE_LARGE ? 1 : slices); i++) {
     atomic_store_explicit(&page[i].is_source, false, memory_order_relaxed);
   }
   if (kind != PAGE_LARGE) mark_inside(page);

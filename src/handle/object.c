@@ -47,8 +47,6 @@ static void *take_large(struct lane *lane, size_t size, bool *is_zero)
 {
   struct page *page = large_take(&lane->blocks, size, SLICE_BYTES, is_zero);
   if (page == NULL) return NULL;
-  // What the slices were before may have left something there, which says that movers may come.
-  atomic_store_explicit(&page->is_source, 0, memory_order_relaxed);
   atomic_store_explicit(&page->object_bytes, size, memory_order_relaxed);
   lane = lane_enter(lane->heap, true);  // whichever nobody is inside of now
   large_attach(page, &lane->blocks);

@@ -230,14 +230,21 @@ static void say_number(void)
   lost_number = os_thread_number();
 }
 
-static void a_dead_thread_that_nobody_told_of_is_buried(void **state)
+// Makes last_record the open one of a thread that is gone. Returns the epoch that it is in the way
+// of.
+static uint64_t leave_a_scope_behind(void)
 {
-  (void)state;
   run_elsewhere(open_and_end);
   run_elsewhere(say_number);
   atomic_store(&last_record->word, atomic_load(&scope_epoch) << 1 | 1);
   atomic_store(&last_record->thread, lost_number);
-  uint64_t epoch = scope_advance();
+  return scope_advance();
+}
+
+static void a_dead_thread_that_nobody_told_of_is_buried(void **state)
+{
+  (void)state;
+  uint64_t epoch = leave_a_scope_behind();
   assert_false(scope_is_past(epoch));
   assert_true(scope_wait(epoch, soon()));
   assert_int_equal(last_record->thread, 0);
@@ -257,11 +264,7 @@ static void give_the_record_away(void)
 static void who_inherits_a_dead_threads_record_is_not_buried(void **state)
 {
   (void)state;
-  run_elsewhere(open_and_end);
-  run_elsewhere(say_number);
-  atomic_store(&last_record->word, atomic_load(&scope_epoch) << 1 | 1);
-  atomic_store(&last_record->thread, lost_number);
-  uint64_t epoch = scope_advance();
+  uint64_t epoch = leave_a_scope_behind();
   ambush_at(STEP_SCOPE_CLOSE, 1, 1, give_the_record_away);
   (void)scope_wait(epoch, soon());
   assert_int_equal(ambush.sprung, 1);
