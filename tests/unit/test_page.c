@@ -97,7 +97,11 @@ static void a_large_page_is_one_block_that_counts_as_touched(void **state)
   struct page *page = fixture_take(&fixture.source, 3, 1, (struct page_request){0, 0}, &is_zero);
   assert_non_null(page);
   page->source = &fixture.source;
+  for (uint32_t i = 0; i < 3; i++) atomic_store(&page[i].is_source, true);
   page_init(page, PAGE_LARGE, 3, 2 * SLICE_BYTES + 100, is_zero);
+  assert_false(page->is_source);
+  assert_true(page[1].is_source && page[2].is_source);  // descriptors of many slices stay untouched
+  for (uint32_t i = 0; i < 3; i++) atomic_store(&page[i].is_source, false);
   assert_int_equal(page->capacity, 1);
   assert_int_equal(page_touched_bytes(page), 2 * SLICE_BYTES + os_page_bytes());
   assert_int_equal(page_block_index(page, page_start(page)), 0);
