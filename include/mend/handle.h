@@ -22,7 +22,7 @@
 // objects aside, which stay where they are.
 //
 // A reader never waits: a mover that meets a reader loses (docs/Internals.md has the protocol and
-// why it is right). Costs are given as orders of magnitude on a machine of 2 to 3 GHz.
+// why it is right), but for types that move their objects themselves (mend_type_register_move). Costs are given as orders of magnitude on a machine of 2 to 3 GHz.
 //
 // Every function may be called from any thread at any time, unless its comment says otherwise; none
 // is safe in a signal handler. Functions that return a pointer or handle set errno to ENOMEM where
@@ -99,7 +99,7 @@ MEND_EXPORT mend_handle mend_handle_zalloc(size_t size) MEND_MUST_USE MEND_NOTHR
 // from being moved.
 MEND_EXPORT mend_handle mend_handle_alloc_pinned(size_t size) MEND_MUST_USE MEND_NOTHROW;
 
-// What the object is to the program: see mend_type_register. 0: nothing special.
+// What the object is to the program: see "Types" below. 0: nothing special.
 typedef uint16_t mend_type;
 enum mend_alloc_flags {
   MEND_ALLOC_ZEROED = 1,  // contents are zero
@@ -109,15 +109,25 @@ enum mend_alloc_flags {
 // a type that there is not: MEND_HANDLE_NULL with EINVAL.
 MEND_EXPORT mend_handle mend_handle_heap_alloc(mend_handle_heap *heap, size_t size, unsigned flags,
                                                mend_type type) MEND_MUST_USE MEND_NOTHROW;
+// The same, aligned to a power of two from 1 to 4096, wherever it moves; of another alignment:
+// MEND_HANDLE_NULL with EINVAL. The block is as large as for the size rounded up to a multiple of
+// that. Since 0.3.
+MEND_EXPORT mend_handle mend_handle_heap_aligned_alloc(mend_handle_heap *heap, size_t alignment,
+                                                       size_t size, unsigned flags,
+                                                       mend_type type) MEND_MUST_USE MEND_NOTHROW;
 
 // Resizes the object, in place where possible; its handle stays. Bytes that both sizes have are
 // kept. Moving it makes addresses of it that anybody has resolved invalid, so no other thread may
 // be using or freeing it meanwhile. MEND_PINNED: it is pinned, and the new size, larger or smaller,
 // is not one of its block's size class; nothing has changed. MEND_NO_MEMORY: nothing has changed.
-// MEND_STALE, MEND_FOREIGN.
+// MEND_STALE, MEND_FOREIGN. Since 0.2.
 MEND_EXPORT enum mend_status mend_handle_realloc(mend_handle handle, size_t size) MEND_NOTHROW;
+// The same with an alignment, which is not remembered from the allocation: mend_handle_realloc
+// keeps 16 bytes only. MEND_INVALID: no power of two, or above 4096. Since 0.3.
+MEND_EXPORT enum mend_status mend_handle_aligned_realloc(mend_handle handle, size_t alignment,
+                                                         size_t size) MEND_NOTHROW;
 // Frees the object. Nobody may be using it, nor use it later: from now on the handle is stale.
-// MEND_STALE (somebody has freed it before), MEND_FOREIGN; MEND_HANDLE_NULL is MEND_OK.
+// MEND_STALE (somebody has freed it before), MEND_FOREIGN; MEND_HANDLE_NULL is MEND_OK. Since 0.2.
 MEND_EXPORT enum mend_status mend_handle_free(mend_handle handle) MEND_NOTHROW;
 // The same where other threads may still be using the object by an address they have resolved: the
 // handle is stale at once, the memory free some time after every scope that is open now has closed:
@@ -167,8 +177,9 @@ MEND_EXPORT void mend_quiescent(void) MEND_NOTHROW;
 // ---------------------------------------------------------------------------------------------
 // Types: objects that hold pointers into themselves. Since 0.2.
 
-// Called by the mover when it has copied an object of the type from `from` to `to`, `size` bytes:
-// corrects at `to` what points into the object. The move may still be called off, and the copy
+// Called when an object of the type has been copied from `from` to `to`, `size` bytes (by a mover;
+// by mend_handle_realloc, of which the smaller size): corrects at `to` what points into the object.
+// The move may still be called off, and the copy
 // thrown away: it must change nothing but the `size` bytes at `to`, nor read what they point at. It
 // must not call mend. `from` is still whole, yet may already be written to by the program, or never
 // have been written to.
@@ -176,6 +187,18 @@ typedef void (*mend_relocate_function)(void *to, const void *from, size_t size, 
 // A new type, whose objects are given to the function when they move; 0 if there are 1023 already.
 // Types are never given back.
 MEND_EXPORT mend_type mend_type_register(mend_relocate_function function, void *argument)
+    MEND_NOTHROW;
+// Called to move an object that bytes alone do not make, instead of copying it: makes at `to`,
+// where there is nothing yet, what is at `from`, and ends what is there, as a move constructor and
+// a destructor of C++ do. Nobody has an address of the object then, and the move is not called off
+// any more: who resolves the handle, frees the object or forks meanwhile waits until the function
+// has returned. It must not fail, nor call anything of this header, nor wait for who does; plain
+// memory it may allocate and free.
+typedef void (*mend_move_function)(void *to, void *from, size_t size, void *argument);
+// As mend_type_register, of such objects. They must be whole whenever no scope is open in which
+// they were made or are being ended: so what is not yet made, or ended already, is not moved.
+// Since 0.3.
+MEND_EXPORT mend_type mend_type_register_move(mend_move_function function, void *argument)
     MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------

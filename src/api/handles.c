@@ -74,35 +74,46 @@ static void collect(void)
   (void)registry_collect(true);
 }
 
-static uint64_t try_allocate_object(struct handle_heap *heap, size_t size, unsigned flags,
-                                    mend_type type)
+static uint64_t try_allocate_object(struct handle_heap *heap, size_t alignment, size_t size,
+                                    unsigned flags, mend_type type)
 {
   if (heap == NULL) heap = handle_heap_default();
-  return heap != NULL ? object_allocate(heap, size, flags, type) : 0;
+  return heap != NULL ? object_allocate(heap, alignment, size, flags, type) : 0;
 }
 
-static uint64_t allocate_or_collect(struct handle_heap *heap, size_t size, unsigned flags,
-                                    mend_type type)
+static uint64_t allocate_or_collect(struct handle_heap *heap, size_t alignment, size_t size,
+                                    unsigned flags, mend_type type)
 {
   if (size > BITS_MAX_SIZE || !start_handles()) return 0;
-  uint64_t bits = try_allocate_object(heap, size, flags, type);
+  uint64_t bits = try_allocate_object(heap, alignment, size, flags, type);
   if (LIKELY(bits != 0)) return bits;
   collect();
-  return try_allocate_object(heap, size, flags, type);
+  return try_allocate_object(heap, alignment, size, flags, type);
+}
+
+static bool is_alignment(size_t alignment)
+{
+  return bits_is_power_of_two(alignment) && alignment <= OBJECT_MAX_ALIGNMENT;
+}
+
+mend_handle mend_handle_heap_aligned_alloc(mend_handle_heap *heap, size_t alignment, size_t size,
+                                           unsigned flags, mend_type type)
+{
+  if ((flags & ~(unsigned)(MEND_ALLOC_ZEROED | MEND_ALLOC_PINNED)) != 0 ||
+      !object_type_exists(type) || !is_alignment(alignment)) {
+    errno = EINVAL;
+    return MEND_HANDLE_NULL;
+  }
+  int saved_errno = errno;
+  uint64_t bits = allocate_or_collect(inside_of(heap), alignment, size, flags, type);
+  errno = bits != 0 ? saved_errno : ENOMEM;
+  return (mend_handle){bits};
 }
 
 mend_handle mend_handle_heap_alloc(mend_handle_heap *heap, size_t size, unsigned flags,
                                    mend_type type)
 {
-  if ((flags & ~(unsigned)(MEND_ALLOC_ZEROED | MEND_ALLOC_PINNED)) != 0 ||
-      !object_type_exists(type)) {
-    errno = EINVAL;
-    return MEND_HANDLE_NULL;
-  }
-  int saved_errno = errno;
-  uint64_t bits = allocate_or_collect(inside_of(heap), size, flags, type);
-  errno = bits != 0 ? saved_errno : ENOMEM;
-  return (mend_handle){bits};
+  return mend_handle_heap_aligned_alloc(heap, 16, size, flags, type);
 }
 
 mend_handle mend_handle_alloc(size_t size)
@@ -120,18 +131,30 @@ mend_handle mend_handle_alloc_pinned(size_t size)
   return mend_handle_heap_alloc(NULL, size, MEND_ALLOC_PINNED, 0);
 }
 
-enum mend_status mend_handle_realloc(mend_handle handle, size_t size)
+static enum mend_status resize_or_collect(mend_handle handle, size_t alignment, size_t size)
 {
-  SCOPE_NOTE_CALLER();
+  if (!is_alignment(alignment)) return MEND_INVALID;
+  if (size > BITS_MAX_SIZE) return MEND_NO_MEMORY;
   int saved_errno = errno;
-  enum mend_status status =
-      size <= BITS_MAX_SIZE ? object_resize(handle.bits, size) : MEND_NO_MEMORY;
-  if (UNLIKELY(status == MEND_NO_MEMORY && size <= BITS_MAX_SIZE)) {
+  enum mend_status status = object_resize(handle.bits, alignment, size);
+  if (UNLIKELY(status == MEND_NO_MEMORY)) {
     collect();
-    status = object_resize(handle.bits, size);
+    status = object_resize(handle.bits, alignment, size);
   }
   errno = saved_errno;
   return status;
+}
+
+enum mend_status mend_handle_realloc(mend_handle handle, size_t size)
+{
+  SCOPE_NOTE_CALLER();
+  return resize_or_collect(handle, 16, size);
+}
+
+enum mend_status mend_handle_aligned_realloc(mend_handle handle, size_t alignment, size_t size)
+{
+  SCOPE_NOTE_CALLER();
+  return resize_or_collect(handle, alignment, size);
 }
 
 static enum mend_status free_object(mend_handle handle, bool is_deferred)
@@ -233,7 +256,12 @@ void mend_quiescent(void)
 
 mend_type mend_type_register(mend_relocate_function function, void *argument)
 {
-  return object_type_register((struct object_type){function, argument});
+  return object_type_register((struct object_type){.relocate = function, .argument = argument});
+}
+
+mend_type mend_type_register_move(mend_move_function function, void *argument)
+{
+  return object_type_register((struct object_type){.move = function, .argument = argument});
 }
 
 // ---------------------------------------------------------------------------------------------

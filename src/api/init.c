@@ -63,7 +63,7 @@ __attribute__((constructor(101))) static void init_at_start(void)
   if (!options.background) return;
   start_background();
   // ThreadSanitizer ends a child that starts a thread when its parent had several.
-  if (!HAS_THREAD_SANITIZER) (void)os_on_fork_in_child(start_background);
+  if (!HAS_THREAD_SANITIZER) (void)os_on_fork(NULL, NULL, start_background);
 }
 
 __attribute__((destructor)) static void finish(void)

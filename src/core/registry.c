@@ -58,7 +58,7 @@ INTERNAL bool registry_init(void)
   if (atomic_compare_exchange_strong(&registry.state, &state, 1)) {
     state = start() ? 2 : 0;  // the next allocation tries again
     atomic_store(&registry.state, state);
-    if (state == 2) (void)os_on_fork_in_child(fork_child);  // may allocate
+    if (state == 2) (void)os_on_fork(NULL, NULL, fork_child);  // may allocate
   }
   while (state == 1) {
     os_sleep_ms(0);

@@ -8,6 +8,7 @@
 #include "core/registry.h"
 #include "handle/defrag.h"
 #include "handle/mover.h"
+#include "handle/object.h"
 #include "handle/scope.h"
 #include "os/system.h"
 
@@ -245,6 +246,7 @@ static void lanes_after_fork(struct handle_heap *heap)
 
 static void handle_fork_child(void)
 {
+  object_let_fork();
   scope_after_fork();
   defrag_after_fork();
   (void)os_lock_take_from_strangers(&heaps_lock);
@@ -270,7 +272,7 @@ INTERNAL bool handle_start(void)
     scope_init();
     // After the core's, which must have run before. It fails only for lack of memory: then a child
     // may wait for a thread that it does not have.
-    (void)os_on_fork_in_child(handle_fork_child);
+    (void)os_on_fork(object_hold_forks, object_let_fork, handle_fork_child);
     atomic_store_explicit(&has_started, true, memory_order_release);
   }
   os_lock_release(&lock);

@@ -30,11 +30,11 @@
 static_assert(SIZE_CLASS_COUNT <= INFO_LARGE_CLASS, "a class has 7 bits");
 static_assert(SIZE_CLASS_MAX_BYTES / 8 <= INFO_SLACK_MASK + 1, "the slack has 13");
 
-// The low bits: of an object of this size.
-static inline uint32_t info_of_size(size_t size)
+// The low bits: of an object of this size, whose block is for `padded` bytes.
+static inline uint32_t info_of_size(size_t size, size_t padded)
 {
-  if (size > SIZE_CLASS_MAX_BYTES) return (uint32_t)INFO_LARGE_CLASS << INFO_CLASS_SHIFT;
-  unsigned size_class = size_class_of(size);
+  if (padded > SIZE_CLASS_MAX_BYTES) return (uint32_t)INFO_LARGE_CLASS << INFO_CLASS_SHIFT;
+  unsigned size_class = size_class_of(padded);
   return size_class << INFO_CLASS_SHIFT | (uint32_t)(size_class_bytes(size_class) - size);
 }
 

@@ -266,6 +266,11 @@ static uint32_t take_targets(struct handle_heap *heap, uint32_t size_class, void
 // ---------------------------------------------------------------------------------------------
 // Copying and committing.
 
+static struct object_type type_of(const struct move *move)
+{
+  return object_type_of(info_type(move->info));
+}
+
 static void copy(const struct move *move)
 {
   struct page *page = source_of(move);
@@ -274,9 +279,7 @@ static void copy(const struct move *move)
   size_t bytes = bits_smaller(info_object_bytes(move->info, page), block_bytes);
   STEP(STEP_COPY);
   annotate_object_resize(move->to, block_bytes, bytes, block_bytes);
-  memcpy(move->to, move->from, bytes);
-  struct object_type type = object_type_of(info_type(move->info));
-  if (type.function != NULL) type.function(move->to, move->from, bytes, type.argument);
+  object_transfer(type_of(move), move->to, move->from, bytes);
 }
 
 // Copies the object, unless it is pinned, or its move has been called off.
@@ -295,9 +298,10 @@ static void begin_move(struct handle_heap *heap, struct move *move,
     report->pinned++;
     move->is_going = false;
     move->announced = 0;  // what becomes of the entry is nobody's veto
-  } else if (!is_strict()) {
-    copy(move);
+    return;
   }
+  move->is_exclusive = is_strict() || type_of(move).move != NULL;
+  if (!move->is_exclusive) copy(move);
 }
 
 // Makes the entry point to the copy. False if the move has been called off.
@@ -305,11 +309,13 @@ static bool commit(_Atomic(uint64_t) *entry, const struct move *move)
 {
   uint64_t announced = move->announced;
   uint64_t moved = entry_make(move->to, entry_generation(announced), ENTRY_LIVE);
-  if (!is_strict()) return entry_exchange(entry, &announced, moved);
-  uint64_t copying = entry_with_state(announced, ENTRY_COPYING);
-  if (!entry_exchange(entry, &announced, copying)) return false;
+  if (!move->is_exclusive) return entry_exchange(entry, &announced, moved);
+  if (!entry_exchange(entry, &announced, entry_with_state(announced, ENTRY_COPYING))) return false;
+  bool is_moved_by_type = type_of(move).move != NULL;
+  if (is_moved_by_type) object_hold_forks();
   copy(move);
   entry_publish(entry, moved);
+  if (is_moved_by_type) object_let_fork();
   return true;
 }
 

@@ -14,7 +14,8 @@
 // could write to meanwhile, and its old block is free at once. A mover that is stopped anywhere is
 // in nobody's way. docs/Internals.md has the whole argument; tests/protocol has a model of it.
 //
-// In the strict mode MOVING becomes COPYING before the copy, for which readers wait. That is for
+// Where a copy could not be thrown away, MOVING becomes COPYING before it, for which readers wait:
+// for objects of a type that moves them itself, and in the strict mode for all. That is for
 // checkers: for ThreadSanitizer a copy that is thrown away is a race, and those that are told of
 // each block would report it where the object has been freed meanwhile.
 //
@@ -52,6 +53,7 @@ struct move {
   uint32_t next;       // the next move of the class, + 1
   uint32_t info;       // of the object, when `to` was chosen
   bool is_going;       // it was neither pinned nor called off then
+  bool is_exclusive;   // readers wait for its copy
 };
 
 struct mover {

@@ -7,7 +7,6 @@
 #include "base/fatal.h"
 #include "base/options.h"
 #include "core/large.h"
-#include "handle/info.h"
 
 // ---------------------------------------------------------------------------------------------
 // Types. The count is raised when the type's row is there.
@@ -39,6 +38,28 @@ INTERNAL struct object_type object_type_of(uint32_t type)
   return types[type];
 }
 
+INTERNAL void object_transfer(struct object_type type, void *to, void *from, size_t bytes)
+{
+  if (type.move != NULL) {
+    type.move(to, from, bytes, type.argument);
+    return;
+  }
+  memcpy(to, from, bytes);
+  if (type.relocate != NULL) type.relocate(to, from, bytes, type.argument);
+}
+
+static struct os_lock fork_lock;
+
+INTERNAL void object_hold_forks(void)
+{
+  os_lock_acquire(&fork_lock);
+}
+
+INTERNAL void object_let_fork(void)
+{
+  os_lock_release(&fork_lock);
+}
+
 // ---------------------------------------------------------------------------------------------
 // Blocks.
 
@@ -54,19 +75,26 @@ static void *take_large(struct lane *lane, size_t size, bool *is_zero)
   return page_start(page);
 }
 
-static bool is_large(size_t size)
+// What a block must hold for all of its class to have the alignment (size_class.h).
+static size_t pad(size_t alignment, size_t size)
 {
-  return size > SIZE_CLASS_MAX_BYTES;
+  return alignment <= 16 ? size : bits_align_up(bits_larger(size, 1), alignment);
 }
 
-// The same from a lane that the caller is inside of and that is left by this.
-static void *take_block(struct lane *lane, size_t size, bool *is_zero)
+static bool is_large(size_t padded)
+{
+  return padded > SIZE_CLASS_MAX_BYTES;
+}
+
+// The same from a lane that the caller is inside of and that is left by this. A large one has every
+// alignment.
+static void *take_block(struct lane *lane, size_t size, size_t padded, bool *is_zero)
 {
   *is_zero = false;
   void *block =
-      is_large(size) ? NULL : heap_take_inside(&lane->blocks, size_class_of(size), is_zero);
+      is_large(padded) ? NULL : heap_take_inside(&lane->blocks, size_class_of(padded), is_zero);
   lane_leave(lane);
-  return is_large(size) ? take_large(lane, size, is_zero) : block;
+  return is_large(padded) ? take_large(lane, size, is_zero) : block;
 }
 
 INTERNAL void object_free_block(void *block)
@@ -91,19 +119,20 @@ static void open_block(void *block, size_t size, bool is_zeroed, bool is_zero)
 // ---------------------------------------------------------------------------------------------
 // Making.
 
-INTERNAL uint64_t object_allocate(struct handle_heap *heap, size_t size, unsigned flags,
-                                  mend_type type)
+INTERNAL uint64_t object_allocate(struct handle_heap *heap, size_t alignment, size_t size,
+                                  unsigned flags, mend_type type)
 {
   uint32_t index, generation;
   bool is_zero;
+  size_t padded = pad(alignment, size);
   uint32_t still = (flags & MEND_ALLOC_PINNED) != 0 ? INFO_STILL : 0;
-  struct lane *lane = lane_enter(heap, is_large(size) || still != 0);
+  struct lane *lane = lane_enter(heap, is_large(padded) || still != 0);
   if (lane == NULL) return 0;
   if (!index_pool_take(&lane->indices, &index, &generation)) {
     lane_leave(lane);
     return 0;
   }
-  void *block = take_block(lane, size, &is_zero);
+  void *block = take_block(lane, size, padded, &is_zero);
   _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, index);
   if (block == NULL) {
     entry_publish(entry, entry_make_free(0, generation));
@@ -111,7 +140,7 @@ INTERNAL uint64_t object_allocate(struct handle_heap *heap, size_t size, unsigne
     return 0;
   }
   open_block(block, size, (flags & MEND_ALLOC_ZEROED) != 0, is_zero);
-  uint32_t info = info_of_size(size) | (uint32_t)type << INFO_TYPE_SHIFT | still;
+  uint32_t info = info_of_size(size, padded) | (uint32_t)type << INFO_TYPE_SHIFT | still;
   // release: pairs with info_load of a mover that has announced the entry's last object
   atomic_store_explicit(handle_table_info(&heap->table, index), info, memory_order_release);
   entry_publish(entry, entry_make(block, generation, ENTRY_LIVE));
@@ -135,7 +164,7 @@ INTERNAL bool object_settle(_Atomic(uint64_t) *entry, uint64_t handle, uint64_t 
       *value = entry_with_state(seen, ENTRY_LIVE);
       if (entry_exchange(entry, &seen, *value)) return true;
       break;
-    default:  // COPYING, in the strict mode only: for the time of one copy
+    default:  // COPYING: for the time of one copy
       STEP(STEP_COPY_WAIT);
       os_thread_yield();
       seen = entry_load(entry);
@@ -246,33 +275,31 @@ INTERNAL enum mend_status object_unpin(uint64_t handle)
 // ---------------------------------------------------------------------------------------------
 // Resizing.
 
-static bool resize_object_in_place(struct found *found, size_t size)
+static bool resize_object_in_place(struct found *found, size_t size, size_t padded)
 {
   struct page *page = found->page;
   size_t old_size = info_object_bytes(info_load(found->info), page);
   bool was_large = page->capacity == 1;
-  if (was_large != is_large(size)) return false;
+  if (was_large != is_large(padded)) return false;
   if (was_large) {
     if (!large_resize(page, size)) return false;
     atomic_store_explicit(&page->object_bytes, size, memory_order_relaxed);
   } else {
-    if (size_class_of(size) != page->size_class) return false;
-    info_change(found->info, INFO_SIZE_MASK, info_of_size(size));
+    if (size_class_of(padded) != page->size_class) return false;
+    info_change(found->info, INFO_SIZE_MASK, info_of_size(size, padded));
   }
   annotate_object_resize(found->block, old_size, size, page->block_bytes);
   return true;
 }
 
-// A block for the object's new size, with its contents.
-static void *copy_to_new_block(struct handle_heap *heap, struct found *found, size_t size)
+// A block for the object's new size.
+static void *take_new_block(struct found *found, size_t size, size_t padded)
 {
   bool is_zero;
-  uint32_t info = info_load(found->info);
-  struct lane *lane = lane_enter(heap, is_large(size) || (info & INFO_STILL) != 0);
-  void *block = lane != NULL ? take_block(lane, size, &is_zero) : NULL;
-  if (block == NULL) return NULL;
-  open_block(block, size, false, false);
-  memcpy(block, found->block, bits_smaller(info_object_bytes(info, found->page), size));
+  bool is_still = (info_load(found->info) & INFO_STILL) != 0;
+  struct lane *lane = lane_enter(lane_of(found->page)->heap, is_large(padded) || is_still);
+  void *block = lane != NULL ? take_block(lane, size, padded, &is_zero) : NULL;
+  if (block != NULL) open_block(block, size, false, false);
   return block;
 }
 
@@ -288,30 +315,43 @@ static bool redirect(struct found *found, uint64_t handle, void *block)
   return true;
 }
 
-static enum mend_status resize(uint64_t handle, size_t size)
+// Brings the object to the block. False if it has been freed meanwhile.
+static bool bring_to(struct found *found, uint64_t handle, void *block, size_t size)
+{
+  uint32_t info = info_load(found->info);
+  size_t bytes = bits_smaller(info_object_bytes(info, found->page), size);
+  struct object_type type = object_type_of(info_type(info));
+  if (type.move != NULL) object_hold_forks();
+  object_transfer(type, block, found->block, bytes);
+  bool exists = redirect(found, handle, block);
+  if (type.move != NULL) object_let_fork();
+  return exists;
+}
+
+static enum mend_status resize(uint64_t handle, size_t size, size_t padded)
 {
   struct found found;
   if (!find_object(handle, &found)) {
     return missing(handle, "realloc of a handle that names no object");
   }
-  if (resize_object_in_place(&found, size)) return MEND_OK;
+  if (resize_object_in_place(&found, size, padded)) return MEND_OK;
   if ((info_load(found.info) & INFO_PINNED) != 0) return MEND_PINNED;
-  void *block = copy_to_new_block(lane_of(found.page)->heap, &found, size);
+  void *block = take_new_block(&found, size, padded);
   if (block == NULL) return MEND_NO_MEMORY;
-  if (!redirect(&found, handle, block)) {
+  if (!bring_to(&found, handle, block, size)) {
     object_free_block(block);
     return MEND_STALE;
   }
-  info_change(found.info, INFO_SIZE_MASK, info_of_size(size));
+  info_change(found.info, INFO_SIZE_MASK, info_of_size(size, padded));
   object_free_block(found.block);
   return MEND_OK;
 }
 
-INTERNAL enum mend_status object_resize(uint64_t handle, size_t size)
+INTERNAL enum mend_status object_resize(uint64_t handle, size_t alignment, size_t size)
 {
   // Within a scope no mover that is not called off here copies the object.
   scope_enter();
-  enum mend_status status = resize(handle, size);
+  enum mend_status status = resize(handle, size, pad(alignment, size));
   scope_leave();
   return status;
 }

@@ -10,13 +10,20 @@
 #define HANDLE_OBJECT_H
 
 #include "handle/handle_heap.h"
+#include "handle/info.h"
 #include "handle/scope.h"
 #include "mend/handle.h"
 
-// A new object of at most BITS_MAX_SIZE bytes; 0 if there is no memory.
-INTERNAL uint64_t object_allocate(struct handle_heap *heap, size_t size, unsigned flags,
-                                  mend_type type);
-INTERNAL enum mend_status object_resize(uint64_t handle, size_t size);
+#define OBJECT_MAX_ALIGNMENT 4096
+
+static_assert(OBJECT_MAX_ALIGNMENT <= INFO_SLACK_MASK + 1, "padding is slack");
+
+// A new object of at most BITS_MAX_SIZE bytes; 0 if there is no memory. Its alignment is a power of
+// two up to OBJECT_MAX_ALIGNMENT, by the choice of a size class all of whose blocks have it: so it
+// lasts wherever the object moves.
+INTERNAL uint64_t object_allocate(struct handle_heap *heap, size_t alignment, size_t size,
+                                  unsigned flags, mend_type type);
+INTERNAL enum mend_status object_resize(uint64_t handle, size_t alignment, size_t size);
 // `is_deferred`: the block is freed after a grace period.
 INTERNAL enum mend_status object_free(uint64_t handle, bool is_deferred);
 // Gives a block back that no entry points to any more. Any thread, no lock but of still lanes.
@@ -50,14 +57,23 @@ static inline void *object_resolve(uint64_t handle)
 // ---------------------------------------------------------------------------------------------
 // Types.
 
+// At most one of the two functions: `relocate` corrects a copy, `move` is what makes it.
 struct object_type {
-  mend_relocate_function function;
+  mend_relocate_function relocate;
   void *argument;
+  mend_move_function move;
 };
 
 // A new type; 0 if there are no more.
 INTERNAL mend_type object_type_register(struct object_type type);
 INTERNAL struct object_type object_type_of(uint32_t type);
 INTERNAL bool object_type_exists(uint32_t type);
+
+// Makes at `to` what is at `from`, an object of `bytes` bytes.
+INTERNAL void object_transfer(struct object_type type, void *to, void *from, size_t bytes);
+// Around the transfer of an object that has a `move`, until its entry points to the new place: the
+// child of a fork would otherwise find it gone from where its entry says that it is.
+INTERNAL void object_hold_forks(void);
+INTERNAL void object_let_fork(void);
 
 #endif

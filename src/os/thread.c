@@ -244,9 +244,9 @@ INTERNAL void os_thread_yield(void)
   sched_yield();
 }
 
-INTERNAL bool os_on_fork_in_child(void (*function)(void))
+INTERNAL bool os_on_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
 {
-  return pthread_atfork(NULL, NULL, function) == 0;
+  return pthread_atfork(before, in_parent, in_child) == 0;
 }
 
 INTERNAL bool os_thread_start(void *(*function)(void *))

@@ -217,6 +217,16 @@ static void copy_slowly(void *to, const void *from, size_t size, void *unused)
   new->second = old->second;
 }
 
+// The same of a type that moves its objects itself: what is left behind is of no use.
+static void move_slowly(void *to, void *from, size_t size, void *unused)
+{
+  struct pair *old = from;
+  copy_slowly(to, from, size, unused);
+  pause_here();
+  old->first = UINT64_MAX;
+  old->second = 0;
+}
+
 static void *address_of(mend_handle handle)
 {
   return entry_block(atomic_load(handle_entry(handle.bits)));
@@ -446,6 +456,9 @@ int main(int count, char **arguments)
   run_all("veto");
   options.handle_strict = true;
   run_all("strict");
+  options.handle_strict = false;
+  pair_type = mend_type_register_move(move_slowly, NULL);
+  run_all("moved by type");
   for (int i = 0; i < AGENTS; i++) {
     agents[i].body = NULL;
     sem_post(&agents[i].may_run);

@@ -56,7 +56,7 @@ static inline void write_object(uint64_t handle)
 
 static inline uint64_t make_object(size_t size)
 {
-  uint64_t handle = object_allocate(heap, size, 0, 0);
+  uint64_t handle = object_allocate(heap, 16, size, 0, 0);
   CHECK(handle != 0);
   write_object(handle);
   return handle;

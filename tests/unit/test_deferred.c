@@ -129,7 +129,7 @@ static void pinned_and_still_objects_go_too(void **state)
   (void)state;
   enum mend_status status;
   uint64_t pinned = make_object(100);
-  uint64_t still = object_allocate(heap, 100, MEND_ALLOC_PINNED, 0);
+  uint64_t still = object_allocate(heap, 16, 100, MEND_ALLOC_PINNED, 0);
   assert_non_null(object_pin(pinned, &status));
   assert_int_equal(object_free(pinned, true), MEND_OK);
   assert_int_equal(object_free(still, true), MEND_OK);

@@ -208,7 +208,7 @@ static void set_source(struct page_source *source)
 static void use_all_free_blocks(void)
 {
   set_source(&exhausted);
-  while ((extra[extra_count] = object_allocate(heap, 700, 0, 0)) != 0) extra_count++;
+  while ((extra[extra_count] = object_allocate(heap, 16, 700, 0, 0)) != 0) extra_count++;
 }
 
 static void without_memory_to_move_to_everything_stays(void **state)

@@ -92,10 +92,10 @@ static void large_and_still_objects_are_counted(void **state)
   assert_int_equal(now.objects, 1);
   assert_int_equal(now.object_bytes, MIB + 1);
   assert_true(now.block_bytes > MIB && now.resident_bytes == now.block_bytes);
-  assert_int_equal(object_resize(large, 100000), MEND_OK);
+  assert_int_equal(object_resize(large, 16, 100000), MEND_OK);
   assert_int_equal(figures_of(heap).object_bytes, 100000);
   assert_int_equal(object_free(large, false), MEND_OK);
-  (void)object_allocate(heap, 50, MEND_ALLOC_PINNED, 0);
+  (void)object_allocate(heap, 16, 50, MEND_ALLOC_PINNED, 0);
   now = figures_of(heap);
   assert_int_equal(now.objects, 1);
   assert_int_equal(now.object_bytes, 50);
@@ -106,7 +106,7 @@ static void all_heaps_are_the_sum_of_each(void **state)
   (void)state;
   struct handle_heap *other = handle_heap_create();
   make_sparse(700, 3);
-  (void)object_allocate(other, 5000, 0, 0);
+  (void)object_allocate(other, 16, 5000, 0, 0);
   struct mend_fragmentation all = figures_of(NULL);
   struct mend_fragmentation sum = {.bytes = sizeof sum};
   for (uint32_t slot = 0; slot < HANDLE_SLOTS; slot++) {
@@ -157,7 +157,7 @@ static void at_random_the_figures_add_up(void **state)
     size_t size = random_size(&random, random_below(&random, 100) == 0 ? 500000 : 5000);
     size_t choice = random_below(&random, 3);
     if (handles[at] == 0) {
-      handles[at] = object_allocate(heap, size, choice == 0 ? MEND_ALLOC_PINNED : 0, 0);
+      handles[at] = object_allocate(heap, 16, size, choice == 0 ? MEND_ALLOC_PINNED : 0, 0);
       objects++;
       bytes += sizes[at] = size;
     } else if (choice > 0) {
@@ -166,7 +166,7 @@ static void at_random_the_figures_add_up(void **state)
       objects--;
       bytes -= sizes[at];
     } else {
-      assert_int_equal(object_resize(handles[at], size), MEND_OK);
+      assert_int_equal(object_resize(handles[at], 16, size), MEND_OK);
       bytes += size - sizes[at];
       sizes[at] = size;
     }

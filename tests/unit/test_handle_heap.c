@@ -24,7 +24,7 @@ static void heaps_have_nothing_to_do_with_each_other(void **state)
   assert_ptr_not_equal(heap, other);
   assert_ptr_equal(handle_heap_at(other->slot), other);
   make_sparse(300, 5);
-  uint64_t handle = object_allocate(other, 300, 0, 0);
+  uint64_t handle = object_allocate(other, 16, 300, 0, 0);
   write_object(handle);
   assert_int_equal(handle_slot(handle), other->slot);
   assert_int_equal(live_objects(other), 1);
@@ -67,7 +67,7 @@ static void the_end_of_a_heap_is_the_end_of_its_handles_for_ever(void **state)
     assert_int_equal(other->slot, slot);  // the place is taken again
     for (size_t i = 0; i < EACH; i++) {
       size_t size = i % 100 == 0 ? 100000 : 100;
-      handles[round][i] = object_allocate(other, size, i % 7 == 0 ? MEND_ALLOC_PINNED : 0, 0);
+      handles[round][i] = object_allocate(other, 16, size, i % 7 == 0 ? MEND_ALLOC_PINNED : 0, 0);
       assert_int_equal(object_bytes(handles[round][i]), size);
       if (i % 5 == 0) assert_non_null(object_pin(handles[round][i], &status));
       if (i % 11 == 0) assert_int_equal(object_free(handles[round][i], i % 2 == 0), MEND_OK);
@@ -115,7 +115,7 @@ static void use_up_slots(void)
   size_t count = 0;
   while ((heaps[count] = handle_heap_create()) != NULL) {
     CHECK(count < HANDLE_SLOTS - 2);
-    handles[count] = object_allocate(heaps[count], 10, 0, 0);
+    handles[count] = object_allocate(heaps[count], 16, 10, 0, 0);
     CHECK(handles[count] != 0);
     write_object(handles[count]);
     for (size_t i = 0; i < count; i += 50) CHECK(heaps[i] != heaps[count]);
@@ -141,7 +141,7 @@ static void wear_out(void)
 {
   struct handle_heap *other = handle_heap_create();
   uint32_t slot = other->slot;
-  uint64_t handle = object_allocate(other, 10, 0, 0);
+  uint64_t handle = object_allocate(other, 16, 10, 0, 0);
   uint64_t old = handle_make(slot, handle_index(handle), ENTRY_GENERATION_MAX - 1);
   atomic_store(handle_entry(handle),
                entry_make(place_of(handle), ENTRY_GENERATION_MAX - 1, ENTRY_LIVE));

@@ -120,7 +120,7 @@ static void the_pages_add_up_to_the_figures(void **state)
   struct random random = {random_seed()};
   for (size_t i = 0; i < 300; i++) blocks[i] = mend_malloc(random_size(&random, 300000));
   (void)make_object(MIB);
-  (void)object_allocate(heap, 50, MEND_ALLOC_PINNED, 0);
+  (void)object_allocate(heap, 16, 50, MEND_ALLOC_PINNED, 0);
   for (size_t round = 0; round < 6; round++) {
     make_sparse(random_size(&random, 20000), 1 + random_below(&random, 9));
     for (size_t i = round; i < 300; i += 7) {
@@ -190,7 +190,7 @@ static void owners_are_named(void **state)
   snprintf(wanted, sizeof wanted, "handles:%u", heap->slot);
   assert_string_equal(owner_of(place_of(make_object(100))), wanted);
   snprintf(wanted, sizeof wanted, "still:%u", heap->slot);
-  uint64_t still = object_allocate(heap, 100, MEND_ALLOC_PINNED, 0);
+  uint64_t still = object_allocate(heap, 16, 100, MEND_ALLOC_PINNED, 0);
   assert_string_equal(owner_of(place_of(still)), wanted);
   assert_string_equal(owner_of(place_of(make_object(MIB))), wanted);
   mend_heap *first_class = mend_heap_create();
@@ -237,7 +237,7 @@ static void pinned_objects_have_a_line_each(void **state)
   uint64_t handles[20];
   struct handle_heap *other = handle_heap_create();
   for (size_t i = 0; i < 20; i++) handles[i] = make_object(100 + 100 * i);
-  uint64_t elsewhere = object_allocate(other, 100, 0, 0);
+  uint64_t elsewhere = object_allocate(other, 16, 100, 0, 0);
   map_take(NULL);
   assert_int_equal(map.pin_count, 0);
   for (size_t i = 0; i < 20; i += 4) assert_non_null(object_pin(handles[i], &status));
@@ -406,7 +406,7 @@ static void *churn(void *argument)
     mend_free(blocks[at]);
     blocks[at] = mend_malloc(random_size(&random, 200000));
     if (objects[at] != 0) CHECK(object_free(objects[at], false) == MEND_OK);
-    objects[at] = object_allocate(heap, random_size(&random, 5000), 0, 0);
+    objects[at] = object_allocate(heap, 16, random_size(&random, 5000), 0, 0);
     if (random_below(&random, 20) == 0) CHECK(object_pin(objects[at], &status) != NULL);
   }
   for (size_t i = 0; i < SLOTS; i++) mend_free(blocks[i]);
@@ -427,7 +427,7 @@ static void *make_and_end_heaps(void *unused)
     struct handle_heap *objects = handle_heap_create();
     for (size_t i = 1; i < 50; i++) {
       CHECK(mend_heap_malloc(blocks, i * 300) != NULL);
-      CHECK(object_allocate(objects, i * 300, 0, 0) != 0);
+      CHECK(object_allocate(objects, 16, i * 300, 0, 0) != 0);
     }
     mend_heap_destroy(blocks);
     handle_heap_destroy(objects);

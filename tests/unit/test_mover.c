@@ -163,9 +163,9 @@ static void a_relocated_object_is_corrected_by_its_type(void **state)
   (void)state;
   enum { RINGS = 2048 };
   static uint64_t rings[RINGS];
-  mend_type type = object_type_register((struct object_type){correct_ring, &relocations});
+  mend_type type = object_type_register((struct object_type){.relocate = correct_ring, .argument = &relocations});
   for (size_t i = 0; i < RINGS; i++) {
-    rings[i] = object_allocate(heap, sizeof(struct ring), 0, type);
+    rings[i] = object_allocate(heap, 16, sizeof(struct ring), 0, type);
     struct ring *ring = object_resolve(rings[i]);
     ring->self = ring;
   }
@@ -191,7 +191,7 @@ static void free_and_make_of_a_type(void)
 {
   CHECK(object_free(victim, false) == MEND_OK);
   do {
-    heir = object_allocate(heap, 2000, 0, their_type);
+    heir = object_allocate(heap, 16, 2000, 0, their_type);
     CHECK(heir != 0);
   } while (handle_index(heir) != handle_index(victim));
 }
@@ -214,7 +214,7 @@ static void what_has_died_is_not_taken_for_its_entrys_heir(void **state)
 {
   (void)state;
   uint32_t index = 0;
-  their_type = object_type_register((struct object_type){count_call, NULL});
+  their_type = object_type_register((struct object_type){.relocate = count_call});
   victim = make_object(16);
   report = (struct mend_defrag_report){.bytes = sizeof report};
   assert_true(mover_begin_anywhere(heap, &index, 1));

@@ -50,7 +50,7 @@ static void zeroed_objects_are_zero_also_in_used_memory(void **state)
   (void)state;
   for (size_t round = 0; round < 2; round++) {
     for (size_t i = 0; i < SIZES; i++) {
-      uint64_t handle = object_allocate(heap, sizes[i], MEND_ALLOC_ZEROED, 0);
+      uint64_t handle = object_allocate(heap, 16, sizes[i], MEND_ALLOC_ZEROED, 0);
       char *address = object_resolve(handle);
       assert_true(is_zero(address, sizes[i]));
       memset(address, 0xa5, sizes[i]);
@@ -84,7 +84,7 @@ static void a_handle_without_an_object_is_refused_everywhere(void **state)
     assert_int_equal(object_status(handle), rules[i].status);
     assert_int_equal(object_free(handle, false), rules[i].status);
     assert_int_equal(object_free(handle, true), rules[i].status);
-    assert_int_equal(object_resize(handle, 10), rules[i].status);
+    assert_int_equal(object_resize(handle, 16, 10), rules[i].status);
     assert_int_equal(object_unpin(handle), rules[i].status);
     assert_null(object_pin(handle, &status));
     assert_int_equal(status, rules[i].status);
@@ -149,11 +149,11 @@ static void without_memory_there_is_no_object_and_nothing_is_lost(void **state)
                           lane_of(page_of_block(place_of(large)))};
   for (size_t i = 0; i < 2; i++) lanes[i]->blocks.source = &exhausted;
   for (size_t i = 0; i < 5000; i++) {
-    assert_int_equal(object_allocate(heap, 30000, 0, 0), 0);
-    assert_int_equal(object_allocate(heap, 3 * MIB, 0, 0), 0);
+    assert_int_equal(object_allocate(heap, 16, 30000, 0, 0), 0);
+    assert_int_equal(object_allocate(heap, 16, 3 * MIB, 0, 0), 0);
   }
-  assert_int_equal(object_resize(first, 30000), MEND_NO_MEMORY);
-  assert_int_equal(object_resize(first, 3 * MIB), MEND_NO_MEMORY);
+  assert_int_equal(object_resize(first, 16, 30000), MEND_NO_MEMORY);
+  assert_int_equal(object_resize(first, 16, 3 * MIB), MEND_NO_MEMORY);
   assert_true(is_whole(first) && object_bytes(first) == 100);
   for (size_t i = 0; i < 2; i++) lanes[i]->blocks.source = &chunk_source;
   uint64_t last = make_object(30000);
@@ -171,7 +171,7 @@ static void a_resized_object_keeps_its_handle_and_what_fits(void **state)
     for (size_t j = 0; j < SIZES; j++) {
       uint64_t handle = make_object(sizes[i]);
       size_t common = sizes[i] < sizes[j] ? sizes[i] : sizes[j];
-      assert_int_equal(object_resize(handle, sizes[j]), MEND_OK);
+      assert_int_equal(object_resize(handle, 16, sizes[j]), MEND_OK);
       assert_int_equal(object_bytes(handle), sizes[j]);
       assert_int_equal(pattern_difference(object_resolve(handle), common, handle), common);
       write_object(handle);
@@ -188,15 +188,15 @@ static void a_size_of_the_same_class_is_in_place(void **state)
   uint64_t handle = make_object(100);
   void *place = place_of(handle);
   for (size_t size = 97; size <= 112; size++) {
-    assert_int_equal(object_resize(handle, size), MEND_OK);
+    assert_int_equal(object_resize(handle, 16, size), MEND_OK);
     assert_ptr_equal(place_of(handle), place);
     assert_int_equal(object_bytes(handle), size);
   }
-  assert_int_equal(object_resize(handle, 113), MEND_OK);
+  assert_int_equal(object_resize(handle, 16, 113), MEND_OK);
   assert_ptr_not_equal(place_of(handle), place);
   uint64_t large = make_object(10 * MIB);
   place = place_of(large);
-  assert_int_equal(object_resize(large, 2 * MIB), MEND_OK);
+  assert_int_equal(object_resize(large, 16, 2 * MIB), MEND_OK);
   assert_ptr_equal(place_of(large), place);
 }
 
@@ -206,27 +206,27 @@ static void a_pinned_object_is_resized_in_place_or_not_at_all(void **state)
   enum mend_status status;
   uint64_t handle = make_object(100);
   void *place = object_pin(handle, &status);
-  assert_int_equal(object_resize(handle, 110), MEND_OK);
-  assert_int_equal(object_resize(handle, 200), MEND_PINNED);
-  assert_int_equal(object_resize(handle, MIB), MEND_PINNED);
-  assert_int_equal(object_resize(handle, 10), MEND_PINNED);
+  assert_int_equal(object_resize(handle, 16, 110), MEND_OK);
+  assert_int_equal(object_resize(handle, 16, 200), MEND_PINNED);
+  assert_int_equal(object_resize(handle, 16, MIB), MEND_PINNED);
+  assert_int_equal(object_resize(handle, 16, 10), MEND_PINNED);
   assert_int_equal(object_bytes(handle), 110);
   assert_ptr_equal(place_of(handle), place);
   assert_int_equal(object_unpin(handle), MEND_OK);
-  assert_int_equal(object_resize(handle, 200), MEND_OK);
+  assert_int_equal(object_resize(handle, 16, 200), MEND_OK);
 }
 
 static void resizing_keeps_type_and_pins(void **state)
 {
   (void)state;
   enum mend_status status;
-  mend_type type = object_type_register((struct object_type){NULL, NULL});
-  uint64_t handle = object_allocate(heap, 100, MEND_ALLOC_PINNED, type);
-  assert_int_equal(object_resize(handle, 5000), MEND_OK);
+  mend_type type = object_type_register((struct object_type){.relocate = NULL});
+  uint64_t handle = object_allocate(heap, 16, 100, MEND_ALLOC_PINNED, type);
+  assert_int_equal(object_resize(handle, 16, 5000), MEND_OK);
   assert_int_equal(object_type(handle), type);
   assert_true(lane_of(page_of_block(place_of(handle)))->is_still);
   assert_non_null(object_pin(handle, &status));
-  assert_int_equal(object_resize(handle, 4999), MEND_OK);
+  assert_int_equal(object_resize(handle, 16, 4999), MEND_OK);
   assert_int_equal(object_type(handle), type);
   assert_int_equal(object_unpin(handle), MEND_OK);
   assert_int_equal(object_unpin(handle), MEND_INVALID);
@@ -250,12 +250,12 @@ static void what_happens_to_an_entry_while_its_object_is_resized_is_seen(void **
   (void)state;
   resized = make_object(100);
   ambush_at(STEP_ENTRY_EXCHANGE, 1, 1, announce_resized);
-  assert_int_equal(object_resize(resized, 1000), MEND_OK);
+  assert_int_equal(object_resize(resized, 16, 1000), MEND_OK);
   assert_int_equal(ambush.sprung, 1);
   assert_int_equal(object_bytes(resized), 1000);
   assert_int_equal(pattern_difference(object_resolve(resized), 100, resized), 100);
   ambush_at(STEP_ENTRY_EXCHANGE, 1, 1, free_resized);
-  assert_int_equal(object_resize(resized, 3000), MEND_STALE);
+  assert_int_equal(object_resize(resized, 16, 3000), MEND_STALE);
   assert_int_equal(ambush.sprung, 1);
   assert_true(scope_end_implicit());
   assert_nothing_left();
@@ -328,7 +328,7 @@ static void objects_that_are_made_pinned_never_move(void **state)
   struct mend_defrag_report report;
   uint64_t handles[3000];
   for (size_t i = 0; i < 3000; i++) {
-    handles[i] = object_allocate(heap, 200, MEND_ALLOC_PINNED, 0);
+    handles[i] = object_allocate(heap, 16, 200, MEND_ALLOC_PINNED, 0);
     write_object(handles[i]);
   }
   for (size_t i = 0; i < 3000; i++) {
@@ -386,7 +386,7 @@ static void whoever_needs_the_address_calls_a_move_off(void **state)
     if (i == 2) assert_int_equal(object_type(handle), 0);
     if (i == 3) assert_ptr_equal(object_pin(handle, &status), place);
     if (i == 4) assert_int_equal(object_unpin(handle), MEND_OK);
-    if (i == 5) assert_int_equal(object_resize(handle, 101), MEND_OK);
+    if (i == 5) assert_int_equal(object_resize(handle, 16, 101), MEND_OK);
     assert_int_equal(state_of(handle), ENTRY_LIVE);
     assert_ptr_equal(place_of(handle), place);
   }
@@ -420,7 +420,7 @@ static void whoever_needs_the_address_waits_for_a_strict_copy(void **state)
     set_state(copied, ENTRY_COPYING);
     assert_int_equal(pthread_create(&thread, NULL, finish_copy_later, NULL), 0);
     if (i == 0) assert_non_null(object_resolve(copied));
-    if (i == 1) assert_int_equal(object_resize(copied, 2000), MEND_OK);
+    if (i == 1) assert_int_equal(object_resize(copied, 16, 2000), MEND_OK);
     if (i == 2) assert_int_equal(object_free(copied, false), MEND_OK);
     assert_int_equal(state_of(copied), i == 2 ? ENTRY_FREE : ENTRY_LIVE);
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -436,13 +436,13 @@ static void use_up_types(void)
   static bool is_used[INFO_TYPES];
   mend_type type;
   CHECK(object_type_exists(0) && !object_type_exists(INFO_TYPES));
-  while ((type = object_type_register((struct object_type){NULL, &is_used[0]})) != 0) {
+  while ((type = object_type_register((struct object_type){.argument = &is_used[0]})) != 0) {
     CHECK(type < INFO_TYPES && !is_used[type] && object_type_exists(type));
     CHECK(object_type_of(type).argument == &is_used[0]);
     is_used[type] = true;
   }
-  CHECK(is_used[INFO_TYPES - 1] && object_type_register((struct object_type){NULL, NULL}) == 0);
-  uint64_t handle = object_allocate(heap, 100, MEND_ALLOC_PINNED, INFO_TYPES - 1);
+  CHECK(is_used[INFO_TYPES - 1] && object_type_register((struct object_type){.relocate = NULL}) == 0);
+  uint64_t handle = object_allocate(heap, 16, 100, MEND_ALLOC_PINNED, INFO_TYPES - 1);
   CHECK(object_type(handle) == INFO_TYPES - 1 && object_bytes(handle) == 100);
 }
 

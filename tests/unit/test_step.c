@@ -52,9 +52,9 @@ static void pin_and_unpin(uint64_t *object)
 
 static void resize(uint64_t *object)
 {
-  CHECK(object_resize(*object, SIZE + 1) == MEND_OK);
-  CHECK(object_resize(*object, 3 * SIZE) == MEND_OK);
-  CHECK(object_resize(*object, SIZE) == MEND_OK);
+  CHECK(object_resize(*object, 16, SIZE + 1) == MEND_OK);
+  CHECK(object_resize(*object, 16, 3 * SIZE) == MEND_OK);
+  CHECK(object_resize(*object, 16, SIZE) == MEND_OK);
   CHECK(is_whole(*object));
 }
 
@@ -79,7 +79,7 @@ static void make_others(uint64_t *object)
   } kinds[] = {{SIZE, 0}, {SIZE, MEND_ALLOC_ZEROED}, {SIZE, MEND_ALLOC_PINNED}, {20000, 0}};
   (void)object;
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-    uint64_t other = object_allocate(heap, kinds[i].size, kinds[i].flags, 0);
+    uint64_t other = object_allocate(heap, 16, kinds[i].size, kinds[i].flags, 0);
     CHECK(other != 0);
     write_object(other);
     CHECK(object_free(other, i % 2 != 0) == MEND_OK);
@@ -129,7 +129,7 @@ static void use_large_one(size_t self)
 {
   uint64_t *large = &large_ones[self];
   atomic_store(&users[self].doing, "realloc of a large object");
-  CHECK(object_resize(*large, 300 * KIB) == MEND_OK && object_bytes(*large) == 300 * KIB);
+  CHECK(object_resize(*large, 16, 300 * KIB) == MEND_OK && object_bytes(*large) == 300 * KIB);
   atomic_store(&users[self].doing, "alloc of a large object");
   uint64_t another = make_object(100 * KIB);
   atomic_store(&users[self].doing, "free of a large object");

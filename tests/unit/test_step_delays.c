@@ -35,7 +35,7 @@ static void use(uint64_t *object, struct random *random)
     CHECK(object_status(*object) == MEND_STALE);
     *object = make_object(random_size(random, 600));
   } else if (choice == 3) {
-    CHECK(object_resize(*object, random_size(random, 600)) == MEND_OK);
+    CHECK(object_resize(*object, 16, random_size(random, 600)) == MEND_OK);
     write_object(*object);
   } else if (choice == 4) {
     void *place = object_pin(*object, &status);

@@ -427,7 +427,7 @@ static void check_fork_was_seen(void)
 static void the_child_of_a_fork_is_told_and_the_parent_is_not(void **state)
 {
   (void)state;
-  assert_true(os_on_fork_in_child(see_fork));
+  assert_true(os_on_fork(NULL, NULL, see_fork));
   child_check(check_fork_was_seen);
   assert_int_equal(forks_seen, 0);
 }
