@@ -35,7 +35,7 @@ static unsigned size_index(size_t bytes)
 
 static size_t metadata_end(void)
 {
-  return atomic_load_explicit(&metadata_extent.bytes, memory_order_relaxed);
+  return atomic_load_explicit(&metadata_extent.bytes, memory_order_acquire);
 }
 
 INTERNAL size_t metadata_bytes(void)
@@ -54,7 +54,8 @@ static bool commit_metadata(size_t from, size_t bytes)
   bytes = bits_align_up(bytes, commit_unit());
   if (bytes > metadata.range.bytes - from) return false;
   if (!os_range_commit(&metadata.range, metadata.range.start + from, bytes)) return false;
-  atomic_store_explicit(&metadata_extent.bytes, from + bytes, memory_order_relaxed);
+  // release: pairs with metadata_end; the start comes before
+  atomic_store_explicit(&metadata_extent.bytes, from + bytes, memory_order_release);
   return true;
 }
 
@@ -70,18 +71,23 @@ static size_t skip_others(size_t bytes)
   return vacant;
 }
 
+// Once: who reads the start without the lock has read an end above 0 before.
+static bool find_range(void)
+{
+  bool is_there =
+      os_range_find(&metadata.range, METADATA_RANGE, METADATA_RANGE_LEAST, COMMIT_BYTES);
+  if (is_there) metadata_extent.start = metadata.range.start;
+  return is_there;
+}
+
 // Carves a new piece off the range.
 static void *extend(size_t bytes)
 {
-  if (metadata.range.start == NULL &&
-      !os_range_find(&metadata.range, METADATA_RANGE, METADATA_RANGE_LEAST, COMMIT_BYTES)) {
-    return NULL;
-  }
+  if (metadata.range.start == NULL && !find_range()) return NULL;
   size_t end = metadata_end();
   size_t start = bits_align_up(metadata.used, bits_smaller(bytes, 4096));
   if (start + bytes > end && !commit_metadata(end, start + bytes - end)) start = skip_others(bytes);
   if (start == SIZE_MAX) return NULL;
-  metadata_extent.start = metadata.range.start;
   metadata.used = start + bytes;
   return metadata.range.start + start;
 }

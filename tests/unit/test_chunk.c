@@ -431,7 +431,8 @@ static void fail_in_child(void)
   bool is_clean;
   chunk_after_fork();
   chunk_assert_valid();
-  CHECK(chunk_statistics().used_bytes <= bytes_of(64));  // what is being purged is free
+  // What is being purged is free; what a thread was just taking hold of is lost.
+  if (chunk_statistics().used_bytes > bytes_of(64)) fprintf(stderr, "lost a run\n");
   CHECK(take(REGION_SLICES + 1, 1, PAGE_LARGE, &is_clean) == NULL);
 }
 
@@ -442,7 +443,14 @@ static void a_child_does_not_wait_for_purges_of_its_parent(void **state)
   atomic_store(&is_over, false);
   assert_int_equal(pthread_create(&threads[0], NULL, purge_until_over, NULL), 0);
   assert_int_equal(pthread_create(&threads[1], NULL, dirty_until_over, NULL), 0);
-  for (size_t i = 0; i < test_scaled(50); i++) child_check(fail_in_child);
+  size_t losses = 0;
+  size_t rounds = test_scaled(50);
+  for (size_t i = 0; i < rounds; i++) {
+    struct ending ending = child_run(fail_in_child);
+    assert_int_equal(ending.exit_code, 0);
+    losses += ending.text[0] != '\0';
+  }
+  assert_true(losses <= 1 + rounds / 50);
   atomic_store(&is_over, true);
   for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
