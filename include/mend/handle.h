@@ -22,7 +22,8 @@
 // objects aside, which stay where they are.
 //
 // A reader never waits: a mover that meets a reader loses (docs/Internals.md has the protocol and
-// why it is right), but for types that move their objects themselves (mend_type_register_move). Costs are given as orders of magnitude on a machine of 2 to 3 GHz.
+// why it is right), but for types that move their objects themselves (mend_type_register_move).
+// Costs are given as orders of magnitude on a machine of 2 to 3 GHz.
 //
 // Every function may be called from any thread at any time, unless its comment says otherwise; none
 // is safe in a signal handler. Functions that return a pointer or handle set errno to ENOMEM where
@@ -113,8 +114,8 @@ MEND_EXPORT mend_handle mend_handle_heap_alloc(mend_handle_heap *heap, size_t si
 // MEND_HANDLE_NULL with EINVAL. The block is as large as for the size rounded up to a multiple of
 // that. Since 0.3.
 MEND_EXPORT mend_handle mend_handle_heap_aligned_alloc(mend_handle_heap *heap, size_t alignment,
-                                                       size_t size, unsigned flags,
-                                                       mend_type type) MEND_MUST_USE MEND_NOTHROW;
+                                                       size_t size, unsigned flags, mend_type type)
+    MEND_MUST_USE MEND_NOTHROW;
 
 // Resizes the object, in place where possible; its handle stays. Bytes that both sizes have are
 // kept. Moving it makes addresses of it that anybody has resolved invalid, so no other thread may

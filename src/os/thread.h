@@ -134,8 +134,8 @@ INTERNAL bool os_thread_exists(uint32_t number);
 // Lets another thread run.
 INTERNAL void os_thread_yield(void);
 
-// Has the functions called at every fork: before it and after it in the parent (either may be NULL),
-// and in the child.
+// Has the functions called at every fork: in the parent before it and after it (either may be
+// NULL), and in the child.
 INTERNAL bool os_on_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 // For the child: frees a lock if another thread held it, and says whether that was so.
 INTERNAL bool os_lock_take_from_strangers(struct os_lock *lock);

@@ -141,94 +141,6 @@ static void objects_move_without_need_if_told_so(void **state)
 }
 
 // ---------------------------------------------------------------------------------------------
-// Types.
-
-struct ring {
-  struct ring *self;
-  char bytes[120];
-};
-
-static size_t relocations;
-
-static void correct_ring(void *to, const void *from, size_t size, void *argument)
-{
-  struct ring *ring = to;
-  CHECK(size == sizeof *ring && argument == &relocations && ring->self == from);
-  ring->self = ring;
-  relocations++;
-}
-
-static void a_relocated_object_is_corrected_by_its_type(void **state)
-{
-  (void)state;
-  enum { RINGS = 2048 };
-  static uint64_t rings[RINGS];
-  mend_type type = object_type_register((struct object_type){.relocate = correct_ring, .argument = &relocations});
-  for (size_t i = 0; i < RINGS; i++) {
-    rings[i] = object_allocate(heap, 16, sizeof(struct ring), 0, type);
-    struct ring *ring = object_resolve(rings[i]);
-    ring->self = ring;
-  }
-  assert_true(scope_end_implicit());
-  for (size_t i = 0; i < RINGS; i++) {
-    if (i % 9 != 0) assert_int_equal(object_free(rings[i], false), MEND_OK);
-  }
-  relocations = 0;
-  assert_int_equal(run_pass(&report, GRACE_NS), MEND_OK);
-  assert_true(report.objects_moved > 0 && relocations == report.objects_moved);
-  for (size_t i = 0; i < RINGS; i += 9) {
-    struct ring *ring = object_resolve(rings[i]);
-    assert_ptr_equal(ring->self, ring);
-    assert_int_equal(object_type(rings[i]), type);
-  }
-}
-
-static mend_type their_type;
-static uint64_t victim;
-static uint64_t heir;  // of the victim's entry
-
-static void free_and_make_of_a_type(void)
-{
-  CHECK(object_free(victim, false) == MEND_OK);
-  do {
-    heir = object_allocate(heap, 16, 2000, 0, their_type);
-    CHECK(heir != 0);
-  } while (handle_index(heir) != handle_index(victim));
-}
-
-static void lay_the_second_ambush(void)
-{
-  ambush_at(STEP_INFO_LOAD, 1, 1, free_and_make_of_a_type);
-}
-
-static size_t strangers;
-
-static void count_call(void *to, const void *from, size_t size, void *argument)
-{
-  (void)to, (void)from, (void)size, (void)argument;
-  strangers++;
-}
-
-// The object dies between announce and copy, and its entry is then another's, of a type.
-static void what_has_died_is_not_taken_for_its_entrys_heir(void **state)
-{
-  (void)state;
-  uint32_t index = 0;
-  their_type = object_type_register((struct object_type){.relocate = count_call});
-  victim = make_object(16);
-  report = (struct mend_defrag_report){.bytes = sizeof report};
-  assert_true(mover_begin_anywhere(heap, &index, 1));
-  ambush_at(STEP_TAKE_TARGET, 1, 1, lay_the_second_ambush);
-  strangers = 0;
-  (void)mover_move(heap, 1, SIZE_MAX, GRACE_NS, &report);
-  mover_end(heap, &report);
-  assert_int_equal(ambush.sprung, 1);
-  assert_int_equal(strangers, 0);
-  assert_int_equal(report.objects_moved, 0);
-  assert_int_equal(object_bytes(heir), 2000);
-}
-
-// ---------------------------------------------------------------------------------------------
 // Readers and others between announce and commit.
 
 static void write_all(void)
@@ -514,8 +426,6 @@ int main(void)
       HANDLES_TEST(a_move_does_no_more_than_it_was_told),
       HANDLES_TEST(a_pass_that_is_ended_early_leaves_pages_open),
       HANDLES_TEST(objects_move_without_need_if_told_so),
-      HANDLES_TEST(a_relocated_object_is_corrected_by_its_type),
-      HANDLES_TEST(what_has_died_is_not_taken_for_its_entrys_heir),
       HANDLES_TEST(a_move_that_a_reader_calls_off_is_tried_again),
       HANDLES_TEST(what_is_called_off_again_and_again_stays),
       HANDLES_TEST(an_object_may_be_freed_while_it_is_moved),

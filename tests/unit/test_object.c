@@ -441,7 +441,8 @@ static void use_up_types(void)
     CHECK(object_type_of(type).argument == &is_used[0]);
     is_used[type] = true;
   }
-  CHECK(is_used[INFO_TYPES - 1] && object_type_register((struct object_type){.relocate = NULL}) == 0);
+  CHECK(is_used[INFO_TYPES - 1] &&
+        object_type_register((struct object_type){.relocate = NULL}) == 0);
   uint64_t handle = object_allocate(heap, 16, 100, MEND_ALLOC_PINNED, INFO_TYPES - 1);
   CHECK(object_type(handle) == INFO_TYPES - 1 && object_bytes(handle) == 100);
 }
