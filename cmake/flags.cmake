@@ -28,6 +28,16 @@ function(mend_compile_as_c17 target)
   endif()
 endfunction()
 
+# Strict C++ of `standard` (11, 14, 17, 20) for `target`. Scope: the test programs of C++, which
+# never compile with a warning.
+function(mend_compile_as_cxx target standard)
+  set_target_properties(${target} PROPERTIES
+    CXX_STANDARD ${standard} CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
+  target_compile_definitions(${target} PRIVATE $<$<BOOL:${MEND_STRESS}>:MEND_STRESS>
+    $<$<BOOL:${MEND_ANNOTATE_VALGRIND}>:MEND_ANNOTATE_VALGRIND>)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+endfunction()
+
 # The library's own sources, as one file or one by one.
 function(mend_compile_as_library target)
   mend_compile_as_c17(${target})

@@ -66,3 +66,47 @@ def since():
     """The same names -> the release that brought each, by the last "Since x.y." above it."""
     return {name: re.findall(r"\bSince (\d+\.\d+)\.", above)[-1]
             for name, _, above in declarations()}
+
+
+def names_of_cxx():
+    """What the headers of include/custom_alloc declare at the scope of a namespace, classes,
+    functions, aliases and constants: qualified name -> header. `detail` is nobody's business."""
+    return {name: header for header in files("include/custom_alloc/*.hpp")
+            for name in cxx_declarations(text_of(header))}
+
+
+def cxx_declarations(text):
+    """A declaration is what stands before a `;` or a `{`, where all braces around are those of
+    namespaces."""
+    text = re.sub(r"//.*|/\*.*?\*/|^ *#(?:.*\\\n)*.*", "", text, flags=re.MULTILINE)
+    text = re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', text)
+    scopes, start = [], 0
+    for found in re.finditer(r"[{};]", text):
+        head, start = text[start:found.start()], found.end()
+        namespace = re.match(r"\s*(?:inline )?namespace (\w+)\s*$", head)
+        is_outer = bool(scopes) and None not in scopes and scopes[0] == "custom_alloc"
+        if found.group() == "}":
+            scopes.pop()
+            continue
+        if is_outer and not namespace and "detail" not in scopes:
+            name = cxx_name(head)
+            if name:
+                yield "::".join([*scopes, name])
+        if found.group() == "{":
+            scopes.append(namespace.group(1) if namespace else None)
+
+
+def cxx_name(head):
+    """The name that a declaration declares; "" for operators, specialisations and none."""
+    while (outer := re.sub(r"<[^<>]*>", "", head)) != head:  # templates' arguments
+        head = outer
+    head = re.sub(r"__attribute__\(\(.*?\)\)|\[\[.*?\]\]", "", head)
+    head = re.sub(r"\b(?:alignas|noexcept)\([^()]*\)", "", head)
+    head = re.sub(r"\s+", " ", head).strip()
+    if not head or re.match(r"static_assert|extern|using namespace|friend", head):
+        return ""
+    found = (re.match(r"(?:template )*using (\w+) =", head)
+             or re.match(r"(?:template )*(?:class|struct|union|enum(?: class)?) (\w+)", head))
+    if found is None and "operator" not in head:
+        found = re.search(r"(\w+) ?\(", head) or re.search(r"(\w+)(?: =.*)?$", head)
+    return found.group(1) if found else ""

@@ -153,8 +153,16 @@ struct mend_mallinfo2 {
 struct mend_mallinfo {
   int arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
 };
+// Each a struct and a function of one name, as in <malloc.h>: g++ -Wshadow would warn of it.
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 MEND_EXPORT struct mend_mallinfo2 mend_mallinfo2(void) MEND_NOTHROW;
 MEND_EXPORT struct mend_mallinfo mend_mallinfo(void) MEND_NOTHROW;
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 // ---------------------------------------------------------------------------------------------
 // First-class heaps: blocks that live together and can all be freed at once. Any thread may use

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+//
+// mend for C++: the front. It includes every other header of this folder but new_delete.hpp, which
+// one source file of a program includes, and secure_allocator.hpp.
+#ifndef CUSTOM_ALLOC_ALLOCATOR_HPP
+#define CUSTOM_ALLOC_ALLOCATOR_HPP
+
+#include "memory.hpp"
+
+#endif

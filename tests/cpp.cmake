@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+#
+# The tests of include/custom_alloc/: programs of cpp/*.cpp and the suite smart_ptr_test.cpp. The
+# project is C; C++ is enabled here alone, where there is a compiler of the same family as that of
+# C: the two share the sanitizers' run-time library.
+#
+# A program's line `// standards: 11 14 17 20` says for which it is built, else 17. All of them are,
+# in the plain release build (targets cpp_NAME_cxx11 ..., tests cpp/NAME_cxx11 ...); elsewhere it is
+# the highest of 17 and below, or the lowest: what a standard changes is shown once.
+# `// flags: ...` adds to the compiler's flags. cpp/NAME/*.cpp are more sources of the program NAME.
+#
+# There are none where the C library or the machine is another one, which have no C++ here, nor
+# under MemorySanitizer, which takes all that a C++ library without instrumentation writes for
+# uninitialised.
+
+if(MEND_CMOCKA_STANDIN OR CMAKE_CROSSCOMPILING OR checker STREQUAL "msan")
+  return()
+endif()
+if(NOT CMAKE_CXX_COMPILER)
+  string(REGEX REPLACE "gcc([^/]*)$" "g++\\1" cxx "${CMAKE_C_COMPILER}")
+  string(REGEX REPLACE "clang([^/+]*)$" "clang++\\1" cxx "${cxx}")
+  string(REGEX REPLACE "/cc$" "/c++" cxx "${cxx}")
+  if(NOT EXISTS "${cxx}" OR cxx STREQUAL CMAKE_C_COMPILER)
+    message(STATUS "No C++ compiler beside ${CMAKE_C_COMPILER}: no tests of C++")
+    return()
+  endif()
+  set(CMAKE_CXX_COMPILER ${cxx})
+endif()
+enable_language(CXX)
+find_path(DOCTEST_INCLUDE doctest/doctest.h)
+if(NOT DOCTEST_INCLUDE)
+  message(FATAL_ERROR "The tests need doctest: run `scripts/setup test`, or install doctest-dev")
+endif()
+
+add_library(doctest_main STATIC cpp/main/doctest.cpp)
+target_include_directories(doctest_main SYSTEM PUBLIC ${DOCTEST_INCLUDE})
+set_target_properties(doctest_main PROPERTIES CXX_STANDARD 11 CXX_EXTENSIONS OFF)
+
+# The standards of those that `source` names that are built here.
+function(mend_standards source)
+  file(STRINGS ${source} line REGEX "^// standards: ")
+  string(REGEX MATCHALL "[0-9]+" standards "${line}")
+  if(NOT standards)
+    set(standards 17)
+  elseif(NOT (native AND CMAKE_BUILD_TYPE STREQUAL "Release") OR MEND_STRESS)
+    list(GET standards 0 one)
+    foreach(standard ${standards})
+      if(standard LESS_EQUAL 17)
+        set(one ${standard})
+      endif()
+    endforeach()
+    set(standards ${one})
+  endif()
+  set(standards ${standards} PARENT_SCOPE)
+endfunction()
+
+# One program in build/tests/FOLDER and its test; `label` is the folder's name among the tests.
+function(mend_cpp_program source folder label suffix standard)
+  get_filename_component(name ${source} NAME_WE)
+  set(target ${folder}_${name}${suffix})
+  if(folder STREQUAL ".") # a suite: `make smart_ptr_test` builds it
+    set(target ${name})
+  endif()
+  file(GLOB others CONFIGURE_DEPENDS ${folder}/${name}/*.cpp)
+  add_executable(${target} ${source} ${others})
+  mend_compile_as_cxx(${target} ${standard})
+  file(STRINGS ${source} flags REGEX "^// flags: ")
+  string(REGEX MATCHALL "-[^ ]+" flags "${flags}")
+  target_compile_options(${target} PRIVATE ${flags})
+  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/cpp
+    ${PROJECT_SOURCE_DIR}/include/custom_alloc)
+  # Not with what test_support asks of C programs, -fexceptions among it.
+  add_dependencies(${target} test_support)
+  target_link_libraries(${target} PRIVATE doctest_main $<TARGET_FILE:test_support>
+    mend_core_static Threads::Threads)
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}${suffix}
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${folder})
+  add_test(NAME ${label}/${name}${suffix} COMMAND ${MEND_TEST_RUNNER} $<TARGET_FILE:${target}>)
+  mend_label(${label}/${name}${suffix} ${label} ${source})
+endfunction()
+
+file(GLOB sources CONFIGURE_DEPENDS cpp/*.cpp)
+foreach(source ${sources})
+  mend_standards(${source})
+  foreach(standard ${standards})
+    list(LENGTH standards count)
+    if(count EQUAL 1)
+      mend_cpp_program(${source} cpp cpp "" ${standard})
+    else()
+      mend_cpp_program(${source} cpp cpp _cxx${standard} ${standard})
+    endif()
+  endforeach()
+endforeach()
+if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/smart_ptr_test.cpp)
+  mend_cpp_program(smart_ptr_test.cpp . suite "" 17)
+endif()
