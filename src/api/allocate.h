@@ -6,7 +6,9 @@
 #define API_ALLOCATE_H
 
 #include <errno.h>
+#include <string.h>
 
+#include "api/extent.h"
 #include "core/heap.h"
 #include "core/large.h"
 
@@ -22,6 +24,28 @@ static inline void *allocate_fail(int error)
 // A block of `size` bytes at a multiple of `alignment` (a power of two), zeroed if so asked, from
 // `heap` or, if that is NULL, from the calling thread's. NULL and ENOMEM on failure.
 INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignment, bool is_zeroed);
+
+// Zeroes a plain small block, which holds a multiple of 16 bytes; short ones without a call.
+static inline void *allocate_clear(struct block *block, size_t size)
+{
+  char *bytes = (char *)block;
+  if (size > 4 * NATURAL_ALIGNMENT) return memset(block, 0, size);
+  memset(bytes, 0, NATURAL_ALIGNMENT);
+  if (size > NATURAL_ALIGNMENT) memset(bytes + NATURAL_ALIGNMENT, 0, NATURAL_ALIGNMENT);
+  if (size > 2 * NATURAL_ALIGNMENT) memset(bytes + 2 * NATURAL_ALIGNMENT, 0, NATURAL_ALIGNMENT);
+  if (size > 3 * NATURAL_ALIGNMENT) memset(bytes + 3 * NATURAL_ALIGNMENT, 0, NATURAL_ALIGNMENT);
+  return block;
+}
+
+// The same with zeroes, natural alignment and the thread's own heap: the fast path of mend_zalloc.
+static inline void *allocate_zeroed(size_t size)
+{
+  if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
+    struct block *block = heap_take_small(heap_current, size);
+    if (LIKELY(block != NULL)) return allocate_clear(block, size);
+  }
+  return allocate(NULL, size, NATURAL_ALIGNMENT, true);
+}
 
 // Frees any block, or ends the process if it is none.
 INTERNAL NOINLINE void allocate_free(void *block);

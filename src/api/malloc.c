@@ -36,11 +36,7 @@ void *mend_malloc(size_t size)
 
 void *mend_zalloc(size_t size)
 {
-  if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
-    struct block *block = heap_take_small(heap_current, size);
-    if (LIKELY(block != NULL)) return memset(block, 0, size);
-  }
-  return allocate(NULL, size, NATURAL_ALIGNMENT, true);
+  return allocate_zeroed(size);
 }
 
 void *mend_calloc(size_t count, size_t size)
