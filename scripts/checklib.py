@@ -62,6 +62,15 @@ def public_names():
     return {name: header for name, header, _ in declarations()}
 
 
+def inline_names():
+    """Functions that the same headers define themselves, and macros named like functions: name ->
+    header. What is between the two, and what the attributes of smart.h call, is for them alone."""
+    return {name: header for header in files("include/mend/*.h")
+            for name in re.findall(r"^(?:static inline [^(;{]*?|#define )\b(mend_\w+)\(",
+                                   text_of(header), re.MULTILINE)
+            if not re.search(r"_untyped$|_head_of$|_new_as$|^mend_auto_", name)}
+
+
 def since():
     """The same names -> the release that brought each, by the last "Since x.y." above it."""
     return {name: re.findall(r"\bSince (\d+\.\d+)\.", above)[-1]
