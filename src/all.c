@@ -53,6 +53,7 @@
 #include "api/malloc.c"
 #include "api/heaps.c"
 #include "api/handles.c"
+#include "api/smart.c"
 #include "api/report.c"
 #ifdef MEND_OVERRIDE
 #include "api/override.c"

@@ -1,0 +1,10 @@
+// expect: abort "use of a counted object as one of the other kind"
+// SPDX-License-Identifier: MIT
+#include "mend/smart.h"
+
+int main(void)
+{
+  int *object = mend_rc_local_make(int, NULL);
+  mend_rc_release(object);
+  return 0;
+}
