@@ -4,10 +4,13 @@
 # project is C; C++ is enabled here alone, where there is a compiler of the same family as that of
 # C: the two share the sanitizers' run-time library.
 #
-# A program's line `// standards: 11 14 17 20` says for which it is built, else 17. All of them are,
-# in the plain release build (targets cpp_NAME_cxx11 ..., tests cpp/NAME_cxx11 ...); elsewhere it is
-# the highest of 17 and below, or the lowest: what a standard changes is shown once.
-# `// flags: ...` adds to the compiler's flags. cpp/NAME/*.cpp are more sources of the program NAME.
+# Lines in a program's first comment steer it:
+#   // standards: 11 14 17 20   what it is built for, else 17. All of them are in the plain release
+#                               build (targets cpp_NAME_cxx11 ..., tests cpp/NAME_cxx11 ...);
+#                               elsewhere the highest up to 17: what a standard changes shows once
+#   // flags: ...               more flags of the compiler
+#   // processor: x86_64        for this one alone
+# cpp/NAME/*.cpp are more sources of the program NAME.
 #
 # There are none where the C library or the machine is another one, which have no C++ here, nor
 # under MemorySanitizer, which takes all that a C++ library without instrumentation writes for
@@ -81,6 +84,10 @@ endfunction()
 
 file(GLOB sources CONFIGURE_DEPENDS cpp/*.cpp)
 foreach(source ${sources})
+  file(STRINGS ${source} processor REGEX "^// processor: ")
+  if(processor AND NOT processor STREQUAL "// processor: ${CMAKE_SYSTEM_PROCESSOR}")
+    continue()
+  endif()
   mend_standards(${source})
   foreach(standard ${standards})
     list(LENGTH standards count)

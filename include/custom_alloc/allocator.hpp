@@ -5,6 +5,9 @@
 #ifndef CUSTOM_ALLOC_ALLOCATOR_HPP
 #define CUSTOM_ALLOC_ALLOCATOR_HPP
 
+#include "heap.hpp"
 #include "memory.hpp"
+#include "memory_resource.hpp"
+#include "smart_ptr.hpp"
 
 #endif

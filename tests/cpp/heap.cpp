@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// standards: 11 17
+//
+// A heap as an object, its allocator, and what is made in it.
+#include "support.hpp"
+
+#include <climits>
+#include <list>
+#include <new>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "heap.hpp"
+
+using custom_alloc::heap;
+using custom_alloc::heap_allocator;
+
+namespace
+{
+
+struct alignas(64) wide {
+  char bytes[64];
+};
+
+using vector = std::vector<int, heap_allocator<int>>;
+
+}  // namespace
+
+static_assert(!std::is_copy_constructible<heap>::value, "");
+static_assert(std::is_nothrow_move_constructible<heap>::value, "");
+static_assert(!std::is_default_constructible<heap_allocator<int>>::value, "of no heap");
+
+TEST_CASE("blocks are the heap's, and end with it")
+{
+  heap one;
+  void *small = one.allocate(100);
+  void *aligned = one.allocate(100, 4096);
+  CHECK(one.owns(small));
+  CHECK(is_aligned(aligned, 4096));
+  CHECK(live_blocks(one.native()) == 2);
+  custom_alloc::deallocate(small);
+  CHECK(live_blocks(one.native()) == 1);
+  one.collect();
+  volatile std::size_t too_large = PTRDIFF_MAX;
+  CHECK_THROWS_AS((void)one.allocate(too_large), std::bad_alloc);
+  one = heap();
+  CHECK(live_blocks(one.native()) == 0);
+  CHECK_FALSE(one.owns(aligned));
+}
+
+TEST_CASE("a heap can be moved and swapped")
+{
+  heap one, other;
+  mend_heap *first = one.native(), *second = other.native();
+  void *block = one.allocate(10);
+  swap(one, other);
+  CHECK(other.native() == first);
+  heap taken(std::move(other));
+  CHECK(other.native() == nullptr);
+  CHECK(taken.owns(block));
+  other = std::move(one);
+  CHECK(other.native() == second);
+  heap &same = taken;
+  taken = std::move(same);
+  CHECK(taken.native() == first);
+}
+
+TEST_CASE("heap_allocator: equal where the heap is, and what goes along with a container")
+{
+  heap one, other;
+  heap_allocator<int> ints(one);
+  heap_allocator<wide> wides(ints);
+  CHECK(ints == wides);
+  CHECK(ints != heap_allocator<int>(other));
+  wide *aligned = wides.allocate(3);
+  CHECK(is_aligned(aligned, 64));
+  CHECK(one.owns(aligned));
+  wides.deallocate(aligned, 3);
+  volatile std::size_t too_many = SIZE_MAX / 2;
+  CHECK_THROWS_AS((void)ints.allocate(too_many), std::bad_array_new_length);
+  heap_allocator<int> global(nullptr);
+  int *block = global.allocate(4);
+  CHECK_FALSE(one.owns(block));
+  global.deallocate(block, 4);
+}
+
+TEST_CASE("a container takes its heap along when it is moved, and keeps it when it is copied to")
+{
+  heap one, other;
+  vector first({1, 2, 3}, one), second({4}, other);
+  const int *data = first.data();
+  second = first;
+  CHECK(other.owns(second.data()));
+  vector copy(first);
+  CHECK(one.owns(copy.data()));
+  second = std::move(first);
+  CHECK(second.data() == data);
+  CHECK(second.get_allocator() == heap_allocator<int>(one));
+  vector third({5}, other);
+  swap(second, third);
+  CHECK(third.data() == data);
+  CHECK(second.get_allocator() == heap_allocator<int>(other));
+  vector moved(std::move(third), heap_allocator<int>(other));
+  CHECK(other.owns(moved.data()));
+  CHECK(moved == vector({1, 2, 3}, one));
+}
+
+TEST_CASE("objects and arrays in a heap")
+{
+  heap one;
+  auto object = custom_alloc::make_unique_in<counted>(one, 5);
+  auto array = custom_alloc::make_unique_in<counted[]>(one, 10);
+  CHECK(one.owns(object.get()));
+  CHECK(one.owns(array.get()));
+  CHECK(object->value == 5);
+  CHECK(counted::live() == 11);
+  counted::fuse() = 4;
+  CHECK_THROWS_AS((void)custom_alloc::make_unique_in<counted[]>(one, 10), int);
+  counted::fuse() = -1;
+  object.reset();
+  array.reset();
+  CHECK(counted::live() == 0);
+  CHECK(live_blocks(one.native()) == 0);
+}
