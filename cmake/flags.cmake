@@ -36,6 +36,9 @@ function(mend_compile_as_cxx target standard)
   target_compile_definitions(${target} PRIVATE $<$<BOOL:${MEND_STRESS}>:MEND_STRESS>
     $<$<BOOL:${MEND_ANNOTATE_VALGRIND}>:MEND_ANNOTATE_VALGRIND>)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+  if(MEND_SANITIZE) # a sanitizer on optimised templates: a minute for one source
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
 endfunction()
 
 # The library's own sources, as one file or one by one.

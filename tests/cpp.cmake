@@ -10,6 +10,7 @@
 #                               elsewhere the highest up to 17: what a standard changes shows once
 #   // flags: ...               more flags of the compiler
 #   // processor: x86_64        for this one alone
+#   // without: tsan             not built for this checker
 # cpp/NAME/*.cpp are more sources of the program NAME.
 #
 # There are none where the C library or the machine is another one, which have no C++ here, nor
@@ -86,6 +87,10 @@ file(GLOB sources CONFIGURE_DEPENDS cpp/*.cpp)
 foreach(source ${sources})
   file(STRINGS ${source} processor REGEX "^// processor: ")
   if(processor AND NOT processor STREQUAL "// processor: ${CMAKE_SYSTEM_PROCESSOR}")
+    continue()
+  endif()
+  file(STRINGS ${source} without REGEX "^// without: ")
+  if(checker AND without MATCHES ": .*${checker}")
     continue()
   endif()
   mend_standards(${source})

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// standards: 11 17 20
+// standards: 11 17
 //
 // The standard containers on each of mend's allocators, against the same operations on
 // std::allocator: random inserts, erases, copies, moves, swaps and splices between containers that
@@ -43,30 +43,27 @@ struct global_places {
     return mend_owns(pointer);
   }
 };
-struct heap_places {
-  template <class T> using allocator = in_heap<T>;
-  template <class T> in_heap<T> at(std::size_t place) const
-  {
-    return in_heap<T>(heaps[place]);
-  }
+struct two_heaps {
   bool holds(std::size_t place, const void *pointer) const
   {
     return heaps[place].owns(pointer);
   }
   custom_alloc::heap heaps[2];
 };
+struct heap_places : two_heaps {
+  template <class T> using allocator = in_heap<T>;
+  template <class T> in_heap<T> at(std::size_t place) const
+  {
+    return in_heap<T>(heaps[place]);
+  }
+};
 #if defined(CUSTOM_ALLOC_HAS_MEMORY_RESOURCE)
-struct pmr_places {
+struct pmr_places : two_heaps {
   template <class T> using allocator = std::pmr::polymorphic_allocator<T>;
   template <class T> allocator<T> at(std::size_t place)
   {
     return allocator<T>(&resources[place]);
   }
-  bool holds(std::size_t place, const void *pointer) const
-  {
-    return heaps[place].owns(pointer);
-  }
-  custom_alloc::heap heaps[2];
   custom_alloc::memory_resource resources[2] = {custom_alloc::memory_resource(heaps[0]),
                                                 custom_alloc::memory_resource(heaps[1])};
 };
@@ -219,7 +216,7 @@ template <class C, class Model, class Kind, class Compare, class Places> void pl
   }
 }
 
-template <class Places> std::size_t left_over(const Places &places)
+std::size_t left_over(const two_heaps &places)
 {
   return live_blocks(places.heaps[0].native()) + live_blocks(places.heaps[1].native());
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // standards: 11 17
+// without: tsan
 //
 // new_delete.hpp in one source file of a program: every new of all of them is mend's, malloc is
 // not.

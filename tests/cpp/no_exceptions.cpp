@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // standards: 11 17 20
 // flags: -fno-exceptions -fno-rtti
+// without: tsan
 //
 // All headers in a program without exceptions and RTTI: they do what they do, and what would throw
 // ends the program after the new-handler was asked.
