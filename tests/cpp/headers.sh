@@ -27,7 +27,7 @@ backwards=$(printf '%s\n' "${names[@]}" | tac)
 for name in "${names[@]}"; do
   include "${name#custom_alloc/}" "$name" >"$scratch/alone_$(basename "$name").cc"
 done
-include "${names[@]##custom_alloc/}" >"$scratch/all_forwards.cc"
+include "${names[@]}" >"$scratch/all_forwards.cc"
 # shellcheck disable=SC2086
 include $backwards >"$scratch/all_backwards.cc"
 
@@ -35,13 +35,16 @@ include $backwards >"$scratch/all_backwards.cc"
 for compiler in g++ clang++; do
   for standard in 11 14 17 20; do
     for source in "$scratch"/*.cc; do
-      echo "$compiler -std=c++$standard $source"
       case $source in
-      */all_*) echo "$compiler -std=c++$standard -fno-exceptions -fno-rtti $source" ;;
+      */all_*)
+        echo "$compiler -std=c++$standard $source"
+        echo "$compiler -std=c++$standard -fno-exceptions -fno-rtti $source"
+        ;;
+      *) echo "$compiler -std=c++$standard -Icustom_alloc $source" ;;
       esac
     done
   done
 done >"$scratch/calls"
-flags="-fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -I. -Icustom_alloc"
+flags="-fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -I."
 xargs -P 2 -I CALL sh -c "CALL $flags || { echo 'FAIL: CALL'; exit 1; }" <"$scratch/calls" || exit 1
 echo "$(wc -l <"$scratch/calls") calls of compilers, ${#names[@]} headers"

@@ -61,6 +61,12 @@ TEST_CASE("a heap can be moved and swapped")
   CHECK(taken.owns(block));
   other = std::move(one);
   CHECK(other.native() == second);
+  CHECK(one.native() == nullptr);
+  one = std::move(taken);
+  other = std::move(one);
+  CHECK(one.native() == nullptr);  // what it had is gone, and was not swapped
+  CHECK(other.owns(block));
+  taken = std::move(other);
   heap &same = taken;
   taken = std::move(same);
   CHECK(taken.native() == first);

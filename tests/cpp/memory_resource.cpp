@@ -4,6 +4,7 @@
 // The resources of std::pmr: mend's memory, a heap's, and that of frames.
 #include "support.hpp"
 
+#include <algorithm>
 #include <climits>
 #include <cstring>
 #include <list>
@@ -134,11 +135,25 @@ TEST_CASE("a frame's requests do not overlap, whatever their sizes and alignment
         if (i % 3 == 0) frame.deallocate(place, size, alignment);  // changes nothing
       }
       for (const request &made : requests)
-        for (std::size_t i = 0; i < made.size; ++i) REQUIRE(made.place[i] == made.mark);
+        REQUIRE(std::count(made.place, made.place + made.size, made.mark) ==
+                static_cast<std::ptrdiff_t>(made.size));
       frame.reset();
     }
   }
   CHECK(live_blocks(one.native()) == 0);
+}
+
+TEST_CASE("a request may need a chunk of its own, whatever its alignment")
+{
+  for (std::size_t alignment = 1; alignment <= 65536; alignment *= 2) {
+    frame_resource frame(1);
+    for (int i = 0; i < 20; ++i) {
+      void *place = frame.allocate(alignment, alignment);
+      REQUIRE(place != nullptr);
+      REQUIRE(is_aligned(place, alignment));
+      CHECK(frame.allocate(0, 1) != frame.allocate(0, 1));
+    }
+  }
 }
 
 TEST_CASE("a request that is too large throws, and the frame goes on")

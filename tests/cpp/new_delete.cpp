@@ -81,6 +81,15 @@ TEST_CASE("forms with an alignment")
     CHECK(mend_owns(quiet_array.get()));
   }
   constexpr std::align_val_t page{4096};
+  for (int i = 0; i < 20; ++i) {
+    void *blocks[] = {::operator new(10, page), ::operator new[](10, page),
+                      ::operator new(10, page, std::nothrow),
+                      ::operator new[](10, page, std::nothrow)};
+    for (void *block : blocks) {
+      CHECK(is_aligned(block, 4096));
+      ::operator delete(block, page);
+    }
+  }
   ::operator delete(::operator new(10, page), page, std::nothrow);
   ::operator delete[](::operator new[](10, page), page, std::nothrow);
   CHECK_THROWS_AS((void)::operator new(opaque(PTRDIFF_MAX), page), std::bad_alloc);
