@@ -16,6 +16,7 @@
 #include "os/memory.c"
 #include "os/thread.c"
 #include "os/system.c"
+#include "os/node.c"
 
 #include "core/metadata.c"
 #include "core/page.c"
@@ -31,6 +32,8 @@
 #include "core/heap_valid.c"
 #include "core/large.c"
 #include "core/registry.c"
+
+#include "numa/bound.c"
 
 #include "handle/handle_table.c"
 #include "handle/scope.c"
@@ -52,6 +55,7 @@
 #include "api/allocate.c"
 #include "api/malloc.c"
 #include "api/heaps.c"
+#include "api/numa.c"
 #include "api/handles.c"
 #include "api/smart.c"
 #include "api/report.c"

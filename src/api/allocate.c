@@ -10,6 +10,7 @@
 #include "core/large.h"
 #include "core/registry.h"
 #include "mend/mend.h"
+#include "numa/bound.h"
 #include "os/memory.h"
 
 static struct {
@@ -44,11 +45,27 @@ INTERNAL void allocate_count_slow_call(void)
   if (is_time) registry_tick();
 }
 
-// One attempt. `size` is what the block has to hold, not more than PTRDIFF_MAX.
-static void *try_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
+static void *try_on_node(int node, size_t size, size_t alignment, int *error)
 {
+  static const int errors[] = {
+      [OS_BIND_NO_NODE] = EINVAL, [OS_BIND_NO_MEMORY] = ENOMEM, [OS_BIND_REFUSED] = EPERM};
+  enum os_bound outcome;
+  void *block = bound_allocate(node, bits_larger(size, 1), alignment, &outcome);
+  *error = errors[outcome];
+  return block;
+}
+
+// One attempt. `size` is what the block has to hold, not more than PTRDIFF_MAX. *error tells why
+// there is none.
+static void *try_allocate(struct allocate_place place, size_t size, size_t alignment, bool *is_zero,
+                          int *error)
+{
+  struct heap *heap = place.heap;
   struct heap *from = heap != NULL ? heap : registry_current();
+  *error = ENOMEM;
+  *is_zero = true;
   if (from == NULL || (heap != NULL && heap_is_barred(heap))) return NULL;
+  if (place.node != PAGE_ANY_NODE) return try_on_node(place.node, size, alignment, error);
   // A size that is a multiple of the alignment has a class whose blocks all are (size_class.h).
   size_t padded = alignment <= 16 ? size : bits_align_up(bits_larger(size, 1), alignment);
   void *block;
@@ -71,7 +88,8 @@ static void clear(void *block, size_t size)
   }
 }
 
-INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignment, bool is_zeroed)
+INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alignment,
+                           bool is_zeroed)
 {
   if (UNLIKELY(size > BITS_MAX_SIZE - EXTENT_EXTRA || alignment > BITS_MAX_SIZE / 2 ||
                size > BITS_MAX_SIZE - alignment)) {
@@ -81,17 +99,15 @@ INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignmen
   init_once();
   int saved_errno = errno;
   bool is_zero;
-  void *block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
-  if (UNLIKELY(block == NULL)) {
+  int error;
+  void *block = try_allocate(place, size + EXTENT_EXTRA, alignment, &is_zero, &error);
+  if (UNLIKELY(block == NULL && error == ENOMEM)) {
     do {
       (void)registry_collect(true);  // also what the hook has freed
-      block = try_allocate(heap, size + EXTENT_EXTRA, alignment, &is_zero);
-    } while (block == NULL && hook_wants_retry(size));
+      block = try_allocate(place, size + EXTENT_EXTRA, alignment, &is_zero, &error);
+    } while (block == NULL && error == ENOMEM && hook_wants_retry(size));
   }
-  if (UNLIKELY(block == NULL)) {
-    errno = ENOMEM;
-    return NULL;
-  }
+  if (UNLIKELY(block == NULL)) return allocate_fail(error);
   if (!EXTENT_IS_PLAIN) {
     size_t block_bytes = page_first(page_at(block))->block_bytes;
     extent_open(block, size, block_bytes, is_zeroed);
@@ -99,6 +115,11 @@ INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignmen
   if (is_zeroed && !is_zero) clear(block, size);
   errno = saved_errno;
   return block;
+}
+
+INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignment, bool is_zeroed)
+{
+  return allocate_at((struct allocate_place){heap, PAGE_ANY_NODE}, size, alignment, is_zeroed);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -176,11 +197,13 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
   return page;
 }
 
-INTERNAL struct heap *allocate_home(struct page *page)
+INTERNAL struct allocate_place allocate_place_of(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  bool is_first_class = page_kind(page) == PAGE_LARGE ? heap != NULL : page->is_direct;
-  return is_first_class ? registry_serving(heap) : NULL;
+  bool is_large = page_kind(page) == PAGE_LARGE;
+  bool is_first_class = is_large ? heap != NULL : page->is_direct;
+  return (struct allocate_place){is_first_class ? registry_serving(heap) : NULL,
+                                 is_large ? bound_node(page) : PAGE_ANY_NODE};
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include "api/extent.h"
 #include "core/heap.h"
 #include "core/large.h"
+#include "core/source.h"
 
 #define NATURAL_ALIGNMENT ((size_t)16)  // what every block is aligned to at least
 
@@ -47,6 +48,15 @@ static inline void *allocate_zeroed(size_t size)
   return allocate(NULL, size, NATURAL_ALIGNMENT, true);
 }
 
+// Where a block is to be.
+struct allocate_place {
+  struct heap *heap;  // NULL: the calling thread's
+  int node;           // the NUMA node that it is bound to, in no heap; or PAGE_ANY_NODE
+};
+// The same, from there. Also EINVAL if there is no such node, EPERM if nothing may be bound.
+INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alignment,
+                           bool is_zeroed);
+
 // Frees any block, or ends the process if it is none.
 INTERNAL NOINLINE void allocate_free(void *block);
 
@@ -68,7 +78,7 @@ static inline struct page *allocate_page_around(const void *address)
   return kind == PAGE_LIST || kind == PAGE_BITMAP ? page : large_around(slice);
 }
 
-// The heap that a block should stay in when it moves; NULL: any.
-INTERNAL struct heap *allocate_home(struct page *page);
+// Where a block should stay when it moves.
+INTERNAL struct allocate_place allocate_place_of(struct page *page);
 
 #endif

@@ -182,8 +182,8 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
 {
   size_t total = size + EXTENT_EXTRA;
   size_t old = extent_usable(block, page->block_bytes);
-  bool is_large = page_kind(page) == PAGE_LARGE;
-  bool is_resized = is_large && total > SIZE_CLASS_MAX_BYTES && large_resize(page, total);
+  bool stays_large = total > SIZE_CLASS_MAX_BYTES || page_is_bound(page);
+  bool is_resized = page_kind(page) == PAGE_LARGE && stays_large && large_resize(page, total);
   if (!is_resized && (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total))) {
     return false;
   }
@@ -194,7 +194,7 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
 static void *move_by_copy(struct page *page, void *block, size_t size)
 {
   size_t old = extent_usable(block, page->block_bytes);
-  void *copy = allocate(allocate_home(page), size, NATURAL_ALIGNMENT, false);
+  void *copy = allocate_at(allocate_place_of(page), size, NATURAL_ALIGNMENT, false);
   if (copy == NULL) return NULL;
   memcpy(copy, block, bits_smaller(old, size));
   mend_free(block);

@@ -15,6 +15,7 @@ static struct {
   _Atomic(size_t) peak_bytes;  // the most that was in use; fades while less is
   uint32_t purge_phase;        // see await_purges
   uint32_t purges[2];          // going on, by the parity of the phase that they began in
+  struct page *kept;           // bound runs of nobody's; see take_back
 } chunk;
 
 // Purges by this thread that are going on: there are any only below a signal handler.
@@ -40,14 +41,32 @@ static size_t footprint_limit(void)
   return peak + bits_larger(peak / 100 * options.retain_percent, options.retain_bytes);
 }
 
-// Returns a run's memory; the run is not filed and the lock is not held.
-static void purge_memory(struct page *run)
+// Returns a run's memory; the run is not filed and the lock is not held. False if it is bound to a
+// NUMA node, and the kernel will not have it otherwise.
+static bool purge_memory(struct page *run)
 {
   if ((run->flags & PAGE_IS_SPLIT) != 0 && mapping_renew(run)) {
     os_memory_count_purged(page_run_bytes(run));
-  } else {
-    os_memory_purge(page_start(run), page_run_bytes(run));
+    return true;
   }
+  os_memory_purge(page_start(run), page_run_bytes(run));
+  return !page_is_bound(run) || mapping_unbind(run);
+}
+
+// The same of a run that is in no row. The lock is held before and after, not meanwhile.
+static bool purge_run(struct page *run)
+{
+  uint32_t *purges = &chunk.purges[chunk.purge_phase % 2];
+  ++*purges;
+  own_purges++;
+  run->flags |= PAGE_IS_LEAVING;
+  os_lock_release(&chunk.lock);
+  bool is_purged = purge_memory(run);
+  os_lock_acquire(&chunk.lock);
+  own_purges--;
+  if (*purges > 0) --*purges;  // the child of a fork has forgotten them
+  run->flags &= (uint8_t)~PAGE_IS_LEAVING;
+  return is_purged;
 }
 
 // Purges the first dirty run, if there is one; says how much it held. The lock is held before and
@@ -57,16 +76,8 @@ static size_t purge_first(void)
   struct page *run = runs_take_first();
   if (run == NULL) return 0;
   size_t bytes = run->block_bytes;
-  uint32_t *purges = &chunk.purges[chunk.purge_phase % 2];
-  ++*purges;
-  own_purges++;
-  run->flags |= PAGE_IS_LEAVING;
-  os_lock_release(&chunk.lock);
-  purge_memory(run);
-  os_lock_acquire(&chunk.lock);
-  own_purges--;
-  if (*purges > 0) --*purges;  // the child of a fork has forgotten them
-  run->flags = (uint8_t)((run->flags & ~PAGE_IS_LEAVING) | PAGE_IS_ZERO);
+  (void)purge_run(run);  // no filed run is bound
+  run->flags |= PAGE_IS_ZERO;
   run->block_bytes = 0;
   runs_free(run);
   return bytes;
@@ -102,11 +113,51 @@ static void prepare_growth(void)
   }
 }
 
+// Files slices of a page as free: dirty ones if they may hold memory.
+static void give_slices(struct page *run, size_t touched_bytes)
+{
+  run->block_bytes = touched_bytes;
+  run->freed_at_ms = os_clock_ms();
+  run->flags = (uint8_t)((run->flags & PAGE_IS_SPLIT) | (touched_bytes == 0 ? PAGE_IS_ZERO : 0));
+  chunk.used_bytes -= page_run_bytes(run);
+  runs_free(run);
+}
+
+// Takes slices of a page back. Bound ones are purged at once and filed when they are not bound any
+// more; until the kernel lets go of them they stay in use, and nobody gets them.
+static void take_back(struct page *run, size_t touched_bytes)
+{
+  if (page_is_bound(run)) {
+    // For the child of a fork it is a dirty run like any that is leaving.
+    run->block_bytes = page_run_bytes(run);
+    run->flags &= (uint8_t)~PAGE_IS_ZERO;
+    if (!purge_run(run)) {
+      atomic_store_explicit(&run->inbox_next, chunk.kept, memory_order_relaxed);
+      chunk.kept = run;
+      return;
+    }
+    touched_bytes = 0;
+  }
+  give_slices(run, touched_bytes);
+}
+
+static void take_back_kept(void)
+{
+  struct page *run = chunk.kept;
+  chunk.kept = NULL;
+  while (run != NULL) {
+    struct page *next = atomic_load_explicit(&run->inbox_next, memory_order_relaxed);
+    take_back(run, 0);
+    run = next;
+  }
+}
+
 INTERNAL size_t chunk_purge(size_t keep)
 {
   size_t bytes = 0;
   if (chunk_lock_is_mine() || region.pages == NULL) return 0;
   os_lock_acquire(&chunk.lock);
+  take_back_kept();
   while (runs_first() != NULL && (keep == 0 || runs_dirty_bytes() > keep)) {
     bytes += purge_first();
   }
@@ -240,16 +291,6 @@ static struct page *region_take(struct page_source *source, uint32_t slices, uin
   return run;
 }
 
-// Files slices of a page as free: dirty ones if they may hold memory.
-static void give_slices(struct page *run, size_t touched_bytes)
-{
-  run->block_bytes = touched_bytes;
-  run->freed_at_ms = os_clock_ms();
-  run->flags = (uint8_t)((run->flags & PAGE_IS_SPLIT) | (touched_bytes == 0 ? PAGE_IS_ZERO : 0));
-  chunk.used_bytes -= page_run_bytes(run);
-  runs_free(run);
-}
-
 // How much of its run a page can have left memory in: all of it, if the run was dirty when the page
 // got it and its rest has not been purged.
 static size_t held_bytes(struct page *page, bool is_large)
@@ -270,7 +311,7 @@ static void region_give(struct page_source *source, struct page *page)
   os_lock_acquire(&chunk.lock);
   size_t held = held_bytes(page, is_large);
   page_set_kind(page, PAGE_NONE);
-  give_slices(page, held);
+  take_back(page, held);
   os_lock_release(&chunk.lock);
 }
 
@@ -325,10 +366,10 @@ static void region_shorten(struct page_source *source, struct page *page, uint32
   if (chunk_lock_is_mine()) return;
   os_lock_acquire(&chunk.lock);
   rest->slices = page->slices - slices;
-  rest->flags = page->flags & PAGE_IS_SPLIT;
+  rest->flags = page->flags & (PAGE_IS_SPLIT | PAGE_IS_BOUND);
   page->slices = slices;
   mapping_cut_off(rest);
-  give_slices(rest, run_is_dirty(rest) ? page_run_bytes(rest) : 0);
+  take_back(rest, run_is_dirty(rest) ? page_run_bytes(rest) : 0);
   os_lock_release(&chunk.lock);
 }
 
@@ -390,6 +431,13 @@ INTERNAL bool chunk_lock_is_mine(void)
   return os_lock_is_mine(&chunk.lock);
 }
 
+// A run that another thread was purging is not bound any more, or not to be filed.
+static bool is_let_go(struct page *run)
+{
+  bool is_whole = run->slices >= 1 && run->slices <= runs_frontier() - page_index(run);
+  return !page_is_bound(run) || (is_whole && purge_memory(run));
+}
+
 INTERNAL void chunk_after_fork(void)
 {
   // Nobody goes on with what other threads were purging, or meant to take afterwards.
@@ -399,6 +447,7 @@ INTERNAL void chunk_after_fork(void)
   if (!os_lock_take_from_strangers(&chunk.lock) && !was_purging) return;
   frontier_settle();
   runs_init();
+  chunk.kept = NULL;
   size_t free_slices = 0;
   size_t skipped = 0;
   for (size_t i = 0; i < runs_frontier();) {
@@ -407,7 +456,7 @@ INTERNAL void chunk_after_fork(void)
     bool is_page = kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE;
     bool is_foreign = kind == PAGE_NONE && (page->flags & PAGE_IS_FOREIGN) != 0;
     bool was_leaving = kind == PAGE_NONE && (page->flags & PAGE_IS_LEAVING) != 0;
-    bool is_free = kind == PAGE_FREE || (was_leaving && own_purges == 0);
+    bool is_free = kind == PAGE_FREE || (was_leaving && own_purges == 0 && is_let_go(page));
     uint32_t freed = is_free ? runs_refile(page) : 0;
     free_slices += freed;
     if (is_foreign) skipped += page_run_bytes(page);

@@ -40,12 +40,12 @@ static uint32_t slices_for(size_t size)
   return slices > UINT32_MAX / 2 ? 0 : (uint32_t)slices;
 }
 
-// Asks for huge pages for the block's run, all of it, so that it is one mapping. (Only the whole
-// huge pages inside the run can become such.)
-static void advise_huge(struct page *page)
+// Asks for huge pages for the run of a block of this size, all of it, so that it is one mapping.
+// (Only the whole huge pages inside the run can become such.)
+static void advise_huge(struct page *page, size_t size)
 {
-  if (!options.huge_pages || (page->flags & PAGE_IS_SPLIT) != 0) return;
-  if (!mapping_split(page)) return;
+  if (size < TUNING_HUGE_BYTES || !options.huge_pages) return;
+  if (!page_is_bound(page) && ((page->flags & PAGE_IS_SPLIT) != 0 || !mapping_split(page))) return;
   (void)os_memory_advise_huge(page_start(page), page_run_bytes(page));
 }
 
@@ -97,8 +97,18 @@ static struct page *take_page(struct page_source *source, struct page_request re
   page_init(page, PAGE_LARGE, slices, usable_for(size), *is_zero);
   atomic_store_explicit(&page->heap, NULL, memory_order_release);
   count_large(page->block_bytes, 1);
-  if (size >= TUNING_HUGE_BYTES) advise_huge(page);
+  if (request.node == PAGE_ANY_NODE) advise_huge(page, size);
   return page;
+}
+
+INTERNAL enum os_bound large_bind(struct page *page, size_t size, int node)
+{
+  // Pages that are there already would move, but perhaps not all of them can.
+  if (!mapping_renew(page)) os_memory_purge(page_start(page), page_run_bytes(page));
+  page->node = (uint32_t)node;
+  enum os_bound bound = mapping_bind(page, node);
+  if (bound == OS_BOUND) advise_huge(page, size);
+  return bound;
 }
 
 INTERNAL struct page *large_take(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
@@ -214,6 +224,7 @@ INTERNAL bool large_resize(struct page *page, size_t size)
   if (slices == 0) return false;
   if (slices > page->slices) {
     bool is_zero;
+    if (page_is_bound(page)) return false;  // what is behind it is not
     if (!page->source->extend(page->source, page, slices, &is_zero)) return false;
   } else if (usable < page->block_bytes) {
     // Not worth a system call.
@@ -229,9 +240,26 @@ INTERNAL bool large_resize(struct page *page, size_t size)
 // asked again.
 static _Atomic(bool) moves_are_refused;
 
+// A block's run that is not mapped any more, and cannot be: it stays in use, and nobody gets it.
+static void withdraw(struct page *page)
+{
+  count_large(-page->block_bytes, (size_t)-1);
+  page_set_kind(page, PAGE_NONE);
+}
+
+// Whether a run to which a block's contents have been copied, perhaps over fresh mappings, is bound
+// as it was. If it cannot be, they go back and the run is freed.
+static bool is_bound_again(struct page *from, struct page *to)
+{
+  if (!page_is_bound(to) || mapping_bind(to, (int)to->node) == OS_BOUND) return true;
+  memcpy(page_start(from), page_start(to), from->block_bytes);
+  large_free(to);
+  return false;
+}
+
 // Brings a block's contents to a run that reads as zero; what is left behind reads as zero and
 // holds nothing if the kernel has moved them. False if they are still where they were, and the run
-// is of no use.
+// is gone.
 static bool carry_over(struct page *from, struct page *to)
 {
   bool may_move = !atomic_load_explicit(&moves_are_refused, memory_order_relaxed);
@@ -244,9 +272,10 @@ static bool carry_over(struct page *from, struct page *to)
     if (mapping_renew(from)) chunk_set_untouched(from);
     break;
   case OS_COPIED:
-    break;
+    return is_bound_again(from, to);
   case OS_REFUSED:
     atomic_store_explicit(&moves_are_refused, true, memory_order_relaxed);
+    withdraw(to);
     return false;
   }
   return true;
@@ -260,11 +289,22 @@ static bool is_worth_copying(const struct page *to, size_t held_bytes, size_t by
   return held_bytes >= bytes / 2 && os_memory_resident_bytes(page_start(to), bytes) >= bytes / 2;
 }
 
-// A block's run that is not mapped any more, and cannot be: it stays in use, and nobody gets it.
-static void withdraw(struct page *page)
+// A run to move a block to, bound where the block is; NULL if there is no memory.
+static struct page *take_target(struct page *page, size_t size, bool *is_zero, size_t *held_bytes)
 {
-  count_large(-page->block_bytes, (size_t)-1);
-  page_set_kind(page, PAGE_NONE);
+  struct heap *heap = page_heap(page);
+  struct page_request any = {PAGE_ANY_NODE, 0};
+  struct page_request request = heap != NULL ? heap->request : any;
+  if (page_is_bound(page)) request.node = (int)page->node;
+  struct page *to = take_page(page->source, request, size, SLICE_BYTES, is_zero, held_bytes);
+  if (to == NULL || !page_is_bound(page)) return to;
+  if (large_bind(to, size, (int)page->node) != OS_BOUND) {
+    large_free(to);
+    return NULL;
+  }
+  *is_zero = true;
+  *held_bytes = 0;
+  return to;
 }
 
 INTERNAL void *large_move(struct page *page, size_t size)
@@ -273,20 +313,15 @@ INTERNAL void *large_move(struct page *page, size_t size)
   struct heap *heap = page_heap(page);
   // Nobody will ever get into a heap that was given up; the caller copies, to the one that serves.
   if (heap != NULL && heap_is_barred(heap)) return NULL;
-  struct page_request any = {PAGE_ANY_NODE, 0};
   bool is_clean;
   size_t held;
-  struct page *to = take_page(page->source, heap != NULL ? heap->request : any, size, SLICE_BYTES,
-                              &is_clean, &held);
+  struct page *to = take_target(page, size, &is_clean, &held);
   if (to == NULL) return NULL;
   if (is_worth_copying(to, held, page->block_bytes)) {
     memcpy(page_start(to), page_start(page), page->block_bytes);
   } else {
     if (!is_clean) os_memory_purge(page_start(to), page->block_bytes);
-    if (!carry_over(page, to)) {
-      withdraw(to);
-      return NULL;
-    }
+    if (!carry_over(page, to)) return NULL;
   }
   large_free(page);
   attach_to_heap(to, heap);

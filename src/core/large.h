@@ -7,10 +7,15 @@
 // A block grows where it is if the slices behind it are free. Else it moves to a longer run: if
 // that is clean, the kernel moves the pages (mremap), which copies page-table entries instead of
 // bytes.
+//
+// A block can be bound to a NUMA node. Then so is all of its run, which was mapped anew before, so
+// that no page of it can lie elsewhere. It never grows into other slices, but moves to a run that
+// is bound as well; the kernel takes the binding along with the pages.
 #ifndef CORE_LARGE_H
 #define CORE_LARGE_H
 
 #include "core/heap.h"
+#include "os/node.h"
 
 // A block aligned to `alignment` (a power of two; at least a slice in any case). `heap` is the
 // first-class heap that it is to end with, or NULL. *is_zero (may be NULL) tells whether it reads
@@ -18,6 +23,9 @@
 INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, bool *is_zero);
 // The same, but not one of any heap yet: from where that heap's come from.
 INTERNAL struct page *large_take(struct heap *heap, size_t size, size_t alignment, bool *is_zero);
+// Binds one that was just taken to a NUMA node, whereupon it reads as zero. If that does not work,
+// it is to be freed.
+INTERNAL enum os_bound large_bind(struct page *page, size_t size, int node);
 // Makes it one of the heap's. Inside.
 INTERNAL void large_attach(struct page *page, struct heap *heap);
 // Frees it. False if somebody else has freed it before. An object's goes back to the region when

@@ -89,12 +89,26 @@ INTERNAL bool mapping_move(struct page *run, const struct page *from, size_t byt
   return true;
 }
 
+INTERNAL enum os_bound mapping_bind(struct page *run, int node)
+{
+  if (!page_is_bound(run) && !mapping_split(run)) return OS_BIND_NO_MEMORY;
+  run->flags |= PAGE_IS_BOUND;
+  return os_node_bind(page_start(run), page_run_bytes(run), node);
+}
+
+INTERNAL bool mapping_unbind(struct page *run)
+{
+  if (!os_node_unbind(page_start(run), page_run_bytes(run))) return false;
+  run->flags &= (uint8_t)~PAGE_IS_BOUND;
+  return true;
+}
+
 INTERNAL bool mapping_renew(struct page *run)
 {
   if (!os_memory_renew(page_start(run), page_run_bytes(run))) return false;
   if ((run->flags & PAGE_IS_SPLIT) == 0) return true;
   for (size_t i = 0; i < run->slices; i++) unmark(&run[i], run[i].edges);
-  run->flags &= (uint8_t)~PAGE_IS_SPLIT;
+  run->flags &= (uint8_t) ~(PAGE_IS_SPLIT | PAGE_IS_BOUND);
   return true;
 }
 
@@ -130,5 +144,6 @@ INTERNAL void mapping_join(struct page *left, struct page *right)
 INTERNAL void mapping_assert_valid(const struct page *run)
 {
   ASSERT((run->flags & PAGE_IS_SPLIT) != 0 || count_edges(run, run->slices) == 0);
+  ASSERT(page_kind((struct page *)(uintptr_t)run) != PAGE_FREE || !page_is_bound(run));
   (void)run;
 }

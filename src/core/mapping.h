@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A process may have only so many mappings. Slices that the kernel moved, or that huge pages were
-// asked for, are mappings of their own until a fresh one replaces them. This counts how many that
-// makes, and keeps them within a budget.
+// A process may have only so many mappings. Slices that the kernel moved, that huge pages were
+// asked for, or that are bound to a NUMA node, are mappings of their own until a fresh one replaces
+// them. This counts how many that makes, and keeps them within a budget.
 //
 // What is counted are edges, where one mapping may end and the next begin: each slice's descriptor
 // says which there are at its start, inside it, and at its end (`edges`). No edge is forgotten
@@ -16,6 +16,7 @@
 #define CORE_MAPPING_H
 
 #include "core/page.h"
+#include "os/node.h"
 
 // The kernel is about to see the run as a mapping of its own. Returns false if the budget does not
 // allow that; else the run is PAGE_IS_SPLIT until it is renewed.
@@ -23,6 +24,11 @@ INTERNAL bool mapping_split(struct page *run);
 // The same of the first `bytes` of the run, onto which the kernel moves those of another, with the
 // edges that are among them.
 INTERNAL bool mapping_move(struct page *run, const struct page *from, size_t bytes);
+// Splits the run off and binds it to a NUMA node, or binds it once more. From the attempt on,
+// whatever it comes to, the run is PAGE_IS_BOUND until it is renewed or unbound.
+INTERNAL enum os_bound mapping_bind(struct page *run, int node);
+// Lets go of the binding where the run cannot be renewed. False if the kernel refuses this, too.
+INTERNAL bool mapping_unbind(struct page *run);
 // Replaces all of the run's memory by a fresh mapping that is part of its surroundings again.
 // Returns false, and changes nothing, if the kernel refuses.
 INTERNAL bool mapping_renew(struct page *run);

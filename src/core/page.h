@@ -75,11 +75,14 @@ struct page {
     uint8_t size_class;   // LIST, BITMAP
     bool is_rest_purged;  // LARGE: what lies behind the block holds no memory
   };
-  uint8_t flags;                // PAGE_ flags below
-  bool is_direct;               // LIST, BITMAP: of a first-class heap
-  uint8_t edges;                // of each slice: where kernel mappings may end (mapping.c)
-  _Atomic(bool) is_source;      // each slice of a page of objects: these are being moved away
-  uint32_t inverse;             // of block_bytes: see page_block_index
+  uint8_t flags;            // PAGE_ flags below
+  bool is_direct;           // LIST, BITMAP: of a first-class heap
+  uint8_t edges;            // of each slice: where kernel mappings may end (mapping.c)
+  _Atomic(bool) is_source;  // each slice of a page of objects: these are being moved away
+  union {
+    uint32_t inverse;  // LIST, BITMAP: of block_bytes; see page_block_index
+    uint32_t node;     // LARGE that is bound: the NUMA node that its memory comes from
+  };
   size_t block_bytes;           // usable size of each; PAGE_FREE: bytes that may hold memory
   struct list link;             // in the heap's queue of its class; PAGE_FREE: in a row (runs.c)
   _Atomic(struct heap *) heap;  // whose it is; PAGE_LARGE: NULL unless of a first-class heap
@@ -110,6 +113,7 @@ enum {
   PAGE_REST_PURGED = 8,  // LIST, BITMAP: what lies behind the carved blocks holds no memory
   PAGE_IS_LEAVING = 16,  // NONE: the memory of these free `slices` is being returned (chunk.c)
   PAGE_IS_FOREIGN = 32,  // NONE: from here on `slices` are nobody's: others' mappings (frontier.c)
+  PAGE_IS_BOUND = 64,    // LARGE: to its `node`; NONE: about to be unbound, before it is filed
 };
 
 // The blocks' region, read by every free. `start` and `pages` are written once, before there is a
@@ -185,6 +189,11 @@ static inline char *page_start(const struct page *page)
 static inline size_t slices_to_bytes(size_t slices)
 {
   return slices << SLICE_SHIFT;
+}
+
+static inline bool page_is_bound(const struct page *page)
+{
+  return (page->flags & PAGE_IS_BOUND) != 0;
 }
 
 // The length of the page's run.

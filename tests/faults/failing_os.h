@@ -52,6 +52,7 @@ static int kernel_atfork(void (*prepare)(void), void (*parent)(void), void (*chi
 #define pthread_setspecific kernel_setspecific
 #define pthread_atfork kernel_atfork
 #include "os/thread.c"
+#include "os/node.c"
 
 #undef mmap
 #undef munmap
@@ -71,6 +72,8 @@ struct lacks {
   bool huge_pages;  // transparent ones
   bool noreplace;   // of mmap: the address is a hint
   bool dontneed;    // all memory is locked
+  bool numa;        // mbind and its kind
+  bool binding;     // the right to call them
   bool keys;        // thread-specific keys are used up, and there is no memory for fork handlers
 };
 
@@ -130,6 +133,8 @@ static void read_lacks(const char *words)
   READ(huge_pages);
   READ(noreplace);
   READ(dontneed);
+  READ(numa);
+  READ(binding);
   READ(keys);
 #undef READ
 }
@@ -249,38 +254,7 @@ static int kernel_madvise(void *start, size_t bytes, int advice)
   return -1;
 }
 
-static bool lacks_barrier(void)
-{
-  // The first two calls are those by which the library finds out whether there is one.
-  return lacks(kernel.lacks.membarrier || (kernel.lacks.barriers && ++kernel.barriers > 2));
-}
-
-// The system calls that the library makes by their numbers: membarrier, futex with three arguments
-// that count, gettid, and tgkill, which looks whether a thread is there.
-static long kernel_syscall(long number, ...)
-{
-  long result = -1;
-  va_list arguments;
-  va_start(arguments, number);
-  if (number == SYS_futex) {
-    void *word = va_arg(arguments, void *);
-    int operation = va_arg(arguments, int);
-    result = syscall(number, word, operation, va_arg(arguments, uint32_t), NULL, NULL, 0);
-  } else if (number == SYS_gettid) {
-    result = syscall(number);
-  } else if (number == SYS_tgkill) {
-    int process = va_arg(arguments, int);
-    int thread = va_arg(arguments, int);
-    result = syscall(number, process, thread, va_arg(arguments, int));
-  } else if (lacks_barrier()) {
-    errno = EPERM;
-  } else {
-    CHECK(number == SYS_membarrier);
-    result = syscall(number, va_arg(arguments, int), 0, 0);
-  }
-  va_end(arguments);
-  return result;
-}
+#include "failing_calls.h"
 
 static int kernel_key_create(pthread_key_t *key, void (*destructor)(void *))
 {

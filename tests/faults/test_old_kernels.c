@@ -140,10 +140,22 @@ static void without_keys_and_fork_handlers(void **state)
   without("keys");
 }
 
+static void without_numa(void **state)
+{
+  (void)state;
+  without("numa");
+}
+
+static void without_the_right_to_bind(void **state)
+{
+  (void)state;
+  without("binding");
+}
+
 static void without_any_of_it(void **state)
 {
   (void)state;
-  without("membarrier,dontunmap,huge_pages,noreplace,dontneed");
+  without("membarrier,dontunmap,huge_pages,noreplace,dontneed,numa");
 }
 
 int main(int argc, char **argv)
@@ -156,6 +168,8 @@ int main(int argc, char **argv)
       cmocka_unit_test(where_a_place_is_only_a_hint),
       cmocka_unit_test(where_all_memory_is_locked),
       cmocka_unit_test(without_keys_and_fork_handlers),
+      cmocka_unit_test(without_numa),
+      cmocka_unit_test(without_the_right_to_bind),
       cmocka_unit_test(without_any_of_it),
   };
   if (argc > 1) return run_without(argv[1]);

@@ -15,6 +15,7 @@
 #include "core/heap.h"
 #include "core/registry.h"
 #include "mend/mend.h"
+#include "mend/numa.h"
 #include "mend/stats.h"
 
 enum { WORKLOAD_SLOTS = 120 };
@@ -129,6 +130,27 @@ static inline void workload_use_huge(struct workload *workload)
   }
 }
 
+// A block on a NUMA node, which moves and shrinks. (Where nothing may be bound there is none.)
+static inline void workload_use_node(struct workload *workload)
+{
+  size_t size = 100000;
+  errno = 0;
+  unsigned char *block = mend_numa_alloc_on_node(size, 0);
+  if (block == NULL && errno == EPERM) return;
+  if (workload_got(workload, block) == NULL) return;
+  CHECK(is_zero(block, size));
+  for (size_t i = 0; i < 4; i++) {
+    static const size_t sizes[] = {150000, 3000000, 9000000, 70000};
+    workload_mark(block, size, i);
+    unsigned char *moved = workload_got(workload, mend_realloc(block, sizes[i]));
+    CHECK(workload_starts_marked(moved != NULL ? moved : block, 70000, i));
+    if (moved == NULL) continue;
+    block = moved;
+    size = sizes[i];
+  }
+  mend_free(block);
+}
+
 // A block grows, with another one behind it at every second step, and shrinks again.
 static inline void workload_grow(struct workload *workload, size_t most)
 {
@@ -189,6 +211,7 @@ static inline size_t workload_run(void)
   for (size_t slot = 0; slot < WORKLOAD_SLOTS; slot++) workload_empty_slot(&workload, slot);
   workload_use_heap(&workload);
   workload_use_huge(&workload);
+  workload_use_node(&workload);
   workload_grow(&workload, 9 * MIB);
   mend_collect(true);
   for (size_t slot = 0; slot < WORKLOAD_SLOTS; slot++) workload_fill_slot(&workload, slot, NULL);

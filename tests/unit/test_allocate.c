@@ -307,7 +307,14 @@ static void inside_a_slow_path_blocks_can_be_had_and_freed(void **state)
   allocate_free(block);
 }
 
-static void a_block_has_a_home_only_in_a_first_class_heap(void **state)
+static void assert_place(void *block, struct heap *heap, int node)
+{
+  struct allocate_place place = allocate_place_of(allocate_page_of(block, USE_SIZE));
+  assert_ptr_equal(place.heap, heap);
+  assert_int_equal(place.node, node);
+}
+
+static void a_block_stays_in_a_first_class_heap_or_on_its_node(void **state)
 {
   (void)state;
   struct heap *heap = registry_create();
@@ -315,8 +322,11 @@ static void a_block_has_a_home_only_in_a_first_class_heap(void **state)
   for (size_t i = 0; i < 3; i++) {
     void *homeless = allocate_16(sizes[i]);
     void *at_home = allocate(heap, sizes[i], 16, false);
-    assert_null(allocate_home(allocate_page_of(homeless, USE_SIZE)));
-    assert_ptr_equal(allocate_home(allocate_page_of(at_home, USE_SIZE)), heap);
+    assert_place(homeless, NULL, PAGE_ANY_NODE);
+    assert_place(at_home, heap, PAGE_ANY_NODE);
+    void *bound = allocate_at((struct allocate_place){NULL, 0}, sizes[i], 16, true);
+    if (bound != NULL) assert_place(bound, NULL, 0);  // else it is not allowed here
+    allocate_free(bound);
     allocate_free(homeless);
     allocate_free(at_home);  // registry_destroy would not tell a checker of it
   }
@@ -340,7 +350,7 @@ int main(void)
       cmocka_unit_test(a_large_block_that_is_free_is_told),
       cmocka_unit_test(a_medium_block_that_is_free_is_told),
       cmocka_unit_test(inside_a_slow_path_blocks_can_be_had_and_freed),
-      cmocka_unit_test(a_block_has_a_home_only_in_a_first_class_heap),
+      cmocka_unit_test(a_block_stays_in_a_first_class_heap_or_on_its_node),
   };
   return SUITE_RUN(tests);
 }

@@ -23,6 +23,7 @@ static struct {
   _Atomic(size_t) bytes;
   unsigned memory[HALVES];  // the number of the mapping; 0: the one around all
   unsigned mappings;        // numbers given so far
+  int node;                 // that was bound to last
 } kernel;
 
 static size_t first_half(const struct page *run)
@@ -60,6 +61,26 @@ static size_t kernel_edges(void)
     edges += kernel.memory[i] != (i == 0 ? 0 : kernel.memory[i - 1]);
   }
   return edges;
+}
+
+enum os_bound os_node_bind(void *start, size_t bytes, int node)
+{
+  kernel.start = (uintptr_t)start;
+  kernel.bytes = bytes;
+  kernel.node = node;
+  return kernel.refuses ? OS_BIND_REFUSED : OS_BOUND;
+}
+
+bool os_node_unbind(void *start, size_t bytes)
+{
+  kernel.start = (uintptr_t)start;
+  kernel.bytes = bytes;
+  return !kernel.refuses;
+}
+
+int os_node_of(const void *address)
+{
+  return address == NULL ? -1 : 0;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -256,6 +277,36 @@ static void a_refused_renewal_changes_nothing(void **state)
   assert_false(mapping_renew(other));
   assert_true(is_split(run) && !is_split(other));
   assert_int_equal(mapping_count(), 2);
+}
+
+static void a_run_is_bound_within_the_budget_until_it_is_let_go(void **state)
+{
+  (void)state;
+  struct page *run = run_of(4, 3);
+  options.map_budget = 1;
+  assert_int_equal(mapping_bind(run, 7), OS_BIND_NO_MEMORY);
+  assert_int_equal(run->flags, 0);
+  options.map_budget = 2;
+  assert_int_equal(mapping_bind(run, 7), OS_BOUND);
+  assert_int_equal(kernel.node, 7);
+  assert_int_equal(kernel.start, (uintptr_t)page_start(run));
+  assert_int_equal(kernel.bytes, page_run_bytes(run));
+  assert_int_equal(run->flags, PAGE_IS_SPLIT | PAGE_IS_BOUND);
+  kernel.refuses = true;
+  assert_false(mapping_renew(run) || mapping_unbind(run));
+  assert_true(page_is_bound(run));
+  kernel.refuses = false;
+  assert_true(mapping_unbind(run));
+  assert_int_equal(run->flags, PAGE_IS_SPLIT);  // its mapping is what it was
+  assert_int_equal(mapping_count(), 2);
+  kernel.refuses = true;
+  options.map_budget = 4;
+  assert_int_equal(mapping_bind(run, 7), OS_BIND_REFUSED);
+  assert_true(page_is_bound(run));  // who knows how far the kernel has come
+  kernel.refuses = false;
+  assert_true(mapping_renew(run));
+  assert_int_equal(run->flags, 0);
+  assert_int_equal(mapping_count(), 0);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -465,6 +516,7 @@ int main(void)
       MAPPING_TEST(one_edge_is_counted_inside_a_slice),
       MAPPING_TEST(renewing_takes_a_run_out_of_the_count),
       MAPPING_TEST(a_refused_renewal_changes_nothing),
+      MAPPING_TEST(a_run_is_bound_within_the_budget_until_it_is_let_go),
       MAPPING_TEST(a_cut_counts_until_it_is_joined_if_the_run_was_split),
       MAPPING_TEST(a_cut_stays_an_edge_if_one_side_was_renewed),
       MAPPING_TEST(runs_that_were_moved_stay_what_they_are_when_they_are_joined),
