@@ -162,9 +162,11 @@ static void without_numa_there_is_node_0(void **state)
   block = mend_realloc(block, 5000000);
   assert_non_null(block);
   assert_int_equal(mend_numa_node_of(block), 0);
+  size_t used = chunk_statistics().used_bytes;
   kernel.refuses_renewal = true;
   mend_free(block);
   kernel.refuses_renewal = false;
+  assert_true(chunk_statistics().used_bytes <= used - 5000000);  // it was let go of
   errno = 0;
   assert_null(mend_numa_alloc_on_node(100000, 1));
   assert_int_equal(errno, EINVAL);
