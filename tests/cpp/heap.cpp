@@ -79,10 +79,13 @@ TEST_CASE("heap_allocator: equal where the heap is, and what goes along with a c
   heap_allocator<wide> wides(ints);
   CHECK(ints == wides);
   CHECK(ints != heap_allocator<int>(other));
-  wide *aligned = wides.allocate(3);
-  CHECK(is_aligned(aligned, 64));
-  CHECK(one.owns(aligned));
-  wides.deallocate(aligned, 3);
+  std::vector<wide *> blocks;
+  for (std::size_t count = 0; count < 20; ++count) {
+    blocks.push_back(wides.allocate(count / 2));
+    CHECK(is_aligned(blocks.back(), 64));
+    CHECK(one.owns(blocks.back()));
+  }
+  for (wide *block : blocks) wides.deallocate(block, 0);
   volatile std::size_t too_many = SIZE_MAX / 2;
   CHECK_THROWS_AS((void)ints.allocate(too_many), std::bad_array_new_length);
   heap_allocator<int> global(nullptr);
