@@ -106,7 +106,7 @@ def cxx_declarations(text):
 
 
 def cxx_name(head):
-    """The name that a declaration declares; "" for operators, specialisations and none."""
+    """The name that a declaration declares; "" for operators, swap, specialisations and none."""
     while (outer := re.sub(r"<[^<>]*>", "", head)) != head:  # templates' arguments
         head = outer
     head = re.sub(r"__attribute__\(\(.*?\)\)|\[\[.*?\]\]", "", head)
@@ -118,4 +118,4 @@ def cxx_name(head):
              or re.match(r"(?:template )*(?:class|struct|union|enum(?: class)?) (\w+)", head))
     if found is None and "operator" not in head:
         found = re.search(r"(\w+) ?\(", head) or re.search(r"(\w+)(?: =.*)?$", head)
-    return found.group(1) if found else ""
+    return found.group(1) if found and found.group(1) != "swap" else ""

@@ -62,7 +62,7 @@ TEST_CASE("a document survives being written and read, copied and moved")
   {
     std::mt19937_64 random(random_seed());
     json document = json::array();
-    for (std::size_t count = test_scaled(1000) + 5; count > 0; --count)
+    for (std::size_t count = test_scaled(300) + 5; count > 0; --count)
       document.push_back(generate<json>(random, 4));
     const text written = document.dump();
     CHECK(mend_owns(&document[0]));
@@ -85,7 +85,7 @@ TEST_CASE("binary forms, differences and patches")
   {
     std::mt19937_64 random(random_seed());
     plain_json one = plain_json::array();
-    for (std::size_t count = test_scaled(200) + 5; count > 0; --count)
+    for (std::size_t count = test_scaled(100) + 5; count > 0; --count)
       one.push_back(generate<plain_json>(random, 3));
     plain_json other = one;
     for (plain_json &value : other)
