@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory that can be defragmented, for C++: handles in all their forms (the headers included here),
+// and the passes that move what they name. What moves when, and how long an address is good, is
+// told at the head of mend/handle.h; the functions below are those of C, and report in the same
+// words. None throws. Since 0.3.
+#ifndef CUSTOM_ALLOC_DEFRAGMENTATION_HPP
+#define CUSTOM_ALLOC_DEFRAGMENTATION_HPP
+
+#include "handle.hpp"
+#include "mend/handle.h"
+#include "pinned.hpp"
+#include "raw_handle.hpp"
+#include "relocatable.hpp"
+#include "relocatable_vector.hpp"
+#include "shared_handle.hpp"
+
+namespace custom_alloc
+{
+
+// The structs of C, with all fields 0 but `bytes`, which says how large they are.
+struct defrag_report : mend_defrag_report {
+  defrag_report() noexcept : mend_defrag_report()
+  {
+    bytes = sizeof(mend_defrag_report);
+  }
+};
+struct fragmentation_info : mend_fragmentation {
+  fragmentation_info() noexcept : mend_fragmentation()
+  {
+    bytes = sizeof(mend_fragmentation);
+  }
+};
+struct defrag_options : mend_defrag_options {
+  defrag_options() noexcept : mend_defrag_options()
+  {
+    bytes = sizeof(mend_defrag_options);
+  }
+};
+// All 0: no bound. (Its `bytes` bounds what is copied.)
+struct defrag_budget : mend_defrag_budget {
+  defrag_budget() noexcept : mend_defrag_budget()
+  {
+  }
+};
+
+// One whole pass over every heap of handles, which stay valid; ends the thread's implicit scope.
+inline mend_status defragment() noexcept
+{
+  return mend_defragment(nullptr);
+}
+inline mend_status defragment(defrag_report &report) noexcept
+{
+  return mend_defragment(&report);
+}
+// A part of one, of all heaps or one. MEND_PARTIAL: there is more to do.
+inline mend_status defragment_step(const defrag_budget &budget, defrag_report &report) noexcept
+{
+  return mend_defragment_step(nullptr, &budget, &report);
+}
+inline mend_status defragment_step(handle_heap &heap, const defrag_budget &budget,
+                                   defrag_report &report) noexcept
+{
+  return mend_defragment_step(heap.native(), &budget, &report);
+}
+// What a pass would do now, if nobody were in its way. Moves nothing.
+inline mend_status plan_defragmentation(defrag_report &report) noexcept
+{
+  return mend_defragment_plan(&report);
+}
+// Measures all heaps, or one.
+inline fragmentation_info fragmentation() noexcept
+{
+  fragmentation_info info;
+  (void)mend_fragmentation_get(nullptr, &info);
+  return info;
+}
+inline fragmentation_info fragmentation(const handle_heap &heap) noexcept
+{
+  fragmentation_info info;
+  (void)mend_fragmentation_get(heap.native(), &info);
+  return info;
+}
+
+// A thread that defragments in the background as long as this lives. There is one at a time in a
+// process: status() is MEND_OK for who has started it, and only that one ends it.
+class background_defragmenter
+{
+public:
+  explicit background_defragmenter(const defrag_options &options = defrag_options()) noexcept
+      : status_(mend_defragment_start(&options))
+  {
+  }
+  background_defragmenter(const background_defragmenter &) = delete;
+  background_defragmenter &operator=(const background_defragmenter &) = delete;
+  ~background_defragmenter()
+  {
+    if (status_ == MEND_OK) mend_defragment_stop();
+  }
+  // How it went: MEND_OK, MEND_BUSY (there is another), MEND_NO_MEMORY, MEND_INVALID.
+  mend_status status() const noexcept
+  {
+    return status_;
+  }
+
+private:
+  mend_status status_;
+};
+
+}  // namespace custom_alloc
+
+#endif

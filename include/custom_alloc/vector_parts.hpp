@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+//
+// What relocatable_vector.hpp is made of: the object that holds an array, seen through an address
+// that is good for the scope; a gap in it that is being filled; an element that is made before its
+// place is there. Nothing here is for users.
+#ifndef CUSTOM_ALLOC_VECTOR_PARTS_HPP
+#define CUSTOM_ALLOC_VECTOR_PARTS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "detail.hpp"
+#include "raw_handle.hpp"
+#include "relocatable.hpp"
+
+namespace custom_alloc
+{
+namespace detail
+{
+
+[[noreturn]] CUSTOM_ALLOC_COLD inline void throw_out_of_range()
+{
+#if CUSTOM_ALLOC_EXCEPTIONS
+  throw std::out_of_range("custom_alloc::relocatable_vector::at");
+#else
+  std::abort();
+#endif
+}
+
+[[noreturn]] CUSTOM_ALLOC_COLD inline void throw_length_error()
+{
+#if CUSTOM_ALLOC_EXCEPTIONS
+  throw std::length_error("custom_alloc::relocatable_vector");
+#else
+  std::abort();
+#endif
+}
+
+// The object {count, padding, elements, room}: an address of it. Made and used within a scope.
+template <class T> class array_object
+{
+  static constexpr std::size_t alignment = alignof(T) > alignof(std::size_t) ? alignof(T)
+                                                                             : alignof(std::size_t);
+  static constexpr std::size_t header_bytes =
+      (sizeof(std::size_t) + alignof(T) - 1) / alignof(T) * alignof(T);
+
+  static constexpr std::size_t bytes_of(std::size_t count)
+  {
+    return header_bytes + count * sizeof(T);
+  }
+  // As a mend_move_function. The object may be growing or shrinking: only the elements count.
+  struct mover {
+    using element = T;
+    static void move(void *to, void *from, std::size_t, void *) noexcept
+    {
+      std::size_t count = *static_cast<std::size_t *>(from);
+      ::new (to) std::size_t(count);
+      relocate(elements_of(to), elements_of(from), count);
+    }
+  };
+
+public:
+  explicit array_object(mend_handle object) noexcept : object_(mend_resolve(object))
+  {
+  }
+  // A new one without elements, and with room for some; the caller owns it.
+  static mend_handle make(mend_handle_heap *heap, std::size_t room)
+  {
+    static_assert(movable<T>::value, "");
+    scope open;
+    mend_handle object = allocate_object(heap, alignment, bytes_of(room), move_type<mover>());
+    ::new (mend_resolve(object)) std::size_t(0);
+    return object;
+  }
+  // Makes room for `count` elements, at least those that there are. False: nothing has changed.
+  static bool reallocate(mend_handle object, std::size_t count) noexcept
+  {
+    return mend_handle_aligned_realloc(object, alignment, bytes_of(count)) == MEND_OK;
+  }
+  static std::size_t capacity(mend_handle object) noexcept
+  {
+    return (mend_handle_size(object) - header_bytes) / sizeof(T);
+  }
+  static constexpr std::size_t max_count() noexcept
+  {
+    return (PTRDIFF_MAX - header_bytes) / sizeof(T);
+  }
+  static T *elements_of(void *object) noexcept
+  {
+    return static_cast<T *>(static_cast<void *>(static_cast<char *>(object) + header_bytes));
+  }
+
+  bool is_there() const noexcept
+  {
+    return object_ != nullptr;
+  }
+  T *elements() const noexcept
+  {
+    return elements_of(object_);
+  }
+  std::size_t &count() const noexcept
+  {
+    return *static_cast<std::size_t *>(object_);
+  }
+
+  // One more element, for which there is room.
+  template <class... Arguments> void add(Arguments &&...arguments)
+  {
+    ::new (static_cast<void *>(elements() + count())) T(std::forward<Arguments>(arguments)...);
+    count()++;
+  }
+  void add_relocated(T *from) noexcept
+  {
+    relocate(elements() + count(), from, 1);
+    count()++;
+  }
+  void truncate(std::size_t left) noexcept
+  {
+    std::size_t gone = count() - left;
+    count() = left;
+    destroy(elements() + left, gone);
+  }
+  void erase(std::size_t index, std::size_t gone) noexcept
+  {
+    T *place = elements() + index;
+    destroy(place, gone);
+    relocate(place, place + gone, count() - index - gone);
+    count() -= gone;
+  }
+
+private:
+  void *object_;
+};
+
+// Opens a gap for `count` elements before element `index`; there is room for them. What add() has
+// not filled when it ends is closed again, and the elements that were added are gone.
+template <class T> class array_gap
+{
+public:
+  array_gap(mend_handle object, std::size_t index, std::size_t count) noexcept
+      : array_(object), place_(array_.elements() + index), width_(count),
+        after_(array_.count() - index)
+  {
+    relocate(place_ + width_, place_, after_);
+  }
+  array_gap(const array_gap &) = delete;
+  array_gap &operator=(const array_gap &) = delete;
+  ~array_gap()
+  {
+    if (is_closed_) return;
+    destroy(place_, added_);
+    relocate(place_, place_ + width_, after_);
+  }
+
+  template <class... Arguments> void add(Arguments &&...arguments)
+  {
+    ::new (static_cast<void *>(place_ + added_)) T(std::forward<Arguments>(arguments)...);
+    added_++;
+  }
+  void add_relocated(T *from) noexcept
+  {
+    relocate(place_ + added_, from, 1);
+    added_++;
+  }
+  // It is full: the array has so many elements more.
+  void close() noexcept
+  {
+    array_.count() += width_;
+    is_closed_ = true;
+  }
+
+private:
+  array_object<T> array_;
+  T *place_;
+  std::size_t width_;
+  std::size_t after_;
+  std::size_t added_ = 0;
+  bool is_closed_ = false;
+};
+
+// An element that is not in its array yet. Destroyed at its end, unless it was released, which is
+// to relocate it.
+template <class T> class temporary
+{
+public:
+  template <class... Arguments> explicit temporary(Arguments &&...arguments)
+  {
+    ::new (static_cast<void *>(bytes_)) T(std::forward<Arguments>(arguments)...);
+  }
+  temporary(const temporary &) = delete;
+  temporary &operator=(const temporary &) = delete;
+  ~temporary()
+  {
+    if (!is_released_) address()->~T();
+  }
+  T *release() noexcept
+  {
+    is_released_ = true;
+    return address();
+  }
+
+private:
+  T *address() noexcept
+  {
+    return static_cast<T *>(static_cast<void *>(bytes_));
+  }
+
+  bool is_released_ = false;
+  alignas(T) unsigned char bytes_[sizeof(T)];
+};
+
+}  // namespace detail
+}  // namespace custom_alloc
+
+#endif
