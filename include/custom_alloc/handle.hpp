@@ -125,7 +125,7 @@ public:
   // nullptr if the handle is empty.
   pointer get() const noexcept
   {
-    return mend_handle_is_null(id_) ? nullptr : static_cast<pointer>(mend_resolve(id_));
+    return mend_handle_is_null(id_) ? nullptr : resolve();
   }
   // The object's name in C. The handle still owns it.
   mend_handle id() const noexcept
@@ -152,6 +152,13 @@ public:
   explicit operator bool() const noexcept
   {
     return !mend_handle_is_null(id_);
+  }
+
+protected:
+  // get() of a handle that is not empty.
+  pointer resolve() const noexcept
+  {
+    return static_cast<pointer>(mend_resolve(id_));
   }
 
 private:
@@ -203,11 +210,11 @@ public:
 
   T &operator*() const noexcept
   {
-    return *this->get();
+    return *this->resolve();
   }
   T *operator->() const noexcept
   {
-    return this->get();
+    return this->resolve();
   }
   // The object stays where it is as long as the result lives, which the handle must outlive.
   // std::bad_alloc if there is no memory for one more pin.
@@ -243,7 +250,7 @@ public:
 
   T &operator[](std::size_t index) const noexcept
   {
-    return this->get()[index];
+    return this->resolve()[index];
   }
   // How many elements there are.
   std::size_t size() const noexcept

@@ -283,7 +283,7 @@ public:
       // First the element, which may be made from one of those that are about to move.
       detail::temporary<T> value(std::forward<Arguments>(arguments)...);
       grow(1);
-      array(id_).add_relocated(value.release());
+      array(id_).add_temporary(value);
     }
   }
   void pop_back() noexcept
@@ -299,7 +299,7 @@ public:
     detail::temporary<T> value(std::forward<Arguments>(arguments)...);
     grow(1);
     detail::array_gap<T> gap(id_, index, 1);
-    gap.add_relocated(value.release());
+    gap.add_temporary(value);
     return (gap.close(), data() + index);
   }
   iterator insert(const_iterator place, const T &value)

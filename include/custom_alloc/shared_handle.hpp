@@ -190,13 +190,14 @@ public:
     counted *counts = detail::resolve_counted<value>(id_);
     return counts != nullptr ? &counts->value() : nullptr;
   }
+  // What an empty handle does not have.
   T &operator*() const noexcept
   {
-    return *get();
+    return detail::resolve_counted<value>(id_)->value();
   }
   T *operator->() const noexcept
   {
-    return get();
+    return &detail::resolve_counted<value>(id_)->value();
   }
   explicit operator bool() const noexcept
   {

@@ -41,6 +41,55 @@ namespace detail
 #endif
 }
 
+// An element that is made before its place is there: relocate_to moves it there.
+template <class T, class = bytes_move<T>> class temporary
+{
+public:
+  template <class... Arguments>
+  explicit temporary(Arguments &&...arguments) : value_(std::forward<Arguments>(arguments)...)
+  {
+  }
+  temporary(const temporary &) = delete;
+  temporary &operator=(const temporary &) = delete;
+  void relocate_to(T *place) noexcept
+  {
+    ::new (static_cast<void *>(place)) T(std::move(value_));
+  }
+
+private:
+  T value_;
+};
+
+// The same by bytes: then there is nothing left to be destroyed.
+template <class T> class temporary<T, std::true_type>
+{
+public:
+  template <class... Arguments> explicit temporary(Arguments &&...arguments)
+  {
+    ::new (static_cast<void *>(bytes_)) T(std::forward<Arguments>(arguments)...);
+  }
+  temporary(const temporary &) = delete;
+  temporary &operator=(const temporary &) = delete;
+  ~temporary()
+  {
+    if (!is_gone_) address()->~T();
+  }
+  void relocate_to(T *place) noexcept
+  {
+    relocate(place, address(), 1);
+    is_gone_ = true;
+  }
+
+private:
+  T *address() noexcept
+  {
+    return static_cast<T *>(static_cast<void *>(bytes_));
+  }
+
+  bool is_gone_ = false;
+  alignas(T) unsigned char bytes_[sizeof(T)];
+};
+
 // The object {count, padding, elements, room}: an address of it. Made and used within a scope.
 template <class T> class array_object
 {
@@ -114,9 +163,9 @@ public:
     ::new (static_cast<void *>(elements() + count())) T(std::forward<Arguments>(arguments)...);
     count()++;
   }
-  void add_relocated(T *from) noexcept
+  void add_temporary(temporary<T> &value) noexcept
   {
-    relocate(elements() + count(), from, 1);
+    value.relocate_to(elements() + count());
     count()++;
   }
   void truncate(std::size_t left) noexcept
@@ -162,9 +211,9 @@ public:
     ::new (static_cast<void *>(place_ + added_)) T(std::forward<Arguments>(arguments)...);
     added_++;
   }
-  void add_relocated(T *from) noexcept
+  void add_temporary(temporary<T> &value) noexcept
   {
-    relocate(place_ + added_, from, 1);
+    value.relocate_to(place_ + added_);
     added_++;
   }
   // It is full: the array has so many elements more.
@@ -181,37 +230,6 @@ private:
   std::size_t after_;
   std::size_t added_ = 0;
   bool is_closed_ = false;
-};
-
-// An element that is not in its array yet. Destroyed at its end, unless it was released, which is
-// to relocate it.
-template <class T> class temporary
-{
-public:
-  template <class... Arguments> explicit temporary(Arguments &&...arguments)
-  {
-    ::new (static_cast<void *>(bytes_)) T(std::forward<Arguments>(arguments)...);
-  }
-  temporary(const temporary &) = delete;
-  temporary &operator=(const temporary &) = delete;
-  ~temporary()
-  {
-    if (!is_released_) address()->~T();
-  }
-  T *release() noexcept
-  {
-    is_released_ = true;
-    return address();
-  }
-
-private:
-  T *address() noexcept
-  {
-    return static_cast<T *>(static_cast<void *>(bytes_));
-  }
-
-  bool is_released_ = false;
-  alignas(T) unsigned char bytes_[sizeof(T)];
 };
 
 }  // namespace detail

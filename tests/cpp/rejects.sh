@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# What must not compile does not, and for the reason that it should: each program below is refused
+# by g++ and clang++ with the message beside it. The same programs with types that are allowed
+# compile, so that nothing else is wrong with them.
+#
+# usage: tests/cpp/rejects.sh
+set -eu
+cd "$(dirname "$0")/../../include"
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/mend-rejects.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+failures=0 programs=0
+
+cat >"$scratch/types.hpp" <<'TYPES'
+#include <string>
+#include <utility>
+#include "defragmentation.hpp"
+using namespace custom_alloc;
+struct good { good() = default; good(good &&) noexcept {} };
+struct move_throws { move_throws() = default; move_throws(move_throws &&) {} };
+struct end_throws { end_throws() = default; end_throws(end_throws &&) noexcept {}
+                    ~end_throws() noexcept(false) {} };
+struct stays { stays() = default; stays(stays &&) = delete; ~stays() {} };
+struct alignas(8192) wide { int number; };
+TYPES
+
+compiles() {  # COMPILER BODY
+  printf '#include "types.hpp"\nvoid f()\n{\n  %s\n}\n' "$2" >"$scratch/program.cc"
+  "$1" -std=c++11 -fsyntax-only -Wall -Wextra -Werror -I. -Icustom_alloc -I"$scratch" \
+    "$scratch/program.cc" 2>"$scratch/messages"
+}
+
+rejected() {  # MESSAGE BODY
+  for compiler in g++ clang++; do
+    programs=$((programs + 1))
+    if compiles "$compiler" "$2"; then
+      echo "FAIL: $compiler takes: $2"
+    elif ! grep -q "$1" "$scratch/messages"; then
+      echo "FAIL: $compiler does not say '$1' of: $2"
+      cat "$scratch/messages"
+    else
+      continue
+    fi
+    failures=$((failures + 1))
+  done
+}
+
+accepted() {  # BODY
+  for compiler in g++ clang++; do
+    programs=$((programs + 1))
+    compiles "$compiler" "$1" && continue
+    echo "FAIL: $compiler refuses: $1"
+    cat "$scratch/messages"
+    failures=$((failures + 1))
+  done
+}
+
+for compiler in g++ clang++; do
+  command -v "$compiler" >/dev/null || {
+    echo "cannot run: there is no $compiler here"
+    exit 77
+  }
+done
+
+for made in 'make_handle<TYPE>()' 'make_handle<TYPE[]>(3)' 'make_shared_handle<TYPE>()' \
+  'relocatable_vector<TYPE>(3)'; do
+  for type in move_throws end_throws stays; do
+    rejected 'objects of this type cannot be moved' "(void)${made/TYPE/$type};"
+  done
+  rejected 'aligned to at most 4096' "(void)${made/TYPE/wide};"
+  accepted "(void)${made/TYPE/good};"
+done
+rejected 'make_handle<T\[\]>(count), not T\[N\]' '(void)make_handle<int[3]>(3);'
+rejected 'shared_handle owns one object' '(void)make_shared_handle<int[]>(3);'
+rejected 'a type that is not const' 'relocatable_vector<const int> numbers;'
+accepted 'auto one = make_handle<int>(1); auto pin = one.pin(); (void)pin;'
+rejected 'deleted' 'auto pin = make_handle<int>(1).pin(); (void)pin;'
+rejected 'deleted' 'auto pin = make_shared_handle<int>(1).pin(); (void)pin;'
+rejected 'deleted' 'auto pin = relocatable_vector<int>(1).pin(); (void)pin;'
+rejected 'deleted' 'auto one = make_handle<int>(1); auto two = one;'
+rejected 'deleted' 'auto *open = new scope;'
+rejected 'deleted' 'scope one; scope two(one);'
+echo "$programs programs, $failures not as they should be"
+[ "$failures" = 0 ]
