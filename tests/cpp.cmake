@@ -106,3 +106,24 @@ endforeach()
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/smart_ptr_test.cpp)
   mend_cpp_program(smart_ptr_test.cpp . suite "" 17)
 endif()
+
+# A program of cpp/ once more, with options of the library, as cpp/NAME_SUFFIX.
+function(mend_cpp_again name suffix options)
+  set(target cpp_${name})
+  if(NOT TARGET ${target})
+    set(target cpp_${name}_cxx11)
+  endif()
+  add_test(NAME cpp/${name}_${suffix} COMMAND ${MEND_TEST_RUNNER} $<TARGET_FILE:${target}>)
+  set_tests_properties(cpp/${name}_${suffix} PROPERTIES LABELS cpp TIMEOUT ${MEND_TEST_TIMEOUT}
+    ENVIRONMENT "${options}")
+endfunction()
+
+# With what finds addresses that are kept too long (objects move at every end of a scope: not under
+# Valgrind, where that takes minutes), and with what ends a program that uses a handle of nothing.
+if(NOT checker STREQUAL "valgrind")
+  foreach(name handle_types handle_threads handle_model shared_handle relocatable_vector)
+    mend_cpp_again(${name} stirred "MEND_HANDLE_STIR=1;MEND_HANDLE_POISON=1")
+  endforeach()
+endif()
+mend_cpp_again(handle_types checked "MEND_HANDLE_CHECK=1")
+mend_cpp_again(shared_handle checked "MEND_HANDLE_CHECK=1")

@@ -5,6 +5,7 @@
 #ifndef CUSTOM_ALLOC_ALLOCATOR_HPP
 #define CUSTOM_ALLOC_ALLOCATOR_HPP
 
+#include "defragmentation.hpp"
 #include "heap.hpp"
 #include "memory.hpp"
 #include "memory_resource.hpp"

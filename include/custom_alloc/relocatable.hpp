@@ -24,6 +24,7 @@
 
 #include "detail.hpp"
 #include "mend/handle.h"
+#include "smart_ptr.hpp"
 
 namespace custom_alloc
 {
@@ -35,6 +36,9 @@ template <class T> struct is_trivially_relocatable : std::is_trivially_copyable<
 };
 template <class T, std::size_t N>
 struct is_trivially_relocatable<T[N]> : is_trivially_relocatable<T> {
+};
+template <class T, class U>
+struct is_trivially_relocatable<std::unique_ptr<T, deleter<U>>> : std::true_type {
 };
 
 namespace detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// standards: 11 14 17 20
+// standards: 11 20
 //
 // What may live behind a handle, in every kind of holder, each through a pass that really moves it:
 // types that bytes move, by themselves or because they say so, types that point into themselves,
@@ -58,6 +58,19 @@ struct says_so {
   }
 
   std::size_t *number = nullptr;
+};
+
+struct owns {
+  void fill(std::size_t seed)
+  {
+    number = custom_alloc::make_unique<std::size_t>(seed);
+  }
+  bool holds(std::size_t seed) const
+  {
+    return *number == seed;
+  }
+
+  custom_alloc::unique_ptr<std::size_t> number;
 };
 
 // Short: kept in the std::string itself, which then points to itself.
@@ -296,11 +309,14 @@ static_assert(is_trivially_relocatable<plain>::value && is_trivially_relocatable
                   is_trivially_relocatable<shared_handle<tracked>>::value &&
                   is_trivially_relocatable<weak_handle<tracked>>::value &&
                   is_trivially_relocatable<relocatable_vector<tracked>>::value &&
+                  is_trivially_relocatable<custom_alloc::unique_ptr<tracked>>::value &&
+                  is_trivially_relocatable<custom_alloc::unique_ptr<tracked[]>>::value &&
+                  !is_trivially_relocatable<std::unique_ptr<tracked>>::value &&
                   !is_trivially_relocatable<short_text>::value &&
                   !is_trivially_relocatable<has_handles>::value,
               "");
 
-TEST_CASE_TEMPLATE("survives passes that move it", T, plain, says_so, short_text, containers,
+TEST_CASE_TEMPLATE("survives passes that move it", T, plain, says_so, owns, short_text, containers,
                    has_handles, tracked, aligned<32>, aligned<64>, aligned<128>, aligned<4096>,
                    aligned_tracked<64>, aligned_tracked<4096>, simd128, simd256, simd512)
 {
