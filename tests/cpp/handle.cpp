@@ -39,6 +39,25 @@ struct pair {
   std::string text;
 };
 
+// No pass can begin in the thread that makes or ends one; a move is not of that thread.
+struct in_scope {
+  in_scope()
+  {
+    ask();
+  }
+  in_scope(in_scope &&) noexcept
+  {
+  }
+  ~in_scope()
+  {
+    ask();
+  }
+  static void ask()
+  {
+    if (mend_defragment(nullptr) != MEND_BUSY) std::abort();
+  }
+};
+
 struct node {
   explicit node(int n) : number(n)
   {
@@ -207,6 +226,25 @@ TEST_CASE("handle: a constructor that throws leaves nothing")
   CHECK(tracked::live() == 0);
   CHECK(objects() == 0);
   mend_scope_leave();  // does nothing: none is open
+  CHECK(defragment() == MEND_OK);
+}
+
+TEST_CASE("constructors and destructors run within a scope, none of which is left open")
+{
+  {
+    handle<in_scope> one = make_handle<in_scope>();
+    handle<in_scope[]> many = make_handle<in_scope[]>(3);
+    shared_handle<in_scope> shared = make_shared_handle<in_scope>();
+    CHECK(defragment() == MEND_OK);
+  }
+  CHECK(defragment() == MEND_OK);
+  relocatable_vector<std::string> texts = {"a", "b"};
+  texts.push_back("c");
+  texts.emplace_back("d");
+  texts.resize(9);
+  texts.pop_back();
+  texts.shrink_to_fit();
+  CHECK(texts.size() == 8);
   CHECK(defragment() == MEND_OK);
 }
 

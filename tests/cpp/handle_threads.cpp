@@ -188,6 +188,29 @@ template <bool Bytes> void check_threads()
   CHECK(objects() == 0);
 }
 
+struct cell {
+  std::atomic<std::size_t> count{0};
+  std::string text{"0"};
+
+  cell() = default;
+  cell(cell &&other) noexcept : count(other.count.load()), text(std::move(other.text))
+  {
+  }
+};
+
+void count_up(const std::vector<shared_handle<cell>> &cells, std::vector<std::mutex> &locks,
+              std::size_t steps, std::size_t thread)
+{
+  for (std::size_t i = 0; i < steps; i++) {
+    std::size_t which = (i * 7 + thread) % cells.size();
+    std::lock_guard<std::mutex> guard(locks[which]);
+    scope open;
+    cell &at = *cells[which];
+    at.count.fetch_add(1);
+    at.text = std::to_string(std::stoul(at.text) + 1);
+  }
+}
+
 }  // namespace
 
 template <> struct custom_alloc::is_trivially_relocatable<record<true>> : std::true_type {
@@ -213,17 +236,6 @@ TEST_CASE("counting up in objects that move, with a thread in the background")
   options.interval_ms = 1;
   background_defragmenter background(options);
   CHECK(background.status() == MEND_OK);
-  struct cell {
-    std::atomic<std::size_t> count{0};
-    std::string text{"0"};
-    std::mutex *lock = nullptr;
-
-    cell() = default;
-    cell(cell &&other) noexcept
-        : count(other.count.load()), text(std::move(other.text)), lock(other.lock)
-    {
-    }
-  };
   const std::size_t steps = test_scaled(20000);
   std::vector<shared_handle<cell>> cells;
   for (int i = 0; i < 2000; i++) cells.push_back(make_shared_handle<cell>());
@@ -231,16 +243,7 @@ TEST_CASE("counting up in objects that move, with a thread in the background")
   std::vector<std::mutex> locks(cells.size());
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < THREADS; t++) {
-    threads.emplace_back([&cells, &locks, steps, t] {
-      for (std::size_t i = 0; i < steps; i++) {
-        std::size_t which = (i * 7 + t) % cells.size();
-        std::lock_guard<std::mutex> guard(locks[which]);
-        scope open;
-        cell &at = *cells[which];
-        at.count.fetch_add(1);
-        at.text = std::to_string(std::stoul(at.text) + 1);
-      }
-    });
+    threads.emplace_back([&cells, &locks, steps, t] { count_up(cells, locks, steps, t); });
   }
   for (std::thread &each : threads) each.join();
   std::size_t sum = 0;

@@ -141,6 +141,19 @@ TEST_CASE("weak: the destructor of an object finds it gone already")
   CHECK(objects() == 0);
 }
 
+TEST_CASE("shared: memory waits for the scopes in which somebody may look at the count")
+{
+  std::vector<shared_handle<base>> later;
+  scope open;
+  shared_handle<base> one = make_shared_handle<base>(7u);
+  const base *address = one.get();
+  one.reset();
+  for (unsigned i = 0; i < 1000; i++) {
+    later.push_back(make_shared_handle<base>(i));
+    REQUIRE(later.back().get() != address);
+  }
+}
+
 TEST_CASE("shared: lists end one after the other")
 {
   shared_handle<base> list;
