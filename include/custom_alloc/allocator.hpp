@@ -9,6 +9,7 @@
 #include "heap.hpp"
 #include "memory.hpp"
 #include "memory_resource.hpp"
+#include "numa_allocator.hpp"
 #include "smart_ptr.hpp"
 
 #endif
