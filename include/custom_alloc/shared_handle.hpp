@@ -98,6 +98,12 @@ template <class T> counted<T> *resolve_counted(mend_handle object) noexcept
   return static_cast<counted<T> *>(mend_resolve(object));
 }
 
+// The same where a stale handle is no mistake.
+template <class T> counted<T> *resolve_counted_weak(mend_handle object) noexcept
+{
+  return static_cast<counted<T> *>(mend_resolve_weak(object));
+}
+
 template <class T> void retain_object(mend_handle object) noexcept
 {
   if (mend_handle_is_null(object)) return;
@@ -108,10 +114,8 @@ template <class T> void retain_object(mend_handle object) noexcept
 
 template <class T> bool retain_object_if_owned(mend_handle object) noexcept
 {
-  // Asked first, because a stale handle is no mistake here (option handle_check).
-  if (mend_handle_status(object) != MEND_OK) return false;
   scope open;
-  counted<T> *counts = resolve_counted<T>(object);
+  counted<T> *counts = resolve_counted_weak<T>(object);
   return counts != nullptr && counts->retain_if_owned();
 }
 
@@ -127,9 +131,8 @@ template <class T> void release_object(mend_handle object) noexcept
 
 template <class T> std::size_t owners_of_object(mend_handle object) noexcept
 {
-  if (mend_handle_status(object) != MEND_OK) return 0;
   scope open;
-  counted<T> *counts = resolve_counted<T>(object);
+  counted<T> *counts = resolve_counted_weak<T>(object);
   return counts != nullptr ? counts->owners() : 0;
 }
 

@@ -151,8 +151,11 @@ MEND_EXPORT enum mend_status mend_handle_status(mend_handle handle) MEND_NOTHROW
 // (option handle_check), a handle that names nothing ends the process, here and in all other calls
 // but mend_handle_status.
 MEND_EXPORT void *mend_resolve(mend_handle handle) MEND_NOTHROW;
+// The same where the handle may be of an object that has been freed, as that of a cache or a weak
+// reference: that is no mistake, whatever is checked. Since 0.3.
+MEND_EXPORT void *mend_resolve_weak(mend_handle handle) MEND_NOTHROW;
 // mend_resolve for `count` handles: addresses[i] for handles[i]. Returns how many are not NULL.
-// Faster than one by one where the handles' entries are not in the cache.
+// Faster than one by one where the handles' entries are not in the cache. Since 0.2.
 MEND_EXPORT size_t mend_resolve_all(const mend_handle *handles, void **addresses, size_t count)
     MEND_NOTHROW;
 

@@ -202,6 +202,12 @@ void *mend_resolve(mend_handle handle)
   return object_resolve(handle.bits);
 }
 
+void *mend_resolve_weak(mend_handle handle)
+{
+  SCOPE_NOTE_CALLER();
+  return object_resolve_weak(handle.bits);
+}
+
 size_t mend_resolve_all(const mend_handle *handles, void **addresses, size_t count)
 {
   SCOPE_NOTE_CALLER();

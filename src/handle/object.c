@@ -184,13 +184,19 @@ static enum mend_status missing(uint64_t handle, const char *message)
   return status_of_missing(handle);
 }
 
-INTERNAL NOINLINE void *object_resolve_slow(uint64_t handle)
+INTERNAL void *object_resolve_weak(uint64_t handle)
 {
   uint64_t value;
+  scope_ensure();
   _Atomic(uint64_t) *entry = handle_entry(handle);
-  if (entry != NULL && object_settle(entry, handle, &value)) return entry_block(value);
-  (void)missing(handle, "resolve of a handle that names no object");
-  return NULL;
+  return entry != NULL && object_settle(entry, handle, &value) ? entry_block(value) : NULL;
+}
+
+INTERNAL NOINLINE void *object_resolve_slow(uint64_t handle)
+{
+  void *address = object_resolve_weak(handle);
+  if (address == NULL) (void)missing(handle, "resolve of a handle that names no object");
+  return address;
 }
 
 INTERNAL enum mend_status object_status(uint64_t handle)

@@ -40,6 +40,8 @@ INTERNAL enum mend_status object_unpin(uint64_t handle);
 // The entry's value once no move is under way: calls off one that is. False if the handle names no
 // object. Within a scope.
 INTERNAL bool object_settle(_Atomic(uint64_t) *entry, uint64_t handle, uint64_t *value);
+// object_resolve where a handle that names nothing is no mistake.
+INTERNAL void *object_resolve_weak(uint64_t handle);
 // object_resolve where the entry is not as expected.
 INTERNAL NOINLINE void *object_resolve_slow(uint64_t handle);
 
