@@ -60,6 +60,7 @@ bench:
 	@scripts/setup bench
 	@$(MAKE) all >/dev/null
 	@bench/run
+	@bench/cpp
 
 fuzz:
 	@scripts/setup test

@@ -7,7 +7,7 @@
 // word in each os page between them) and the mark is checked before it is given back, so the work
 // can be neither skipped by the compiler nor done wrongly by the allocator without being noticed.
 //
-// Nothing here knows which allocator it runs on.
+// Nothing here knows which allocator it runs on. It is C++, too.
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H
 
@@ -25,7 +25,7 @@
 
 enum { CACHE_LINE = 64, OS_PAGE = 4096, BLOCK_MIN = 8 };
 
-_Noreturn static inline void die(const char *what)
+__attribute__((noreturn)) static inline void die(const char *what)
 {
   fprintf(stderr, "benchmark failed: %s\n", what);
   exit(1);
@@ -48,7 +48,7 @@ static inline unsigned char block_tag(size_t size)
 // Writes one word in each os page of [from, size), as a user does who fills a large block.
 static inline void touch_pages(void *block, size_t from, size_t size)
 {
-  volatile unsigned char *bytes = block;
+  volatile unsigned char *bytes = (volatile unsigned char *)block;
   for (size_t at = from; at < size; at += OS_PAGE) bytes[at] = (unsigned char)(at >> 12);
   if (size > from) bytes[size - 1] = block_tag(size);
 }

@@ -14,7 +14,8 @@ struct random {
 
 static inline struct random random_seeded(uint64_t seed)
 {
-  return (struct random){(seed + 1) * UINT64_C(0x9E3779B97F4A7C15)};
+  struct random random = {(seed + 1) * UINT64_C(0x9E3779B97F4A7C15)};
+  return random;
 }
 
 static inline uint32_t random_next(struct random *random)

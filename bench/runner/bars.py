@@ -95,6 +95,25 @@ def pattern_bars(results):
     return bars
 
 
+def container_bars(results):
+    """By CPU time, which is all that programs of one thread take, whoever else the machine has."""
+    programs = results.complete("container")
+    partial = set(programs) < set(WHOLE_SET["container"])
+    bars = []
+    for peer, text, limit, above in ((C_LIBRARY, "the C library's to mend's", 1.3, True),
+                                     ("mimalloc", "mend's to mimalloc's", 1, False)):
+        if not programs or peer not in results.names():
+            continue
+        sides = (peer, SUBJECT) if above else (SUBJECT, peer)
+        ratios = {name: results.geomean([name], *sides, "cpu") for name in programs}
+        bars.append(Bar(f"CPU, containers: geomean of {len(programs)}, {text}",
+                        results.geomean(programs, *sides, "cpu"), limit, above=above,
+                        partial=partial))
+        bars += [Bar(f"CPU, {name}: {text}", ratio, limit, above=above)
+                 for name, ratio in ratios.items()]
+    return bars
+
+
 def check_bars(results):
     bars = []
     if results.ran("overhead"):
@@ -114,4 +133,4 @@ def all_bars(results):
     if not results.has_subject() or not results.peers():
         return []
     return (mean_bars(results) + program_bars(results) + pattern_bars(results)
-            + check_bars(results))
+            + check_bars(results) + container_bars(results))

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 from .peers import SUBJECT
-from .results import TIMED_GROUPS
+from .results import SHOWN_GROUPS
 
 HIGHEST = 3  # bars are cut off here; the table has the figures
 OURS = " linecolor rgb '#b22222'"
@@ -25,7 +25,7 @@ set ylabel 'best peer = 1, lower is better'
 def data_block(results, key):
     """gnuplot's in-line table: one line a program, one column an allocator."""
     lines = [f"${key} << END"]
-    for program in results.complete(*TIMED_GROUPS):
+    for program in results.complete(*SHOWN_GROUPS):
         best = results.best_of_program(program, key)[0]
         ratios = [results.median(program, name, key) / best for name in results.names()]
         lines.append(" ".join([program, *(f"{ratio:.4f}" for ratio in ratios)]))
@@ -42,7 +42,7 @@ def write(results, path):
     """Writes the chart; returns None, or a note that says why there is none."""
     if shutil.which("gnuplot") is None:
         return "no chart: install Debian's gnuplot-nox"
-    if not results.peers() or not results.complete(*TIMED_GROUPS):
+    if not results.peers() or not results.complete(*SHOWN_GROUPS):
         return "no chart: no timed program ran under every allocator, peers among them"
     script = HEAD.format(output=path, highest=HIGHEST)
     for key, title in (("wall", "time"), ("peak_kib", "peak RSS")):

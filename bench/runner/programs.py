@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The fixed set of benchmark programs, and how each is started.
 
-Groups: "micro", "pattern" and "real" have a geometric mean each; "check" programs answer one
-question of memory or threads and are in no mean. Programs that are added later go into a group
-of their own, so that the means stay comparable.
+Groups: "micro", "pattern" and "real" have a geometric mean each, and "container", which came later,
+has one of its own; "check" programs answer one question of memory or threads and are in no mean.
+Programs that are added later go into a group of their own, so that the means stay comparable.
 """
 import pathlib
 import subprocess
@@ -16,13 +16,16 @@ MICRO = ("fixed_size", "random_sizes", "lifo", "fifo", "producer_consumer", "ser
          "realloc_growth_2", "realloc_growth_add", "calloc", "large_blocks", "long_running_server")
 PATTERNS = ("pattern_database", "pattern_web_server", "pattern_game_engine",
             "pattern_machine_learning")
+CONTAINERS = ("map", "unordered_map", "list", "string")
 REAL_PROGRAMS = ("sqlite3", "lua", "python3", "perl", "ruby", "gcc", "redis", "ghostscript")
-WHOLE_SET = {"micro": MICRO, "pattern": PATTERNS, "real": REAL_PROGRAMS}  # the groups with means
+WHOLE_SET = {"micro": MICRO, "pattern": PATTERNS, "real": REAL_PROGRAMS,  # the groups with means
+             "container": tuple(f"container_{name}" for name in CONTAINERS)}
 THREAD_COUNTS = (2, 256)
 # Built with the library: a suite of mend itself, and what needs its handles.
 NEED_MEND = ("benchmark_test.c", "defrag_handles.c", "defrag_pauses.c", "defrag_throughput.c",
              "defrag_vetoes.c", "handle_reads.c")
 COMPILER_FLAGS = ("-std=c17", "-O2", "-D_GNU_SOURCE", "-pthread", "-Wall", "-Wextra")
+CXX_FLAGS = ("-std=c++17", *COMPILER_FLAGS[1:])
 
 
 @dataclass
@@ -47,6 +50,12 @@ def build(folder):
         output = str(folder / source.stem)
         subprocess.run(["cc", *COMPILER_FLAGS, *static, str(source), "-o", output, "-lm"],
                        check=True)
+    build_containers(folder)
+
+
+def build_containers(folder):
+    subprocess.run(["c++", *CXX_FLAGS, str(BENCH / "containers.cpp"), "-o",
+                    str(folder / "containers")], check=True)
 
 
 def build_handles(folder, archive):
@@ -80,6 +89,8 @@ def bench_programs(folder, scale):
         else:
             programs.append(ours(name, "micro", "plain", name, scale))
     programs += [ours(name, "pattern", "judged", name, scale) for name in PATTERNS]
+    programs += [ours(f"container_{name}", "container", "plain", "containers", scale, name)
+                 for name in CONTAINERS]
     programs += [ours(name, "check", "judged", name) for name in ("overhead", "idle_thread")]
     programs += [ours(f"many_threads_{count}", "check", "judged", "many_threads", scale, count)
                  for count in THREAD_COUNTS]

@@ -7,7 +7,7 @@ import platform
 
 from . import bars, chart
 from .peers import SUBJECT
-from .results import TIMED_GROUPS
+from .results import SHOWN_GROUPS
 
 # Key of a sample, title, divisor and digits.
 MEASURES = (("wall", "time, seconds", 1, 3), ("cpu", "CPU (user + system), seconds", 1, 3),
@@ -37,10 +37,10 @@ def cell(results, program, allocator, measure):
 
 def measure_table(results, measure):
     """One measure of all timed programs, and mend's in terms of the best peer's."""
-    compared = results.complete(*TIMED_GROUPS) if results.has_subject() and results.peers() else []
+    compared = results.complete(*SHOWN_GROUPS) if results.has_subject() and results.peers() else []
     lines = [row(measure[1], results.names() + (["mend/best"] if compared else []))]
     for program in results.programs:
-        if program.group not in TIMED_GROUPS:
+        if program.group not in SHOWN_GROUPS:
             continue
         cells = [cell(results, program.name, name, measure) for name in results.names()]
         if program.name in compared:
@@ -54,8 +54,8 @@ def means_table(results):
     if not results.peers():
         return []
     names = results.names()
-    sets = [(f"time, {group}", results.complete(group), "wall") for group in TIMED_GROUPS]
-    sets += [(f"CPU, {group}", results.complete(group), "cpu") for group in TIMED_GROUPS]
+    sets = [(f"time, {group}", results.complete(group), "wall") for group in SHOWN_GROUPS]
+    sets += [(f"CPU, {group}", results.complete(group), "cpu") for group in SHOWN_GROUPS]
     sets.append(("peak RSS above 32 MiB", results.large(), "peak_kib"))
     sets = [(f"{title} ({len(programs)})", programs, key)
             for title, programs, key in sets if programs]
@@ -117,7 +117,7 @@ def bars_table(results):
         value = "-" if bar.value is None else f"{bar.value:.3f}"
         bound = f"{'>' if bar.above else '<='} {bar.limit:g} {bar.unit}"
         lines.append(f"  {bar.verdict():<12} {value:>10}  {bound:<10}  {bar.text}")
-    missing = bars.lacking(results, *TIMED_GROUPS)
+    missing = bars.lacking(results, *SHOWN_GROUPS)
     note = [f"  partial: {', '.join(missing)} ran: no verdict on the whole set"] if missing else []
     return ["bars"] + lines + note if lines else []
 
