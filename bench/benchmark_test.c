@@ -13,6 +13,7 @@
 #include "threads.h"
 #include "mend/handle.h"
 #include "mend/mend.h"
+#include "mend/smart.h"
 #include "mend/stats.h"
 
 enum { SLOTS = 1000, MAILBOXES = 64, HAND_OVER = 16, THREADS_MAX = 64 };
@@ -112,6 +113,38 @@ static size_t threaded_run(size_t iterations, size_t threads)
   }
   threads_run(threads, share_run, shares, sizeof *shares);
   for (size_t i = 0; i < MAILBOXES; i++) block_give(mailboxes[i]);
+  return iterations;
+}
+
+struct counted {
+  size_t number;
+  size_t words[3];
+};
+
+static void counted_take(struct counted **slot, size_t number)
+{
+  struct counted *object = mend_rc_make(struct counted, NULL);
+  if (object == NULL) die("mend_rc_make");
+  object->number = number;
+  *slot = object;
+}
+
+// Replaces random ones of SLOTS counted objects; each is shared for a moment before it goes.
+static size_t counted_run(size_t iterations, size_t threads)
+{
+  (void)threads;
+  struct random random = random_seeded(1);
+  struct counted *slots[SLOTS];
+  for (size_t i = 0; i < SLOTS; i++) counted_take(&slots[i], i);
+  for (size_t i = 0; i < iterations; i++) {
+    const size_t place = random_below(&random, SLOTS);
+    struct counted *shared = mend_rc_retain(slots[place]);
+    mend_rc_release(slots[place]);
+    if (shared->number % SLOTS != place) die("a counted object was overwritten");
+    mend_rc_release(shared);
+    counted_take(&slots[place], i * SLOTS + place);
+  }
+  for (size_t i = 0; i < SLOTS; i++) mend_rc_release(slots[i]);
   return iterations;
 }
 
@@ -219,6 +252,7 @@ int main(void)
 {
   static const struct benchmark benchmarks[] = {{"BasicAllocation", basic_run},
                                                 {"ThreadedAllocation", threaded_run},
+                                                {"CountedObjects", counted_run},
                                                 {"ReallocInPlace", realloc_run},
                                                 {"Defragmentation", defragmentation_run}};
   const long online = sysconf(_SC_NPROCESSORS_ONLN);
