@@ -27,8 +27,9 @@
 //
 // Every function may be called from any thread at any time, unless its comment says otherwise; none
 // is safe in a signal handler. Functions that return a pointer or handle set errno to ENOMEM where
-// memory is what lacks; no other function here touches errno. In the child of a fork every handle
-// that is no longer being made is valid, and only the forking thread's scope is open.
+// there is no memory, and to what their comment says besides; no other function here touches errno.
+// In the child of a fork every handle that is no longer being made is valid, and only the forking
+// thread's scope is open.
 #ifndef MEND_HANDLE_H
 #define MEND_HANDLE_H
 
@@ -110,9 +111,10 @@ enum mend_alloc_flags {
 // a type that there is not: MEND_HANDLE_NULL with EINVAL.
 MEND_EXPORT mend_handle mend_handle_heap_alloc(mend_handle_heap *heap, size_t size, unsigned flags,
                                                mend_type type) MEND_MUST_USE MEND_NOTHROW;
-// The same, aligned to a power of two from 1 to 4096, wherever it moves; of another alignment:
-// MEND_HANDLE_NULL with EINVAL. The block is as large as for the size rounded up to a multiple of
-// that. Since 0.3.
+// The same, aligned to `alignment` wherever it moves: a power of two up to
+// MEND_HANDLE_MAX_ALIGNMENT, else MEND_HANDLE_NULL with EINVAL. The block is as large as for the
+// size rounded up to a multiple of the alignment. Since 0.3.
+#define MEND_HANDLE_MAX_ALIGNMENT 4096
 MEND_EXPORT mend_handle mend_handle_heap_aligned_alloc(mend_handle_heap *heap, size_t alignment,
                                                        size_t size, unsigned flags, mend_type type)
     MEND_MUST_USE MEND_NOTHROW;
@@ -124,7 +126,7 @@ MEND_EXPORT mend_handle mend_handle_heap_aligned_alloc(mend_handle_heap *heap, s
 // MEND_STALE, MEND_FOREIGN. Since 0.2.
 MEND_EXPORT enum mend_status mend_handle_realloc(mend_handle handle, size_t size) MEND_NOTHROW;
 // The same with an alignment, which is not remembered from the allocation: mend_handle_realloc
-// keeps 16 bytes only. MEND_INVALID: no power of two, or above 4096. Since 0.3.
+// keeps 16 bytes only. MEND_INVALID: not such an alignment. Since 0.3.
 MEND_EXPORT enum mend_status mend_handle_aligned_realloc(mend_handle handle, size_t alignment,
                                                          size_t size) MEND_NOTHROW;
 // Frees the object. Nobody may be using it, nor use it later: from now on the handle is stale.
@@ -181,12 +183,12 @@ MEND_EXPORT void mend_quiescent(void) MEND_NOTHROW;
 // ---------------------------------------------------------------------------------------------
 // Types: objects that hold pointers into themselves. Since 0.2.
 
-// Called when an object of the type has been copied from `from` to `to`, `size` bytes (by a mover;
-// by mend_handle_realloc, of which the smaller size): corrects at `to` what points into the object.
-// The move may still be called off, and the copy
-// thrown away: it must change nothing but the `size` bytes at `to`, nor read what they point at. It
-// must not call mend. `from` is still whole, yet may already be written to by the program, or never
-// have been written to.
+// Called when `size` bytes of an object of the type have been copied from `from` to `to`: all of it
+// by a mover, by mend_handle_realloc as many as the old and the new object both have. Corrects at
+// `to` what points into the object. The move may still be called off, and the copy thrown away: it
+// must change nothing but the `size` bytes at `to`, nor read what they point at. It must not call
+// mend. `argument` is that of the registration. `from` is still whole, yet may already be written
+// to by the program, or never have been written to.
 typedef void (*mend_relocate_function)(void *to, const void *from, size_t size, void *argument);
 // A new type, whose objects are given to the function when they move; 0 if there are 1023 already.
 // Types are never given back.
@@ -197,11 +199,12 @@ MEND_EXPORT mend_type mend_type_register(mend_relocate_function function, void *
 // a destructor of C++ do. Nobody has an address of the object then, and the move is not called off
 // any more: who resolves the handle, frees the object or forks meanwhile waits until the function
 // has returned. It must not fail, nor call anything of this header, nor wait for who does; plain
-// memory it may allocate and free.
+// memory it may allocate and free. `size` and `argument` are as above; it is called by
+// mend_handle_realloc, too: what a smaller new object does not have is the caller's to end before.
 typedef void (*mend_move_function)(void *to, void *from, size_t size, void *argument);
-// As mend_type_register, of such objects. They must be whole whenever no scope is open in which
-// they were made or are being ended: so what is not yet made, or ended already, is not moved.
-// Since 0.3.
+// A new type of such objects; 0 if there are 1023 types already. The objects must be whole whenever
+// no scope is open in which they were made or are being ended: so what is not yet made, or ended
+// already, is not moved. Since 0.3.
 MEND_EXPORT mend_type mend_type_register_move(mend_move_function function, void *argument)
     MEND_NOTHROW;
 

@@ -18,9 +18,6 @@ static struct {
   void *argument;
 } out_of_memory;
 
-// Guards against the hook's own allocations calling it again.
-static _Thread_local bool is_in_hook __attribute__((tls_model("initial-exec")));
-
 void mend_set_out_of_memory(mend_out_of_memory_function function, void *argument)
 {
   out_of_memory.function = function;
@@ -29,10 +26,10 @@ void mend_set_out_of_memory(mend_out_of_memory_function function, void *argument
 
 static bool hook_wants_retry(size_t size)
 {
-  if (out_of_memory.function == NULL || is_in_hook) return false;
-  is_in_hook = true;
+  if (out_of_memory.function == NULL || os_thread_notes.is_in_hook) return false;
+  os_thread_notes.is_in_hook = true;
   bool is_retry = out_of_memory.function(size, out_of_memory.argument);
-  is_in_hook = false;
+  os_thread_notes.is_in_hook = false;
   return is_retry;
 }
 
@@ -66,8 +63,7 @@ static void *try_allocate(struct allocate_place place, size_t size, size_t align
   *is_zero = true;
   if (from == NULL || (heap != NULL && heap_is_barred(heap))) return NULL;
   if (place.node != PAGE_ANY_NODE) return try_on_node(place.node, size, alignment, error);
-  // A size that is a multiple of the alignment has a class whose blocks all are (size_class.h).
-  size_t padded = alignment <= 16 ? size : bits_align_up(bits_larger(size, 1), alignment);
+  size_t padded = size_class_padded(size, alignment);
   void *block;
   if (padded <= SIZE_CLASS_MAX_BYTES && alignment <= SLICE_BYTES) {
     block = heap_take(from, size_class_of(padded), is_zero);

@@ -93,7 +93,7 @@ static uint64_t allocate_or_collect(struct handle_heap *heap, size_t alignment, 
 
 static bool is_alignment(size_t alignment)
 {
-  return bits_is_power_of_two(alignment) && alignment <= OBJECT_MAX_ALIGNMENT;
+  return bits_is_power_of_two(alignment) && alignment <= MEND_HANDLE_MAX_ALIGNMENT;
 }
 
 mend_handle mend_handle_heap_aligned_alloc(mend_handle_heap *heap, size_t alignment, size_t size,

@@ -16,6 +16,12 @@
 #define SIZE_CLASS_SMALL_BYTES ((size_t)4096)
 #define SIZE_CLASS_MAX_BYTES ((size_t)65536)
 
+// What a request is for whose class all of whose blocks are aligned so.
+static inline size_t size_class_padded(size_t size, size_t alignment)
+{
+  return alignment <= 16 ? size : bits_align_up(bits_larger(size, 1), alignment);
+}
+
 // The class of a request of at most SIZE_CLASS_MAX_BYTES.
 static inline unsigned size_class_of(size_t size)
 {

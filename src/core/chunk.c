@@ -18,9 +18,6 @@ static struct {
   struct page *kept;           // bound runs of nobody's; see take_back
 } chunk;
 
-// Purges by this thread that are going on: there are any only below a signal handler.
-static _Thread_local uint32_t own_purges __attribute__((tls_model("initial-exec")));
-
 // ---------------------------------------------------------------------------------------------
 // Returning memory.
 
@@ -58,12 +55,12 @@ static bool purge_run(struct page *run)
 {
   uint32_t *purges = &chunk.purges[chunk.purge_phase % 2];
   ++*purges;
-  own_purges++;
+  os_thread_notes.purges++;
   run->flags |= PAGE_IS_LEAVING;
   os_lock_release(&chunk.lock);
   bool is_purged = purge_memory(run);
   os_lock_acquire(&chunk.lock);
-  own_purges--;
+  os_thread_notes.purges--;
   if (*purges > 0) --*purges;  // the child of a fork has forgotten them
   run->flags &= (uint8_t)~PAGE_IS_LEAVING;
   return is_purged;
@@ -89,7 +86,7 @@ static size_t purge_first(void)
 // this is a signal handler that would wait for its own thread.
 static bool await_purges(void)
 {
-  if (own_purges > 0 || chunk.purges[0] + chunk.purges[1] == 0) return false;
+  if (os_thread_notes.purges > 0 || chunk.purges[0] + chunk.purges[1] == 0) return false;
   uint32_t end = chunk.purge_phase + 2;
   while ((int32_t)(end - chunk.purge_phase) > 0) {
     if (chunk.purges[(chunk.purge_phase + 1) % 2] == 0) {
@@ -441,7 +438,7 @@ static bool is_let_go(struct page *run)
 INTERNAL void chunk_after_fork(void)
 {
   // Nobody goes on with what other threads were purging, or meant to take afterwards.
-  bool was_purging = chunk.purges[0] + chunk.purges[1] > 0 && own_purges == 0;
+  bool was_purging = chunk.purges[0] + chunk.purges[1] > 0 && os_thread_notes.purges == 0;
   if (chunk_lock_is_mine()) was_purging = false;  // below a signal handler
   chunk.purges[0] = chunk.purges[1] = 0;
   if (!os_lock_take_from_strangers(&chunk.lock) && !was_purging) return;
@@ -456,7 +453,8 @@ INTERNAL void chunk_after_fork(void)
     bool is_page = kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE;
     bool is_foreign = kind == PAGE_NONE && (page->flags & PAGE_IS_FOREIGN) != 0;
     bool was_leaving = kind == PAGE_NONE && (page->flags & PAGE_IS_LEAVING) != 0;
-    bool is_free = kind == PAGE_FREE || (was_leaving && own_purges == 0 && is_let_go(page));
+    bool is_free =
+        kind == PAGE_FREE || (was_leaving && os_thread_notes.purges == 0 && is_let_go(page));
     uint32_t freed = is_free ? runs_refile(page) : 0;
     free_slices += freed;
     if (is_foreign) skipped += page_run_bytes(page);

@@ -20,9 +20,6 @@ static struct {
   size_t process_id;                    // in which the numbers of threads are true
 } registry;
 
-// A thread that has ended: it frees like a stranger and allocates from the common heap.
-static _Thread_local bool thread_has_ended __attribute__((tls_model("initial-exec")));
-
 static void thread_ends(void);
 static void fork_child(void);
 
@@ -256,7 +253,7 @@ INTERNAL struct heap *registry_current(void)
     if (LIKELY(!heap_is_barred(heap))) return heap;
   } else if (!registry_init()) {
     return NULL;
-  } else if (!thread_has_ended) {
+  } else if (!os_thread_notes.has_ended) {
     heap = take_heap(os_thread_id());
     if (heap != NULL) {
       heap_current = heap;
@@ -272,7 +269,7 @@ static void thread_ends(void)
   struct heap *heap = heap_current;
   if (heap == &heap_empty) return;
   heap_enter(heap);
-  thread_has_ended = true;
+  os_thread_notes.has_ended = true;
   heap_current = &heap_empty;
   bool is_empty = bequeath(heap);
   heap_leave(heap);

@@ -18,10 +18,6 @@
 static _Atomic(struct handle_heap *) heaps[HANDLE_SLOTS];
 static struct os_lock heaps_lock;  // taken to make and end heaps
 
-// The lane of its kind that this thread was in last.
-static _Thread_local uint8_t last_lane[2] __attribute__((tls_model("initial-exec")));
-static _Thread_local uint8_t lane_uses __attribute__((tls_model("initial-exec")));
-
 INTERNAL struct handle_heap *handle_heap_at(uint32_t slot)
 {
   struct handle_heap *heap = atomic_load_explicit(&heaps[slot], memory_order_acquire);
@@ -59,7 +55,7 @@ static struct lane *try_lanes(struct handle_heap *heap, bool is_still, bool *exi
 {
   uint32_t first = is_still ? HANDLE_LANES : 0;
   uint32_t count = is_still ? HANDLE_STILL_LANES : HANDLE_LANES;
-  uint8_t *last = &last_lane[is_still];
+  uint8_t *last = &os_thread_notes.last_lane[is_still];
   *exists = false;
   for (uint32_t i = 0; i < count; i++) {
     uint32_t number = (*last + i) % count;
@@ -78,7 +74,7 @@ INTERNAL struct lane *lane_enter(struct handle_heap *heap, bool is_still)
   bool exists;
   // Back to the first lane now and then: somebody may only have looked at it, and its free blocks
   // are nobody's as long as no thread comes.
-  if (++lane_uses % USES_OF_A_LANE == 0) last_lane[is_still] = 0;
+  if (++os_thread_notes.lane_uses % USES_OF_A_LANE == 0) os_thread_notes.last_lane[is_still] = 0;
   struct lane *lane = try_lanes(heap, is_still, &exists);
   for (uint32_t round = 0; lane == NULL && exists; round++) {
     // For whichever is left first: a mover may have been stopped inside of any one.

@@ -75,12 +75,6 @@ static void *take_large(struct lane *lane, size_t size, bool *is_zero)
   return page_start(page);
 }
 
-// What a block must hold for all of its class to have the alignment (size_class.h).
-static size_t pad(size_t alignment, size_t size)
-{
-  return alignment <= 16 ? size : bits_align_up(bits_larger(size, 1), alignment);
-}
-
 static bool is_large(size_t padded)
 {
   return padded > SIZE_CLASS_MAX_BYTES;
@@ -124,7 +118,7 @@ INTERNAL uint64_t object_allocate(struct handle_heap *heap, size_t alignment, si
 {
   uint32_t index, generation;
   bool is_zero;
-  size_t padded = pad(alignment, size);
+  size_t padded = size_class_padded(size, alignment);
   uint32_t still = (flags & MEND_ALLOC_PINNED) != 0 ? INFO_STILL : 0;
   struct lane *lane = lane_enter(heap, is_large(padded) || still != 0);
   if (lane == NULL) return 0;
@@ -357,7 +351,7 @@ INTERNAL enum mend_status object_resize(uint64_t handle, size_t alignment, size_
 {
   // Within a scope no mover that is not called off here copies the object.
   scope_enter();
-  enum mend_status status = resize(handle, size, pad(alignment, size));
+  enum mend_status status = resize(handle, size, size_class_padded(size, alignment));
   scope_leave();
   return status;
 }

@@ -14,13 +14,11 @@
 #include "handle/scope.h"
 #include "mend/handle.h"
 
-#define OBJECT_MAX_ALIGNMENT 4096
-
-static_assert(OBJECT_MAX_ALIGNMENT <= INFO_SLACK_MASK + 1, "padding is slack");
+static_assert(MEND_HANDLE_MAX_ALIGNMENT <= INFO_SLACK_MASK + 1, "padding is slack");
 
 // A new object of at most BITS_MAX_SIZE bytes; 0 if there is no memory. Its alignment is a power of
-// two up to OBJECT_MAX_ALIGNMENT, by the choice of a size class all of whose blocks have it: so it
-// lasts wherever the object moves.
+// two up to MEND_HANDLE_MAX_ALIGNMENT, by the choice of a size class all of whose blocks have it:
+// so it lasts wherever the object moves.
 INTERNAL uint64_t object_allocate(struct handle_heap *heap, size_t alignment, size_t size,
                                   unsigned flags, mend_type type);
 INTERNAL enum mend_status object_resize(uint64_t handle, size_t alignment, size_t size);

@@ -24,6 +24,10 @@
 
 #define SPINS_BEFORE_SLEEP 64
 
+#ifndef MEND_ONE_FILE
+_Thread_local struct os_thread_notes os_thread_notes;
+#endif
+
 static void pause_briefly(void)
 {
 #if defined(__x86_64__)

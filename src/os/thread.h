@@ -117,6 +117,22 @@ INTERNAL void os_gate_reset(struct os_gate *gate);
 
 // ---------------------------------------------------------------------------------------------
 
+// What the layers above note of each thread, in one place: a library that is loaded late has little
+// room for thread-local data, and variables by themselves would waste some between them.
+struct os_thread_notes {
+  uint8_t purges;        // core/chunk.c: going on; not 0 only below a signal handler
+  bool has_ended;        // core/registry.c: frees like a stranger, allocates from the common heap
+  uint8_t last_lane[2];  // handle/handle_heap.c: of its kind that the thread was in last
+  uint8_t lane_uses;     // handle/handle_heap.c
+  bool is_in_hook;       // api/allocate.c: the out-of-memory hook is not called again
+};
+#ifdef MEND_ONE_FILE
+static _Thread_local struct os_thread_notes os_thread_notes;
+#else
+extern _Thread_local struct os_thread_notes os_thread_notes
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
+#endif
+
 // Makes every running thread of the process execute a full barrier (membarrier). Only where
 // os_gate_is_biased says that this can be done; should the call be taken away later (seccomp),
 // waits until no processor can have kept a store to itself.

@@ -48,7 +48,7 @@ static void move_aligned(size_t alignment, size_t size)
   }
   assert_int_equal(run_pass(&report, GRACE_NS), MEND_OK);
   // Free blocks that are os pages go back where they are.
-  assert_true(report.objects_moved > 0 || alignment == OBJECT_MAX_ALIGNMENT);
+  assert_true(report.objects_moved > 0 || alignment == MEND_HANDLE_MAX_ALIGNMENT);
   for (size_t i = 0; i < count; i += STRIDE) {
     assert_true(is_aligned(place_of(handles[i]), alignment));
     assert_true(is_whole(handles[i]));
