@@ -37,6 +37,7 @@
 
 #include "handle/handle_table.c"
 #include "handle/scope.c"
+#include "handle/transfer.c"
 #include "handle/pin_table.c"
 #include "handle/object.c"
 #include "handle/deferred.c"

@@ -198,8 +198,9 @@ MEND_EXPORT mend_type mend_type_register(mend_relocate_function function, void *
 // where there is nothing yet, what is at `from`, and ends what is there, as a move constructor and
 // a destructor of C++ do. Nobody has an address of the object then, and the move is not called off
 // any more: who resolves the handle, frees the object or forks meanwhile waits until the function
-// has returned. It must not fail, nor call anything of this header, nor wait for who does; plain
-// memory it may allocate and free. `size` and `argument` are as above; it is called by
+// has returned. It must not fail, nor call anything of this header, nor wait for who does, or for
+// who forks (as with a lock that a handler of pthread_atfork takes); plain memory it may allocate
+// and free. `size` and `argument` are as above; it is called by
 // mend_handle_realloc, too: what a smaller new object does not have is the caller's to end before.
 typedef void (*mend_move_function)(void *to, void *from, size_t size, void *argument);
 // A new type of such objects; 0 if there are 1023 types already. The objects must be whole whenever

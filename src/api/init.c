@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/output.h"
 #include "core/registry.h"
+#include "handle/handle_heap.h"
 #include "mend/mend.h"
 #include "os/memory.h"
 #include "os/system.h"
@@ -54,6 +55,7 @@ INTERNAL void init_once(void)
 __attribute__((constructor(101))) static void init_at_start(void)
 {
   init_once();
+  handle_register_forks();
   if (options.stats || options.verbose) {
     // Programs close descriptor 2 before destructors run.
     // Where there is none now, whoever opens a file next may get that number: then say nothing.

@@ -240,10 +240,13 @@ static void lanes_after_fork(struct handle_heap *heap)
   }
 }
 
+static struct os_lock start_lock;
+
 static void handle_fork_child(void)
 {
-  object_let_fork();
-  scope_after_fork();
+  transfer_after_fork(scope_after_fork());
+  object_types_after_fork();
+  (void)os_lock_take_from_strangers(&start_lock);
   defrag_after_fork();
   (void)os_lock_take_from_strangers(&heaps_lock);
   for (uint32_t slot = 0; slot < HANDLE_SLOTS; slot++) {
@@ -257,20 +260,21 @@ static void handle_fork_child(void)
   }
 }
 
+INTERNAL void handle_register_forks(void)
+{
+  (void)os_on_fork(transfer_before_fork, transfer_after_fork_in_parent, handle_fork_child);
+}
+
 INTERNAL bool handle_start(void)
 {
-  static struct os_lock lock;
   static _Atomic(bool) has_started;
   if (LIKELY(atomic_load_explicit(&has_started, memory_order_acquire))) return true;
   if (!registry_init()) return false;
-  os_lock_acquire(&lock);
+  os_lock_acquire(&start_lock);
   if (!atomic_load_explicit(&has_started, memory_order_relaxed)) {
     scope_init();
-    // After the core's, which must have run before. It fails only for lack of memory: then a child
-    // may wait for a thread that it does not have.
-    (void)os_on_fork(object_hold_forks, object_let_fork, handle_fork_child);
     atomic_store_explicit(&has_started, true, memory_order_release);
   }
-  os_lock_release(&lock);
+  os_lock_release(&start_lock);
   return true;
 }

@@ -57,6 +57,10 @@ struct handle_heap {
 
 // Starts what handles need, once; false if there is no memory for it.
 INTERNAL bool handle_start(void);
+// Once, after the core has registered its own, and before there is a second thread: what is done at
+// a fork. It fails only for lack of memory: then a child may wait for a thread that it does not
+// have.
+INTERNAL void handle_register_forks(void);
 
 // The heap of a slot, or NULL.
 INTERNAL struct handle_heap *handle_heap_at(uint32_t slot);

@@ -279,7 +279,7 @@ static void copy(const struct move *move)
   size_t bytes = bits_smaller(info_object_bytes(move->info, page), block_bytes);
   STEP(STEP_COPY);
   annotate_object_resize(move->to, block_bytes, bytes, block_bytes);
-  object_transfer(type_of(move), move->to, move->from, bytes);
+  transfer_object(type_of(move), move->to, move->from, bytes);
 }
 
 // Copies the object, unless it is pinned, or its move has been called off.
@@ -293,14 +293,15 @@ static void begin_move(struct handle_heap *heap, struct move *move,
   move->info = info_load(handle_table_info(&heap->table, move->index));
   move->is_going = entry_load(handle_table_entry(&heap->table, move->index)) == move->announced;
   if (!move->is_going) return;
-  if ((move->info & INFO_PINNED) != 0) {
+  bool has_mover = type_of(move).move != NULL;
+  if ((move->info & INFO_PINNED) != 0 || (has_mover && transfer_is_barred())) {
     call_off(heap, move);
     report->pinned++;
     move->is_going = false;
     move->announced = 0;  // what becomes of the entry is nobody's veto
     return;
   }
-  move->is_exclusive = is_strict() || type_of(move).move != NULL;
+  move->is_exclusive = is_strict() || has_mover;
   if (!move->is_exclusive) copy(move);
 }
 
@@ -312,10 +313,10 @@ static bool commit(_Atomic(uint64_t) *entry, const struct move *move)
   if (!move->is_exclusive) return entry_exchange(entry, &announced, moved);
   if (!entry_exchange(entry, &announced, entry_with_state(announced, ENTRY_COPYING))) return false;
   bool is_moved_by_type = type_of(move).move != NULL;
-  if (is_moved_by_type) object_hold_forks();
+  if (is_moved_by_type) transfer_begin();
   copy(move);
   entry_publish(entry, moved);
-  if (is_moved_by_type) object_let_fork();
+  if (is_moved_by_type) transfer_end();
   return true;
 }
 

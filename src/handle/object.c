@@ -7,6 +7,7 @@
 #include "base/fatal.h"
 #include "base/options.h"
 #include "core/large.h"
+#include "os/system.h"
 
 // ---------------------------------------------------------------------------------------------
 // Types. The count is raised when the type's row is there.
@@ -38,26 +39,9 @@ INTERNAL struct object_type object_type_of(uint32_t type)
   return types[type];
 }
 
-INTERNAL void object_transfer(struct object_type type, void *to, void *from, size_t bytes)
+INTERNAL void object_types_after_fork(void)
 {
-  if (type.move != NULL) {
-    type.move(to, from, bytes, type.argument);
-    return;
-  }
-  memcpy(to, from, bytes);
-  if (type.relocate != NULL) type.relocate(to, from, bytes, type.argument);
-}
-
-static struct os_lock fork_lock;
-
-INTERNAL void object_hold_forks(void)
-{
-  os_lock_acquire(&fork_lock);
-}
-
-INTERNAL void object_let_fork(void)
-{
-  os_lock_release(&fork_lock);
+  (void)os_lock_take_from_strangers(&types_lock);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -144,8 +128,21 @@ INTERNAL uint64_t object_allocate(struct handle_heap *heap, size_t alignment, si
 // ---------------------------------------------------------------------------------------------
 // Finding.
 
+// COPYING is for the time of one copy. A thread that may keep the mover from running (SCHED_FIFO)
+// must sleep before long.
+static void wait_for_copy(unsigned *waits)
+{
+  STEP(STEP_COPY_WAIT);
+  if (++*waits <= 64) {
+    os_thread_yield();
+  } else {
+    os_sleep_us(50);
+  }
+}
+
 INTERNAL bool object_settle(_Atomic(uint64_t) *entry, uint64_t handle, uint64_t *value)
 {
+  unsigned waits = 0;
   uint64_t seen = entry_load(entry);
   for (;;) {
     if (!entry_is_named(seen, handle)) return false;
@@ -158,9 +155,8 @@ INTERNAL bool object_settle(_Atomic(uint64_t) *entry, uint64_t handle, uint64_t 
       *value = entry_with_state(seen, ENTRY_LIVE);
       if (entry_exchange(entry, &seen, *value)) return true;
       break;
-    default:  // COPYING: for the time of one copy
-      STEP(STEP_COPY_WAIT);
-      os_thread_yield();
+    default:
+      wait_for_copy(&waits);
       seen = entry_load(entry);
     }
   }
@@ -321,10 +317,10 @@ static bool bring_to(struct found *found, uint64_t handle, void *block, size_t s
   uint32_t info = info_load(found->info);
   size_t bytes = bits_smaller(info_object_bytes(info, found->page), size);
   struct object_type type = object_type_of(info_type(info));
-  if (type.move != NULL) object_hold_forks();
-  object_transfer(type, block, found->block, bytes);
+  if (type.move != NULL) transfer_begin();
+  transfer_object(type, block, found->block, bytes);
   bool exists = redirect(found, handle, block);
-  if (type.move != NULL) object_let_fork();
+  if (type.move != NULL) transfer_end();
   return exists;
 }
 
@@ -363,12 +359,12 @@ INTERNAL enum mend_status object_resize(uint64_t handle, size_t alignment, size_
 // doing with it. False if the handle names nothing.
 static bool end_entry(_Atomic(uint64_t) *entry, uint64_t handle, uint64_t *ended)
 {
+  unsigned waits = 0;
   uint64_t seen = entry_load(entry);
   for (;;) {
     if (!entry_is_named(seen, handle)) return false;
     if (entry_state(seen) == ENTRY_COPYING) {
-      STEP(STEP_COPY_WAIT);
-      os_thread_yield();
+      wait_for_copy(&waits);
       seen = entry_load(entry);
       continue;
     }

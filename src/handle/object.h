@@ -12,6 +12,7 @@
 #include "handle/handle_heap.h"
 #include "handle/info.h"
 #include "handle/scope.h"
+#include "handle/transfer.h"
 #include "mend/handle.h"
 
 static_assert(MEND_HANDLE_MAX_ALIGNMENT <= INFO_SLACK_MASK + 1, "padding is slack");
@@ -57,23 +58,11 @@ static inline void *object_resolve(uint64_t handle)
 // ---------------------------------------------------------------------------------------------
 // Types.
 
-// At most one of the two functions: `relocate` corrects a copy, `move` is what makes it.
-struct object_type {
-  mend_relocate_function relocate;
-  void *argument;
-  mend_move_function move;
-};
-
 // A new type; 0 if there are no more.
 INTERNAL mend_type object_type_register(struct object_type type);
 INTERNAL struct object_type object_type_of(uint32_t type);
 INTERNAL bool object_type_exists(uint32_t type);
-
-// Makes at `to` what is at `from`, an object of `bytes` bytes.
-INTERNAL void object_transfer(struct object_type type, void *to, void *from, size_t bytes);
-// Around the transfer of an object that has a `move`, until its entry points to the new place: the
-// child of a fork would otherwise find it gone from where its entry says that it is.
-INTERNAL void object_hold_forks(void);
-INTERNAL void object_let_fork(void);
+// In the child of a fork.
+INTERNAL void object_types_after_fork(void);
 
 #endif

@@ -209,16 +209,18 @@ INTERNAL size_t scope_blockers(uint64_t epoch, struct mend_blocker *blockers, si
   return count;
 }
 
-INTERNAL void scope_after_fork(void)
+INTERNAL bool scope_after_fork(void)
 {
+  bool was_open = atomic_load(&is_any_unknown);
   for (struct scope_record *record = atomic_load(&records); record; record = record->next) {
     if (record == scope_mine) {
       atomic_store(&record->thread, os_thread_number());
       continue;
     }
-    atomic_store(&record->word, 0);
+    was_open |= atomic_exchange(&record->word, 0) != 0;
     atomic_store(&record->thread, 0);
   }
   // Unless it is this one, the thread that is not known of does not exist here.
   if (scope_mine != NULL) atomic_store(&is_any_unknown, false);
+  return was_open;
 }

@@ -130,6 +130,7 @@ INTERNAL size_t scope_blockers(uint64_t epoch, struct mend_blocker *blockers, si
 
 // At the start, and in the child of a fork.
 INTERNAL void scope_init(void);
-INTERNAL void scope_after_fork(void);
+// Whether another thread had a scope open.
+INTERNAL bool scope_after_fork(void);
 
 #endif

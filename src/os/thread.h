@@ -124,6 +124,8 @@ struct os_thread_notes {
   bool has_ended;        // core/registry.c: frees like a stranger, allocates from the common heap
   uint8_t last_lane[2];  // handle/handle_heap.c: of its kind that the thread was in last
   uint8_t lane_uses;     // handle/handle_heap.c
+  uint8_t transfers;     // handle/transfer.c: going on; above 1 only below a signal handler
+  bool is_forking;       // handle/transfer.c
   bool is_in_hook;       // api/allocate.c: the out-of-memory hook is not called again
 };
 #ifdef MEND_ONE_FILE
