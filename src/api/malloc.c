@@ -182,8 +182,9 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
 {
   size_t total = size + EXTENT_EXTRA;
   size_t old = extent_usable(block, page->block_bytes);
-  bool stays_large = total > SIZE_CLASS_MAX_BYTES || page_is_bound(page);
-  bool is_resized = page_kind(page) == PAGE_LARGE && stays_large && large_resize(page, total);
+  bool stays_large =
+      page_kind(page) == PAGE_LARGE && (total > SIZE_CLASS_MAX_BYTES || page_is_bound(page));
+  bool is_resized = stays_large && large_resize(page, total);
   if (!is_resized && (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total))) {
     return false;
   }

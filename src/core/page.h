@@ -191,6 +191,7 @@ static inline size_t slices_to_bytes(size_t slices)
   return slices << SLICE_SHIFT;
 }
 
+// Of a large block, or a run of nobody's. (The flags of other pages change inside their heap.)
 static inline bool page_is_bound(const struct page *page)
 {
   return (page->flags & PAGE_IS_BOUND) != 0;
