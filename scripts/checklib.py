@@ -78,9 +78,9 @@ def since():
 
 
 def names_of_cxx():
-    """What the headers of include/custom_alloc declare at the scope of a namespace, classes,
+    """What the headers under include/custom_alloc declare at the scope of a namespace, classes,
     functions, aliases and constants: qualified name -> header. `detail` is nobody's business."""
-    return {name: header for header in files("include/custom_alloc/*.hpp")
+    return {name: header for header in files("include/custom_alloc/**/*.hpp")
             for name in cxx_declarations(text_of(header))}
 
 

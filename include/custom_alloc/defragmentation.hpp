@@ -7,13 +7,13 @@
 #ifndef CUSTOM_ALLOC_DEFRAGMENTATION_HPP
 #define CUSTOM_ALLOC_DEFRAGMENTATION_HPP
 
-#include "handle.hpp"
 #include "mend/handle.h"
-#include "pinned.hpp"
-#include "raw_handle.hpp"
-#include "relocatable.hpp"
-#include "relocatable_vector.hpp"
-#include "shared_handle.hpp"
+#include "parts/handle.hpp"
+#include "parts/pinned.hpp"
+#include "parts/raw_handle.hpp"
+#include "parts/relocatable.hpp"
+#include "parts/relocatable_vector.hpp"
+#include "parts/shared_handle.hpp"
 
 namespace custom_alloc
 {

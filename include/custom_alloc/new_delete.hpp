@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <new>
 
-#include "detail.hpp"
+#include "parts/detail.hpp"
 
 namespace custom_alloc
 {

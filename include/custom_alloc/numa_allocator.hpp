@@ -19,8 +19,8 @@
 #include <system_error>
 #include <type_traits>
 
-#include "detail.hpp"
 #include "mend/numa.h"
+#include "parts/detail.hpp"
 
 namespace custom_alloc
 {

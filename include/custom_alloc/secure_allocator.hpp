@@ -20,7 +20,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "detail.hpp"
+#include "parts/detail.hpp"
 
 namespace custom_alloc
 {

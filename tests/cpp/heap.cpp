@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "heap.hpp"
+#include "allocator.hpp"
 
 using custom_alloc::heap;
 using custom_alloc::heap_allocator;

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <new>
 
-#include "memory.hpp"
+#include "allocator.hpp"
 
 namespace
 {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "memory_resource.hpp"
+#include "allocator.hpp"
 
 using custom_alloc::frame_resource;
 using custom_alloc::global_resource;

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <vector>
 
-#include "memory.hpp"
+#include "allocator.hpp"
 #include "secure_allocator.hpp"
 
 namespace secure = custom_alloc::secure;

@@ -11,8 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "heap.hpp"
-#include "smart_ptr.hpp"
+#include "allocator.hpp"
 
 namespace
 {

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "smart_ptr.hpp"
+#include "allocator.hpp"
 
 using custom_alloc::deleter;
 

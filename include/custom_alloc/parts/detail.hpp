@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// mend for C++: what the headers of this folder share. Which language the compiler speaks, how a
+// mend for C++: what its headers share. Which language the compiler speaks, how a
 // failed allocation ends, and a guard that gives a block back. Nothing here is for users.
 //
 // All of these headers are header-only over the C library, in C++11 and later, with or without
