@@ -79,7 +79,8 @@ def since():
 
 def names_of_cxx():
     """What the headers under include/custom_alloc declare at the scope of a namespace, classes,
-    functions, aliases and constants: qualified name -> header. `detail` is nobody's business."""
+    functions, aliases and constants: qualified name -> header. `detail` is nobody's business, and
+    an inline namespace is no part of a name."""
     return {name: header for header in files("include/custom_alloc/**/*.hpp")
             for name in cxx_declarations(text_of(header))}
 
@@ -92,7 +93,7 @@ def cxx_declarations(text):
     scopes, start = [], 0
     for found in re.finditer(r"[{};]", text):
         head, start = text[start:found.start()], found.end()
-        namespace = re.match(r"\s*(?:inline )?namespace (\w+)\s*$", head)
+        namespace = re.match(r"\s*(inline )?namespace (\w+)\s*$", head)
         is_outer = bool(scopes) and None not in scopes and scopes[0] == "custom_alloc"
         if found.group() == "}":
             scopes.pop()
@@ -100,9 +101,9 @@ def cxx_declarations(text):
         if is_outer and not namespace and "detail" not in scopes:
             name = cxx_name(head)
             if name:
-                yield "::".join([*scopes, name])
+                yield "::".join([*filter(None, scopes), name])
         if found.group() == "{":
-            scopes.append(namespace.group(1) if namespace else None)
+            scopes.append(("" if namespace.group(1) else namespace.group(2)) if namespace else None)
 
 
 def cxx_name(head):

@@ -17,6 +17,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 // The structs of C, with all fields 0 but `bytes`, which says how large they are.
 struct defrag_report : mend_defrag_report {
@@ -107,6 +109,7 @@ private:
   mend_status status_;
 };
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

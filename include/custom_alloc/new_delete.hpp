@@ -15,6 +15,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 namespace detail
 {
 
@@ -39,6 +41,7 @@ inline void *new_or_null(std::size_t size, std::size_t alignment) noexcept
 }
 
 }  // namespace detail
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 void *operator new(std::size_t size)

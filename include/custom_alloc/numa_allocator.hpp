@@ -24,6 +24,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 namespace detail
 {
 
@@ -140,6 +142,7 @@ bool operator!=(const allocator<T> &one, const allocator<U> &other) noexcept
 }
 
 }  // namespace numa
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

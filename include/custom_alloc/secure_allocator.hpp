@@ -24,6 +24,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 namespace secure
 {
 
@@ -87,6 +89,7 @@ constexpr bool operator!=(const allocator<T> &, const allocator<U> &) noexcept
 template <class T> using vector = std::vector<T, allocator<T>>;
 
 }  // namespace secure
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

@@ -4,8 +4,10 @@
 // failed allocation ends, and a guard that gives a block back. Nothing here is for users.
 //
 // All of these headers are header-only over the C library, in C++11 and later, with or without
-// exceptions and RTTI. Without exceptions what would throw ends the program with abort(), as it
-// does in the C++ library.
+// exceptions and RTTI. Without exceptions what would throw ends the program with abort(). That is
+// chosen by each source file's flags, and one program may have files of both kinds: so all names
+// are in an inline namespace of these flags, and the linker never takes one file's function for
+// another's.
 #ifndef CUSTOM_ALLOC_DETAIL_HPP
 #define CUSTOM_ALLOC_DETAIL_HPP
 
@@ -19,6 +21,16 @@
 #define CUSTOM_ALLOC_EXCEPTIONS 1
 #else
 #define CUSTOM_ALLOC_EXCEPTIONS 0
+#endif
+
+#if CUSTOM_ALLOC_EXCEPTIONS && (defined(__cpp_rtti) || defined(__GXX_RTTI))
+#define CUSTOM_ALLOC_ABI with_exceptions_and_rtti
+#elif CUSTOM_ALLOC_EXCEPTIONS
+#define CUSTOM_ALLOC_ABI with_exceptions
+#elif defined(__cpp_rtti) || defined(__GXX_RTTI)
+#define CUSTOM_ALLOC_ABI with_rtti
+#else
+#define CUSTOM_ALLOC_ABI plain
 #endif
 
 #if __cplusplus >= 201703L
@@ -36,6 +48,8 @@
 #endif
 
 namespace custom_alloc
+{
+inline namespace CUSTOM_ALLOC_ABI
 {
 namespace detail
 {
@@ -123,6 +137,7 @@ private:
 };
 
 }  // namespace detail
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

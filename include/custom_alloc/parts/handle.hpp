@@ -29,6 +29,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 template <class T> class handle;
 
@@ -323,6 +325,7 @@ template <class T> detail::handle_of_many<T> make_handle_in(handle_heap &heap, s
   return detail::make_handle_of_many<T>(heap.native(), count);
 }
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 namespace std

@@ -21,6 +21,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 // Owns a mend_heap. One that was moved from owns nothing, and may only be assigned to, swapped or
 // destroyed.
@@ -167,6 +169,7 @@ CUSTOM_ALLOC_NODISCARD std::shared_ptr<T> make_shared_in(const heap &where,
                                    std::forward<Arguments>(arguments)...);
 }
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

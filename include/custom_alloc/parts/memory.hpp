@@ -21,6 +21,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 // A block of at least `size` bytes, contents undefined, aligned to 16 bytes. Size 0 gives a unique
 // block. The caller owns it until deallocate(). Throws std::bad_alloc.
@@ -116,6 +118,7 @@ constexpr bool operator!=(const allocator<T> &, const allocator<U> &) noexcept
   return false;
 }
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

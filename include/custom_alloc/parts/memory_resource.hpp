@@ -31,6 +31,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 // mend's memory, or a heap's, which must outlive it. Any thread may use it. Equal are two of the
 // same heap; without RTTI, one to itself.
@@ -208,6 +210,7 @@ private:
   std::size_t used_ = 0, reserved_ = 0;
 };
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

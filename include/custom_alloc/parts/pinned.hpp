@@ -15,6 +15,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 namespace detail
 {
@@ -127,6 +129,7 @@ private:
   std::size_t size_ = 0;
 };
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

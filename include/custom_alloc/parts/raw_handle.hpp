@@ -19,6 +19,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 namespace detail
 {
@@ -187,6 +189,7 @@ inline void quiescent() noexcept
   mend_quiescent();
 }
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

@@ -28,6 +28,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 // Whether objects of the type may be moved by copying their bytes. Specialise it for types that are
 // not trivially copyable, yet do not point into themselves, nor are pointed to by what they own or
@@ -118,6 +120,7 @@ template <class Mover> mend_type move_type()
 }
 
 }  // namespace detail
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

@@ -35,6 +35,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 // Since 0.3. Among threads as std::vector: one that changes it, or many that look.
 template <class T> class relocatable_vector
@@ -455,6 +457,7 @@ template <class T> void swap(relocatable_vector<T> &a, relocatable_vector<T> &b)
   a.swap(b);
 }
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

@@ -38,6 +38,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 
 namespace detail
 {
@@ -365,6 +367,7 @@ shared_handle<T> make_shared_handle_in(handle_heap &heap, Arguments &&...argumen
   return detail::make_shared_handle<T>(heap.native(), std::forward<Arguments>(arguments)...);
 }
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 namespace std

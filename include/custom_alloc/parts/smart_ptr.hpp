@@ -27,6 +27,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 namespace detail
 {
 
@@ -278,6 +280,7 @@ CUSTOM_ALLOC_NODISCARD std::shared_ptr<T> make_shared(Arguments &&...arguments)
   return detail::make_shared_by<T>(allocator<char>(), std::forward<Arguments>(arguments)...);
 }
 
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif

@@ -20,6 +20,8 @@
 
 namespace custom_alloc
 {
+inline namespace CUSTOM_ALLOC_ABI
+{
 namespace detail
 {
 
@@ -233,6 +235,7 @@ private:
 };
 
 }  // namespace detail
+}  // namespace CUSTOM_ALLOC_ABI
 }  // namespace custom_alloc
 
 #endif
