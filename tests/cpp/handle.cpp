@@ -18,12 +18,6 @@ using namespace custom_alloc;
 namespace
 {
 
-std::size_t opaque(std::size_t size)
-{
-  volatile std::size_t hidden = size;
-  return hidden;
-}
-
 int handler_calls;
 
 void give_up_at_third_call()

@@ -19,13 +19,22 @@
 namespace
 {
 
-std::size_t opaque(std::size_t size)
+int handler_calls;
+
+// A block whose allocation the compiler can't do without.
+void *seen(void *block)
 {
-  volatile std::size_t hidden = size;
-  return hidden;
+  void *volatile memory = block;
+  return memory;
 }
 
-int handler_calls;
+// Whether as much is allocated after 1000 calls as before them.
+template <class Form> bool leaves_nothing(Form form)
+{
+  std::size_t before = live_blocks();
+  for (int i = 0; i < 1000; ++i) form();
+  return live_blocks() == before;
+}
 
 struct throws_when_made {
   throws_when_made()
@@ -50,8 +59,6 @@ TEST_CASE("all forms give blocks of mend's, here and in other source files")
   delete[] several;
   delete without_throwing;
   delete[] array_without_throwing;
-  ::operator delete(::operator new(10), std::nothrow);
-  ::operator delete[](::operator new[](10), std::nothrow);
 
   std::unique_ptr<std::string> elsewhere(make_elsewhere(100));
   CHECK(mend_owns(elsewhere.get()));
@@ -61,6 +68,31 @@ TEST_CASE("all forms give blocks of mend's, here and in other source files")
   void *plain = std::malloc(100);
   CHECK_FALSE(mend_owns(plain));
   std::free(plain);
+}
+
+TEST_CASE("every form of delete gives its block back")
+{
+  CHECK(leaves_nothing([] { ::operator delete(seen(::operator new(10))); }));
+  CHECK(leaves_nothing([] { ::operator delete[](seen(::operator new[](10))); }));
+  CHECK(leaves_nothing([] { ::operator delete(seen(::operator new(10)), std::nothrow); }));
+  CHECK(leaves_nothing([] { ::operator delete[](seen(::operator new[](10)), std::nothrow); }));
+#if defined(__cpp_sized_deallocation)
+  CHECK(leaves_nothing([] { ::operator delete(seen(::operator new(10)), std::size_t(10)); }));
+  CHECK(leaves_nothing([] { ::operator delete[](seen(::operator new[](10)), std::size_t(10)); }));
+#endif
+#if defined(__cpp_aligned_new)
+  constexpr std::align_val_t line{64};
+  CHECK(leaves_nothing([] { ::operator delete(seen(::operator new(10, line)), line); }));
+  CHECK(leaves_nothing([] { ::operator delete[](seen(::operator new[](10, line)), line); }));
+  CHECK(leaves_nothing(
+      [] { ::operator delete(seen(::operator new(10, line)), line, std::nothrow); }));
+  CHECK(leaves_nothing(
+      [] { ::operator delete[](seen(::operator new[](10, line)), line, std::nothrow); }));
+#if defined(__cpp_sized_deallocation)
+  CHECK(leaves_nothing([] { ::operator delete(seen(::operator new(10, line)), 10, line); }));
+  CHECK(leaves_nothing([] { ::operator delete[](seen(::operator new[](10, line)), 10, line); }));
+#endif
+#endif
 }
 
 #if defined(__cpp_aligned_new)
@@ -90,8 +122,6 @@ TEST_CASE("forms with an alignment")
       ::operator delete(block, page);
     }
   }
-  ::operator delete(::operator new(10, page), page, std::nothrow);
-  ::operator delete[](::operator new[](10, page), page, std::nothrow);
   CHECK_THROWS_AS((void)::operator new(opaque(PTRDIFF_MAX), page), std::bad_alloc);
   CHECK(::operator new(opaque(PTRDIFF_MAX), page, std::nothrow) == nullptr);
 }

@@ -56,7 +56,7 @@ TEST_CASE("pointers, containers and resources work")
 
 TEST_CASE("memory that is not there: NULL where NULL is promised")
 {
-  volatile std::size_t too_large = PTRDIFF_MAX;
+  const std::size_t too_large = opaque(PTRDIFF_MAX);
   CHECK(custom_alloc::allocate(too_large, std::nothrow) == nullptr);
   handler_calls = 0;
   std::set_new_handler([] {
@@ -68,7 +68,7 @@ TEST_CASE("memory that is not there: NULL where NULL is promised")
 
 TEST_CASE("else abort()")
 {
-  volatile std::size_t too_large = PTRDIFF_MAX;
+  const std::size_t too_large = opaque(PTRDIFF_MAX);
   pid_t child = fork();
   if (child == 0) {
     std::signal(SIGABRT, [](int) { _exit(42); });  // doctest has a handler of its own

@@ -29,12 +29,6 @@ bool has_node()
   return block != nullptr;
 }
 
-std::size_t opaque(std::size_t size)
-{
-  volatile std::size_t hidden = size;
-  return hidden;
-}
-
 // The code of what is thrown for a node; 0 if nothing is.
 int thrown_for(int node)
 {

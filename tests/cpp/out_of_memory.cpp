@@ -40,6 +40,9 @@ private:
 };
 
 constexpr std::size_t large = std::size_t(64) << 20;
+struct room {
+  char bytes[large];
+};
 
 // Whether `grow` throws some time; doctest, which allocates, hears of it afterwards.
 template <class Grow> bool throws_in_the_end(Grow grow)
@@ -73,11 +76,37 @@ TEST_CASE("every way to memory throws std::bad_alloc, and works again when there
   CHECK(throws_in_the_end([] { custom_alloc::deallocate(custom_alloc::allocate(large, 8192)); }));
   CHECK(throws_in_the_end([] { (void)custom_alloc::make_unique<char[]>(large); }));
   CHECK(throws_in_the_end([] { (void)custom_alloc::make_unique<std::string[]>(large / 32); }));
+  CHECK(throws_in_the_end([] { (void)custom_alloc::make_shared<room>(); }));
+  CHECK(throws_in_the_end([&] { (void)custom_alloc::make_unique_in<char[]>(heap, large); }));
+  CHECK(throws_in_the_end([&] { (void)custom_alloc::make_shared_in<room>(heap); }));
   CHECK(throws_in_the_end([&] { (void)in_heap.allocate(large); }));
   CHECK(throws_in_the_end([&] { (void)resource.allocate(large); }));
   CHECK(throws_in_the_end([&] { (void)frame.allocate(large); }));
   custom_alloc::deallocate(custom_alloc::allocate(large));
   CHECK(frame.allocate(large) != nullptr);
+}
+
+TEST_CASE("every way to a handle throws std::bad_alloc, and works again when there is some")
+{
+  if (cannot_run()) return;
+  using custom_alloc::deallocate_handle;
+  custom_alloc::relocatable_vector<char> vector(10, 'a');
+  std::vector<custom_alloc::handle<char[]>> all;  // that is left, as of the test before
+  all.reserve(1000);
+  CHECK(throws_in_the_end([&] { all.push_back(custom_alloc::make_handle<char[]>(large)); }));
+  CHECK(throws_in_the_end([] { deallocate_handle(custom_alloc::allocate_handle(large)); }));
+  CHECK(throws_in_the_end([] { (void)custom_alloc::make_handle<room>(); }));
+  CHECK(throws_in_the_end([] { (void)custom_alloc::make_shared_handle<room>(); }));
+  CHECK(throws_in_the_end([] { (void)custom_alloc::relocatable_vector<char>(large); }));
+  CHECK(throws_in_the_end([&] { vector.reserve(vector.capacity() + large); }));
+  CHECK(throws_in_the_end([&] { vector.push_back('a'); }));
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < vector.size(); ++i) wrong += vector[i] != 'a';
+  CHECK(wrong == 0);
+  all.clear();
+  deallocate_handle(custom_alloc::allocate_handle(large));
+  vector.push_back('b');
+  CHECK(vector.back() == 'b');
 }
 
 TEST_CASE("a vector that can't grow is as it was")

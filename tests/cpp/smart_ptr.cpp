@@ -102,12 +102,6 @@ template <class T, class... Arguments> struct can_make {
   static constexpr bool value = decltype(test<T>(nullptr))::value;
 };
 
-std::size_t opaque(std::size_t size)
-{
-  volatile std::size_t hidden = size;
-  return hidden;
-}
-
 }  // namespace
 
 static_assert(sizeof(unique_ptr<int>) == sizeof(int *), "the deleter takes no room");

@@ -30,6 +30,13 @@ inline bool is_aligned(const void *pointer, std::size_t alignment)
   return (reinterpret_cast<std::uintptr_t>(pointer) & (alignment - 1)) == 0;
 }
 
+// A number that the compiler can't know.
+inline std::size_t opaque(std::size_t number)
+{
+  volatile std::size_t hidden = number;
+  return hidden;
+}
+
 // How many live blocks the heap has; NULL: those of the calling thread up to 64 KiB.
 inline std::size_t live_blocks(mend_heap *heap = nullptr)
 {
