@@ -110,7 +110,7 @@ def cxx_name(head):
     """The name that a declaration declares; "" for operators, swap, specialisations and none."""
     while (outer := re.sub(r"<[^<>]*>", "", head)) != head:  # templates' arguments
         head = outer
-    head = re.sub(r"__attribute__\(\(.*?\)\)|\[\[.*?\]\]", "", head)
+    head = re.sub(r"__attribute__\(\(.*?\)\)|\[\[.*?\]\]|\bCUSTOM_ALLOC_NODISCARD\b", "", head)
     head = re.sub(r"\b(?:alignas|noexcept)\([^()]*\)", "", head)
     head = re.sub(r"\s+", " ", head).strip()
     if not head or re.match(r"static_assert|extern|using namespace|friend", head):

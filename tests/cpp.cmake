@@ -107,7 +107,7 @@ if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/smart_ptr_test.cpp)
   mend_cpp_program(smart_ptr_test.cpp . suite "" 17)
 endif()
 
-# Source files with exceptions and RTTI, and without, in one program, in either order for the linker.
+# Source files with exceptions and RTTI, and without, in one program, in both orders for the linker.
 foreach(order "with;without" "without;with")
   list(GET order 0 first)
   set(target cpp_mixed_flags_${first}_first)
@@ -117,8 +117,9 @@ foreach(order "with;without" "without;with")
   mend_compile_as_cxx(${target} 17)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/include/custom_alloc)
   target_link_libraries(${target} PRIVATE mend_core_static Threads::Threads)
-  add_test(NAME cpp/mixed_flags_${first}_first COMMAND ${MEND_TEST_RUNNER} $<TARGET_FILE:${target}>)
-  mend_label(cpp/mixed_flags_${first}_first cpp ${CMAKE_CURRENT_SOURCE_DIR}/cpp/mixed/with.cpp)
+  set(test cpp/mixed_flags_${first}_first)
+  add_test(NAME ${test} COMMAND ${MEND_TEST_RUNNER} $<TARGET_FILE:${target}>)
+  mend_label(${test} cpp ${CMAKE_CURRENT_SOURCE_DIR}/cpp/mixed/with.cpp)
 endforeach()
 set_source_files_properties(cpp/mixed/without.cpp PROPERTIES
   COMPILE_OPTIONS "-fno-exceptions;-fno-rtti")

@@ -57,7 +57,7 @@ template <class Make> bool make_or_throw(random_numbers &random, Make make)
 class single_owners
 {
 public:
-  explicit single_owners(const custom_alloc::heap &heap) : heap_(heap), things_(50), parts_(50)
+  explicit single_owners(custom_alloc::heap &heap) : heap_(heap), things_(50), parts_(50)
   {
   }
 
@@ -106,7 +106,7 @@ public:
   }
 
 private:
-  const custom_alloc::heap &heap_;
+  custom_alloc::heap &heap_;
   std::vector<custom_alloc::unique_ptr<thing>> things_;
   std::vector<custom_alloc::unique_ptr<part>> parts_;
 };
@@ -115,7 +115,7 @@ private:
 class shared_owners
 {
 public:
-  explicit shared_owners(const custom_alloc::heap &heap) : heap_(heap), owners_(40), watchers_(40)
+  explicit shared_owners(custom_alloc::heap &heap) : heap_(heap), owners_(40), watchers_(40)
   {
   }
 
@@ -181,13 +181,13 @@ private:
     owner.number = number;
   }
 
-  const custom_alloc::heap &heap_;
+  custom_alloc::heap &heap_;
   std::vector<shared> owners_;
   std::vector<watcher> watchers_;
   int last_ = 0;
 };
 
-void all_is_gone(const custom_alloc::heap &heap)
+void all_is_gone(custom_alloc::heap &heap)
 {
   CHECK(counted::live() == 0);
   CHECK(live_blocks() == 0);
@@ -259,11 +259,12 @@ TEST_CASE("threads hand shared objects around; each ends once, wherever that is"
   };
   std::atomic<long> living(0);
   const std::size_t rounds = test_scaled(20000) + 100;
+  const std::uint64_t seed = random_seed();
   std::vector<std::shared_ptr<told>> board(16);
   std::vector<std::thread> team;
   for (std::size_t worker = 0; worker < 4; ++worker)
-    team.emplace_back([&living, &board, rounds, worker] {
-      random_numbers random(worker);
+    team.emplace_back([&living, &board, rounds, seed, worker] {
+      random_numbers random(seed + worker);
       std::vector<std::weak_ptr<told>> seen(16);
       for (std::size_t i = 0; i < rounds; ++i) {
         std::shared_ptr<told> &place = board[random() % board.size()];

@@ -56,9 +56,17 @@ inline mend_status defragment(defrag_report &report) noexcept
   return mend_defragment(&report);
 }
 // A part of one, of all heaps or one. MEND_PARTIAL: there is more to do.
+inline mend_status defragment_step(const defrag_budget &budget) noexcept
+{
+  return mend_defragment_step(nullptr, &budget, nullptr);
+}
 inline mend_status defragment_step(const defrag_budget &budget, defrag_report &report) noexcept
 {
   return mend_defragment_step(nullptr, &budget, &report);
+}
+inline mend_status defragment_step(handle_heap &heap, const defrag_budget &budget) noexcept
+{
+  return mend_defragment_step(heap.native(), &budget, nullptr);
 }
 inline mend_status defragment_step(handle_heap &heap, const defrag_budget &budget,
                                    defrag_report &report) noexcept
@@ -70,7 +78,7 @@ inline mend_status plan_defragmentation(defrag_report &report) noexcept
 {
   return mend_defragment_plan(&report);
 }
-// Measures all heaps, or one.
+// Measures all heaps, or one. There is no status: what C refuses is a struct of another size.
 inline fragmentation_info fragmentation() noexcept
 {
   fragmentation_info info;
@@ -86,7 +94,7 @@ inline fragmentation_info fragmentation(const handle_heap &heap) noexcept
 
 // A thread that defragments in the background as long as this lives. There is one at a time in a
 // process: status() is MEND_OK for who has started it, and only that one ends it.
-class background_defragmenter
+class CUSTOM_ALLOC_NODISCARD background_defragmenter
 {
 public:
   explicit background_defragmenter(const defrag_options &options = defrag_options()) noexcept

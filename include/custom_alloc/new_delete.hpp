@@ -4,7 +4,9 @@
 //
 // Include it in exactly one source file: it defines all forms that the language of that file has.
 // Then every `new` of the program and of its libraries is served by mend, while `malloc` is left
-// alone. Programs that are linked with libmend, or run with it preloaded, need none of this.
+// alone. The exception: where that file is C++11 or 14, `new` of types that are aligned to more
+// than 16 bytes, which C++17 has brought, stays what it was in the others. Programs that are linked
+// with libmend, or run with it preloaded, need none of this.
 #ifndef CUSTOM_ALLOC_NEW_DELETE_HPP
 #define CUSTOM_ALLOC_NEW_DELETE_HPP
 

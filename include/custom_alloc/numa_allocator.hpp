@@ -4,7 +4,8 @@
 //
 //     void *block = custom_alloc::numa::allocate_on_node(1024 * 1024, 0);
 //     custom_alloc::deallocate(block);
-//     std::vector<double, custom_alloc::numa::allocator<double>> samples(n, allocator<double>(1));
+//     custom_alloc::numa::allocator<double> on_node(1);
+//     std::vector<double, custom_alloc::numa::allocator<double>> samples(100, on_node);
 //
 // The memory of such a block comes from its node and no other, or the block is not given at all;
 // mend/numa.h says what that means. Every function may be called from any thread. Each block takes
@@ -29,23 +30,14 @@ inline namespace CUSTOM_ALLOC_ABI
 namespace detail
 {
 
-// The error tells that the node is not to be had, not that it is full.
-[[noreturn]] CUSTOM_ALLOC_COLD inline void throw_no_node(int error)
-{
-#if CUSTOM_ALLOC_EXCEPTIONS
-  throw std::system_error(error, std::generic_category(), "custom_alloc::numa: no such node");
-#else
-  static_cast<void>(error);
-  std::abort();
-#endif
-}
-
 // What follows a failure, which errno tells of: for lack of memory the program's new-handler is
 // asked, as by operator new.
 CUSTOM_ALLOC_COLD inline void *allocate_on_node_after_failure(std::size_t size, int node)
 {
   for (;;) {
-    if (errno != ENOMEM) throw_no_node(errno);
+    if (errno != ENOMEM)
+      throw_or_abort<std::system_error>(errno, std::generic_category(),
+                                        "custom_alloc::numa: cannot bind memory to the node");
     std::new_handler handler = std::get_new_handler();
     if (handler == nullptr) throw_bad_alloc();
     handler();

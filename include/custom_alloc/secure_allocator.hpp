@@ -66,7 +66,8 @@ public:
     std::size_t size = detail::array_bytes(count, sizeof(T));
     return static_cast<T *>(detail::allocate_from(nullptr, size, alignof(T)));
   }
-  // Never by mend_realloc, which leaves the old place as it was where it moves a block.
+  // Wipes all of the block, then gives it back; `count` may be anything. (A block never grows by
+  // mend_realloc, which would leave the old place as it was.)
   void deallocate(T *block, std::size_t) noexcept
   {
     wipe(block, mend_malloc_usable_size(block));

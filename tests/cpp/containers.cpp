@@ -52,7 +52,7 @@ struct two_heaps {
 };
 struct heap_places : two_heaps {
   template <class T> using allocator = in_heap<T>;
-  template <class T> in_heap<T> at(std::size_t place) const
+  template <class T> in_heap<T> at(std::size_t place)
   {
     return in_heap<T>(heaps[place]);
   }

@@ -5,6 +5,7 @@
 #include "support.hpp"
 
 #include <climits>
+#include <cstring>
 #include <list>
 #include <new>
 #include <type_traits>
@@ -25,11 +26,14 @@ struct alignas(64) wide {
 
 using vector = std::vector<int, heap_allocator<int>>;
 
+int handler_calls;
+
 }  // namespace
 
 static_assert(!std::is_copy_constructible<heap>::value, "");
 static_assert(std::is_nothrow_move_constructible<heap>::value, "");
 static_assert(!std::is_default_constructible<heap_allocator<int>>::value, "of no heap");
+static_assert(!std::is_constructible<heap_allocator<int>, heap>::value, "of one that ends here");
 
 TEST_CASE("blocks are the heap's, and end with it")
 {
@@ -42,11 +46,45 @@ TEST_CASE("blocks are the heap's, and end with it")
   custom_alloc::deallocate(small);
   CHECK(live_blocks(one.native()) == 1);
   one.collect();
-  volatile std::size_t too_large = PTRDIFF_MAX;
+  const std::size_t too_large = opaque(PTRDIFF_MAX);
   CHECK_THROWS_AS((void)one.allocate(too_large), std::bad_alloc);
+  CHECK(one.allocate(too_large, std::nothrow) == nullptr);
+  CHECK(one.allocate(too_large, 64, std::nothrow) == nullptr);
+  CHECK(one.owns(one.allocate(10, std::nothrow)));
+  CHECK(is_aligned(one.allocate(10, 256, std::nothrow), 256));
   one = heap();
   CHECK(live_blocks(one.native()) == 0);
   CHECK_FALSE(one.owns(aligned));
+}
+
+TEST_CASE("an alignment that is no power of two is refused, without a question to the handler")
+{
+  heap one;
+  handler_calls = 0;
+  std::set_new_handler([] {
+    handler_calls++;
+    std::set_new_handler(nullptr);
+  });
+  for (std::size_t wrong : {0, 3, 12, 48, 6000}) {
+    CHECK_THROWS_AS((void)one.allocate(100, opaque(wrong)), std::bad_alloc);
+    CHECK(one.allocate(100, opaque(wrong), std::nothrow) == nullptr);
+  }
+  std::set_new_handler(nullptr);
+  CHECK(handler_calls == 0);
+  CHECK(live_blocks(one.native()) == 0);
+}
+
+TEST_CASE("room that is told of")
+{
+  heap one;
+  heap_allocator<int> ints(one);
+  for (std::size_t count : {0u, 1u, 5u, 100u, 20000u}) {
+    auto room = ints.allocate_at_least(count);
+    CHECK(room.count >= count);
+    CHECK(one.owns(room.ptr));
+    std::memset(room.ptr, 3, room.count * sizeof(int));
+    ints.deallocate(room.ptr, room.count);
+  }
 }
 
 TEST_CASE("a heap can be moved and swapped")
@@ -124,6 +162,13 @@ TEST_CASE("objects and arrays in a heap")
   CHECK(one.owns(array.get()));
   CHECK(object->value == 5);
   CHECK(counted::live() == 11);
+  {
+    auto raw = custom_alloc::make_unique_for_overwrite_in<int>(one);
+    auto raw_array = custom_alloc::make_unique_for_overwrite_in<counted[]>(one, 3);
+    CHECK(one.owns(raw.get()));
+    CHECK(one.owns(raw_array.get()));
+    CHECK(raw_array[2].value == 7);
+  }
   counted::fuse() = 4;
   CHECK_THROWS_AS((void)custom_alloc::make_unique_in<counted[]>(one, 10), int);
   counted::fuse() = -1;

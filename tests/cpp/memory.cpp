@@ -14,12 +14,6 @@ namespace
 {
 
 // The compiler no longer knows the value: it would warn of it.
-std::size_t opaque(std::size_t size)
-{
-  volatile std::size_t hidden = size;
-  return hidden;
-}
-
 int handler_calls;
 
 void give_up_at_third_call()
@@ -60,8 +54,10 @@ TEST_CASE("an alignment that is no power of two is refused, without a question t
 {
   handler_calls = 0;
   std::set_new_handler(give_up_at_third_call);
-  CHECK_THROWS_AS((void)custom_alloc::allocate(100, opaque(48)), std::bad_alloc);
-  CHECK(custom_alloc::allocate(100, opaque(48), std::nothrow) == nullptr);
+  for (std::size_t wrong : {0, 3, 12, 48, 6000}) {
+    CHECK_THROWS_AS((void)custom_alloc::allocate(100, opaque(wrong)), std::bad_alloc);
+    CHECK(custom_alloc::allocate(100, opaque(wrong), std::nothrow) == nullptr);
+  }
   std::set_new_handler(nullptr);
   CHECK(handler_calls == 0);
 }

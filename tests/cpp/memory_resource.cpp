@@ -50,9 +50,21 @@ TEST_CASE("global and heap-bound resources allocate where they say, with every a
     global.deallocate(there, 100, alignment);
   }
   CHECK(live_blocks(one.native()) == 0);
-  volatile std::size_t too_large = PTRDIFF_MAX;
+  const std::size_t too_large = opaque(PTRDIFF_MAX);
   CHECK_THROWS_AS((void)in_heap.allocate(too_large), std::bad_alloc);
   CHECK_THROWS_AS((void)global.allocate(too_large), std::bad_alloc);
+}
+
+TEST_CASE("what is no alignment is refused")
+{
+  heap one;
+  memory_resource in_heap(one), global;
+  frame_resource frame(one);
+  std::pmr::memory_resource *const all[] = {&in_heap, &global, &frame};
+  for (std::pmr::memory_resource *resource : all)
+    for (std::size_t wrong : {0, 3, 12, 6000})
+      CHECK_THROWS_AS((void)resource->allocate(100, opaque(wrong)), std::bad_alloc);
+  CHECK(live_blocks(one.native()) == 0);
 }
 
 TEST_CASE("resources of the same memory are equal")

@@ -16,7 +16,7 @@ failures=0 programs=0
 cat >"$scratch/types.hpp" <<'TYPES'
 #include <string>
 #include <utility>
-#include "defragmentation.hpp"
+#include "allocator.hpp"
 using namespace custom_alloc;
 struct good { good() = default; good(good &&) noexcept {} };
 struct move_throws { move_throws() = default; move_throws(move_throws &&) {} };
@@ -80,6 +80,12 @@ rejected 'deleted' 'auto pin = make_handle<int>(1).pin(); (void)pin;'
 rejected 'deleted' 'auto pin = make_shared_handle<int>(1).pin(); (void)pin;'
 rejected 'deleted' 'auto pin = relocatable_vector<int>(1).pin(); (void)pin;'
 rejected 'deleted' 'auto one = make_handle<int>(1); auto two = one;'
+temporary='cannot bind\|no matching\|expects an l-\?value'
+rejected "$temporary" 'heap_allocator<int> dangles{heap()};'
+rejected "$temporary" '(void)make_unique_in<int>(heap(), 1);'
+rejected "$temporary" '(void)make_unique_for_overwrite_in<int[]>(heap(), 1);'
+rejected "$temporary" '(void)make_shared_in<int>(heap(), 1);'
+accepted 'heap one; heap_allocator<int> stays(one); (void)make_unique_in<int>(one, 1);'
 rejected 'deleted' 'auto *open = new scope;'
 rejected 'deleted' 'scope one; scope two(one);'
 echo "$programs programs, $failures not as they should be"

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "allocator.hpp"
+#include "new_delete.hpp"
 
 // Ends the program as one that can't run here: before main, all of which may use what is missing.
 [[noreturn]] inline void cannot_run(const char *reason)
@@ -33,7 +34,7 @@ template <class T> struct around {
   {
     put(number);
   }
-  around(const around &other) : first(other.first)
+  around(const around &other) noexcept : first(other.first)
   {
     std::memcpy(static_cast<void *>(&inside), &other.inside, sizeof(T));
   }
@@ -60,7 +61,7 @@ template <class T> struct around {
   T inside;
 };
 
-template <class T> inline void check_pointers(const custom_alloc::heap &heap)
+template <class T> inline void check_pointers(custom_alloc::heap &heap)
 {
   for (int number = 0; number < 40; ++number) {
     auto object = custom_alloc::make_unique<around<T>>(number);
@@ -88,7 +89,7 @@ template <class T, class Vector> inline void check_vector(Vector vector)
   for (const around<T> &element : vector) REQUIRE(element.holds(wanted++));
 }
 
-template <class T> inline void check_containers(const custom_alloc::heap &heap)
+template <class T> inline void check_containers(custom_alloc::heap &heap)
 {
   using type = around<T>;
   check_vector<T>(std::vector<type, custom_alloc::allocator<type>>());
@@ -108,12 +109,62 @@ template <class T> inline void check_containers(const custom_alloc::heap &heap)
 #endif
 }
 
+// Objects that move, those of `around` by its constructor, bare ones as bytes.
+template <class T> inline void check_handles()
+{
+  std::vector<custom_alloc::handle<around<T>>> objects;
+  custom_alloc::relocatable_vector<around<T>> elements;
+  custom_alloc::relocatable_vector<T> bare(300);
+  for (int number = 0; number < 300; ++number) {
+    objects.push_back(custom_alloc::make_handle<around<T>>(number));
+    elements.push_back(around<T>(number));
+    T::store(&bare[static_cast<std::size_t>(number)], number);
+  }
+  auto array = custom_alloc::make_handle<around<T>[]>(3);
+  auto shared = custom_alloc::make_shared_handle<around<T>>(7);
+  mend_handle untyped = custom_alloc::allocate_handle(sizeof(T), alignof(T));
+  for (std::size_t i = 0; i < objects.size(); ++i)  // holes, for the others to move into
+    if (i % 4 != 0) objects[i].reset();
+  REQUIRE(custom_alloc::defragment() == MEND_OK);
+  custom_alloc::scope open;
+  for (std::size_t i = 0; i < objects.size(); i += 4)
+    REQUIRE(objects[i]->holds(static_cast<int>(i)));
+  int wanted = 0;
+  for (const around<T> &element : elements) REQUIRE(element.holds(wanted++));
+  for (std::size_t i = 0; i < bare.size(); ++i)
+    REQUIRE((is_aligned(&bare[i], alignof(T)) && T::load(&bare[i]) == static_cast<int>(i)));
+  CHECK((array[0].holds(0) && array[2].holds(0)));
+  CHECK(shared->holds(7));
+  CHECK(is_aligned(custom_alloc::resolve(untyped), alignof(T)));
+  CHECK(custom_alloc::deallocate_handle(untyped) == MEND_OK);
+}
+
+// By the program's own operators, which new_delete.hpp has made mend's. Before C++17 they know no
+// alignment beyond 16 bytes.
+template <class T> inline void check_new()
+{
+#if defined(__cpp_aligned_new)
+  for (int number = 0; number < 40; ++number) {
+    std::unique_ptr<around<T>> object(new around<T>(number));
+    std::unique_ptr<around<T>[]> array(new around<T>[3]);
+    array[2].put(number);
+    CHECK(mend_owns(object.get()));
+    CHECK(object->holds(number));
+    CHECK((array[0].holds(0) && array[2].holds(number)));
+    check_vector<T>(std::vector<around<T>>());
+  }
+#endif
+}
+
 template <class T> inline void check_all()
 {
+  check_handles<T>();
+  check_new<T>();
+  const std::size_t before = live_blocks();
   custom_alloc::heap heap;
   check_pointers<T>(heap);
   check_containers<T>(heap);
-  CHECK(live_blocks() == 0);
+  CHECK(live_blocks() == before);
   CHECK(live_blocks(heap.native()) == 0);
 }
 

@@ -57,22 +57,29 @@ namespace detail
 // Every block of mend's is aligned to this.
 constexpr std::size_t natural_alignment = 16;
 
-[[noreturn]] CUSTOM_ALLOC_COLD inline void throw_bad_alloc()
+// Throws an Exception made of these arguments, or ends the program.
+template <class Exception, class... Arguments>
+[[noreturn]] CUSTOM_ALLOC_COLD void throw_or_abort(const Arguments &...arguments)
 {
 #if CUSTOM_ALLOC_EXCEPTIONS
-  throw std::bad_alloc();
+  throw Exception(arguments...);
 #else
+  static_cast<void>(sizeof...(arguments));
   std::abort();
 #endif
 }
-
-[[noreturn]] CUSTOM_ALLOC_COLD inline void throw_bad_array_new_length()
+[[noreturn]] inline void throw_bad_alloc()
 {
-#if CUSTOM_ALLOC_EXCEPTIONS
-  throw std::bad_array_new_length();
-#else
-  std::abort();
-#endif
+  throw_or_abort<std::bad_alloc>();
+}
+[[noreturn]] inline void throw_bad_array_new_length()
+{
+  throw_or_abort<std::bad_array_new_length>();
+}
+
+constexpr bool is_alignment(std::size_t number) noexcept
+{
+  return number != 0 && (number & (number - 1)) == 0;
 }
 
 // count * size, or std::bad_array_new_length where that overflows.
@@ -82,9 +89,10 @@ inline std::size_t array_bytes(std::size_t count, std::size_t size)
   return count * size;
 }
 
-// A block of the heap (NULL: of mend_malloc's memory), or NULL.
+// A block of the heap (NULL: of mend_malloc's memory), or NULL, as for what is no alignment.
 inline void *try_allocate(mend_heap *heap, std::size_t size, std::size_t alignment) noexcept
 {
+  if (!is_alignment(alignment)) return nullptr;
   if (alignment <= natural_alignment)
     return heap == nullptr ? mend_malloc(size) : mend_heap_malloc(heap, size);
   return heap == nullptr ? mend_aligned_alloc(alignment, size)
@@ -96,7 +104,7 @@ inline void *try_allocate(mend_heap *heap, std::size_t size, std::size_t alignme
 CUSTOM_ALLOC_COLD inline void *allocate_after_handler(mend_heap *heap, std::size_t size,
                                                       std::size_t alignment)
 {
-  if ((alignment & (alignment - 1)) != 0) throw_bad_alloc();
+  if (!is_alignment(alignment)) throw_bad_alloc();
   for (;;) {
     std::new_handler handler = std::get_new_handler();
     if (handler == nullptr) throw_bad_alloc();

@@ -13,10 +13,12 @@
 
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
 #include "detail.hpp"
+#include "memory.hpp"
 #include "smart_ptr.hpp"
 
 namespace custom_alloc
@@ -70,6 +72,16 @@ public:
   {
     return detail::allocate_from(heap_, size, alignment);
   }
+  // The same two, but NULL where they would throw. No new-handler is called.
+  CUSTOM_ALLOC_NODISCARD void *allocate(std::size_t size, const std::nothrow_t &) noexcept
+  {
+    return detail::try_allocate(heap_, size, detail::natural_alignment);
+  }
+  CUSTOM_ALLOC_NODISCARD void *allocate(std::size_t size, std::size_t alignment,
+                                        const std::nothrow_t &) noexcept
+  {
+    return detail::try_allocate(heap_, size, alignment);
+  }
 
   // Whether the address lies in memory of this heap: see mend_heap_owns.
   bool owns(const void *pointer) const noexcept
@@ -105,7 +117,7 @@ public:
   using propagate_on_container_swap = std::true_type;
   using is_always_equal = std::false_type;
 
-  heap_allocator(const heap &from) noexcept : heap_(from.native())
+  heap_allocator(heap &from) noexcept : heap_(from.native())
   {
   }
   // A heap of the C functions; NULL stands for mend_malloc's memory.
@@ -122,6 +134,12 @@ public:
   {
     std::size_t size = detail::array_bytes(count, sizeof(T));
     return static_cast<T *>(detail::allocate_from(heap_, size, alignof(T)));
+  }
+  // The same, but tells of all the room there is, all of which may be used.
+  CUSTOM_ALLOC_NODISCARD allocation_result<T *> allocate_at_least(std::size_t count)
+  {
+    T *block = allocate(count);
+    return {block, mend_malloc_usable_size(block) / sizeof(T)};
   }
   void deallocate(T *block, std::size_t) noexcept
   {
@@ -147,23 +165,35 @@ bool operator!=(const heap_allocator<T> &one, const heap_allocator<U> &other) no
   return one.native() != other.native();
 }
 
-// make_unique and make_shared in a heap. What they return must end before the heap does.
+// make_unique, make_unique_for_overwrite and make_shared in a heap. What they return must end
+// before the heap does.
 template <class T, class... Arguments>
 CUSTOM_ALLOC_NODISCARD typename detail::unique_of<T>::object
-make_unique_in(const heap &where, Arguments &&...arguments)
+make_unique_in(heap &where, Arguments &&...arguments)
 {
-  return unique_ptr<T>(
-      detail::make_object<T>(where.native(), std::forward<Arguments>(arguments)...));
+  return unique_ptr<T>(detail::make_object<T, detail::value_init>(
+      where.native(), std::forward<Arguments>(arguments)...));
 }
 template <class T>
-CUSTOM_ALLOC_NODISCARD typename detail::unique_of<T>::array make_unique_in(const heap &where,
+CUSTOM_ALLOC_NODISCARD typename detail::unique_of<T>::array make_unique_in(heap &where,
                                                                            std::size_t count)
 {
   return detail::make_unique_array<T, detail::value_init>(where.native(), count);
 }
+template <class T>
+CUSTOM_ALLOC_NODISCARD typename detail::unique_of<T>::object
+make_unique_for_overwrite_in(heap &where)
+{
+  return unique_ptr<T>(detail::make_object<T, detail::default_init>(where.native()));
+}
+template <class T>
+CUSTOM_ALLOC_NODISCARD typename detail::unique_of<T>::array
+make_unique_for_overwrite_in(heap &where, std::size_t count)
+{
+  return detail::make_unique_array<T, detail::default_init>(where.native(), count);
+}
 template <class T, class... Arguments>
-CUSTOM_ALLOC_NODISCARD std::shared_ptr<T> make_shared_in(const heap &where,
-                                                         Arguments &&...arguments)
+CUSTOM_ALLOC_NODISCARD std::shared_ptr<T> make_shared_in(heap &where, Arguments &&...arguments)
 {
   return detail::make_shared_by<T>(heap_allocator<char>(where),
                                    std::forward<Arguments>(arguments)...);

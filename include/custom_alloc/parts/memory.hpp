@@ -28,17 +28,13 @@ inline namespace CUSTOM_ALLOC_ABI
 // block. The caller owns it until deallocate(). Throws std::bad_alloc.
 CUSTOM_ALLOC_NODISCARD inline void *allocate(std::size_t size)
 {
-  void *block = mend_malloc(size);
-  return block != nullptr
-             ? block
-             : detail::allocate_after_handler(nullptr, size, detail::natural_alignment);
+  return detail::allocate_from(nullptr, size, detail::natural_alignment);
 }
 
 // The same, aligned to `alignment` bytes, any power of two; for others std::bad_alloc is thrown.
 CUSTOM_ALLOC_NODISCARD inline void *allocate(std::size_t size, std::size_t alignment)
 {
-  void *block = mend_aligned_alloc(alignment, size);
-  return block != nullptr ? block : detail::allocate_after_handler(nullptr, size, alignment);
+  return detail::allocate_from(nullptr, size, alignment);
 }
 
 // The same two, but NULL where they would throw. No new-handler is called.
@@ -49,7 +45,7 @@ CUSTOM_ALLOC_NODISCARD inline void *allocate(std::size_t size, const std::nothro
 CUSTOM_ALLOC_NODISCARD inline void *allocate(std::size_t size, std::size_t alignment,
                                              const std::nothrow_t &) noexcept
 {
-  return mend_aligned_alloc(alignment, size);
+  return detail::try_allocate(nullptr, size, alignment);
 }
 
 // Gives back what any of the above has returned. NULL is allowed.

@@ -42,7 +42,7 @@ public:
   memory_resource() noexcept : heap_(nullptr)
   {
   }
-  explicit memory_resource(const heap &from) noexcept : heap_(from.native())
+  explicit memory_resource(heap &from) noexcept : heap_(from.native())
   {
   }
   // The heap; NULL for mend_malloc's memory.
@@ -94,7 +94,7 @@ public:
   {
   }
   // From a heap, which must outlive it.
-  explicit frame_resource(const heap &from, std::size_t chunk_bytes = 65536) noexcept
+  explicit frame_resource(heap &from, std::size_t chunk_bytes = 65536) noexcept
       : frame_resource(from.native(), chunk_bytes)
   {
   }
@@ -189,6 +189,7 @@ private:
 
   void *do_allocate(std::size_t bytes, std::size_t alignment) override
   {
+    if (!detail::is_alignment(alignment)) detail::throw_bad_alloc();
     if (bytes == 0) bytes = 1;
     void *place = take(bytes, alignment);
     if (place != nullptr) return place;

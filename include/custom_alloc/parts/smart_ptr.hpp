@@ -6,7 +6,7 @@
 //     auto numbers = custom_alloc::make_unique<int[]>(100);
 //     auto shared = custom_alloc::make_shared<widget>(1, 2);
 //
-// unique_ptr is std::unique_ptr with a deleter of no size, shared_ptr is std::shared_ptr, with
+// unique_ptr is std::unique_ptr with a deleter of no size; make_shared gives a std::shared_ptr with
 // object and counts in one block. All of these throw std::bad_alloc where memory runs out, and
 // whatever a constructor throws; then nothing is left behind: elements already made are destroyed
 // in reverse.
@@ -76,9 +76,9 @@ public:
   {
     while (made_ > 0) first_[--made_].~T();
   }
-  T *next() const noexcept
+  void *next() const noexcept
   {
-    return first_ + made_;
+    return const_cast<void *>(static_cast<const volatile void *>(first_ + made_));
   }
   void one_more() noexcept
   {
@@ -94,17 +94,17 @@ private:
   std::size_t made_;
 };
 
-// How an element is made without arguments: T(), or T, which leaves numbers as the memory was.
+// How an object is made: T(arguments...), or T, which leaves numbers as the memory was.
 struct value_init {
-  template <class T> static void make(T *place)
+  template <class T, class... Arguments> static T *make(void *place, Arguments &&...arguments)
   {
-    ::new (const_cast<void *>(static_cast<const volatile void *>(place))) T();
+    return ::new (place) T(std::forward<Arguments>(arguments)...);
   }
 };
 struct default_init {
-  template <class T> static void make(T *place)
+  template <class T> static T *make(void *place)
   {
-    ::new (const_cast<void *>(static_cast<const volatile void *>(place))) T;
+    return ::new (place) T;
   }
 };
 
@@ -115,10 +115,10 @@ template <class T, class Init> T *make_array(mend_heap *heap, std::size_t count)
   if (count > (static_cast<std::size_t>(-1) - offset) / sizeof(T)) throw_bad_array_new_length();
   void *block = allocate_from(heap, offset + count * sizeof(T), alignof(T));
   block_guard memory(block);
-  elements_guard<T> elements(reinterpret_cast<T *>(static_cast<unsigned char *>(block) + offset));
-  T *first = elements.next();
+  T *first = reinterpret_cast<T *>(static_cast<unsigned char *>(block) + offset);
+  elements_guard<T> elements(first);
   for (std::size_t index = 0; index < count; ++index) {
-    Init::make(elements.next());
+    Init::template make<T>(elements.next());
     elements.one_more();
   }
   if (offset != 0) *static_cast<std::size_t *>(block) = count;
@@ -139,11 +139,12 @@ template <class T> void delete_array(T *first) noexcept
   mend_free(block);
 }
 
-template <class T, class... Arguments> T *make_object(mend_heap *heap, Arguments &&...arguments)
+template <class T, class Init, class... Arguments>
+T *make_object(mend_heap *heap, Arguments &&...arguments)
 {
   void *block = allocate_from(heap, sizeof(T), alignof(T));
   block_guard memory(block);
-  T *object = ::new (block) T(std::forward<Arguments>(arguments)...);
+  T *object = Init::template make<T>(block, std::forward<Arguments>(arguments)...);
   memory.release();
   return object;
 }
@@ -213,22 +214,14 @@ template <class T, class Init> unique_ptr<T> make_unique_array(mend_heap *heap, 
   return unique_ptr<T>(reinterpret_cast<row *>(first));
 }
 
-template <class T> unique_ptr<T> make_unique_default(mend_heap *heap)
-{
-  void *block = allocate_from(heap, sizeof(T), alignof(T));
-  block_guard memory(block);
-  T *object = ::new (block) T;
-  memory.release();
-  return unique_ptr<T>(object);
-}
-
 }  // namespace detail
 
 // A new T of these arguments.
 template <class T, class... Arguments>
 CUSTOM_ALLOC_NODISCARD typename detail::unique_of<T>::object make_unique(Arguments &&...arguments)
 {
-  return unique_ptr<T>(detail::make_object<T>(nullptr, std::forward<Arguments>(arguments)...));
+  return unique_ptr<T>(
+      detail::make_object<T, detail::value_init>(nullptr, std::forward<Arguments>(arguments)...));
 }
 // A new array of `count` elements, each as by T(): numbers are zero. Throws
 // std::bad_array_new_length where no size_t holds the array's size.
@@ -244,7 +237,7 @@ typename detail::unique_of<T>::bounded make_unique(Arguments &&...) = delete;
 template <class T>
 CUSTOM_ALLOC_NODISCARD typename detail::unique_of<T>::object make_unique_for_overwrite()
 {
-  return detail::make_unique_default<T>(nullptr);
+  return unique_ptr<T>(detail::make_object<T, detail::default_init>(nullptr));
 }
 template <class T>
 CUSTOM_ALLOC_NODISCARD typename detail::unique_of<T>::array
