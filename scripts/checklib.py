@@ -66,9 +66,9 @@ def inline_names():
     """Functions that the same headers define themselves, and macros named like functions: name ->
     header. What is between the two, and what the attributes of smart.h call, is for them alone."""
     return {name: header for header in files("include/mend/*.h")
-            for name in re.findall(r"^(?:static inline [^(;{]*?|#define )\b(mend_\w+)\(",
+            for name in re.findall(r"^(?:MEND_INLINE [^(;{]*?|#define )\b(mend_\w+)\(",
                                    text_of(header), re.MULTILINE)
-            if not re.search(r"_untyped$|_head_of$|_new_as$|^mend_auto_", name)}
+            if not re.search(r"_inline$|_head_of$|_new_as$|^mend_auto_", name)}
 
 
 def since():

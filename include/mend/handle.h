@@ -51,7 +51,7 @@ typedef struct mend_handle {
 #define MEND_HANDLE_NULL ((mend_handle){0})
 #endif
 
-static inline bool mend_handle_is_null(mend_handle handle)
+MEND_INLINE bool mend_handle_is_null(mend_handle handle) MEND_NOEXCEPT
 {
   return handle.bits == 0;
 }

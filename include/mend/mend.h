@@ -41,6 +41,17 @@
 #define MEND_NOTHROW
 #endif
 
+// Functions that these headers define themselves are begun with the one, and have the other behind
+// their parameters. In C++ the templates of custom_alloc/ call them, so that each must be the same
+// function wherever it is compiled.
+#ifdef __cplusplus
+#define MEND_INLINE inline
+#define MEND_NOEXCEPT noexcept
+#else
+#define MEND_INLINE static inline
+#define MEND_NOEXCEPT
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -55,6 +55,10 @@ extern "C" {
 // initializer: what it says happens when the variable's block is left, by return, break or goto
 // too, and by exceptions and thread cancellation where C is compiled with -fexceptions; not by
 // longjmp or exit. In the reverse order of the declarations; errno is preserved. Since 0.3.
+//
+// The attribute doesn't see the variable's type: any that is as large as a pointer is taken for one
+// to a block, any reference for a strong one. Only MEND_AUTO_HANDLE and MEND_AUTO_PIN are checked
+// by the compiler.
 
 // A block of mend_malloc and its kin, of any pointer type: mend_free. NULL is allowed.
 #define MEND_AUTO_FREE __attribute__((cleanup(mend_auto_free), unused))
@@ -62,7 +66,8 @@ extern "C" {
 #define MEND_AUTO_HANDLE __attribute__((cleanup(mend_auto_handle), unused))
 // A struct mend_pinned: mend_unpin. One that holds nothing is allowed.
 #define MEND_AUTO_PIN __attribute__((cleanup(mend_auto_pin), unused))
-// A strong reference to a counted object, atomic or local: its release. NULL is allowed.
+// A strong reference, never a weak one, to a counted object, atomic or local: its release. NULL is
+// allowed.
 #define MEND_AUTO_RC __attribute__((cleanup(mend_auto_rc), unused))
 #define MEND_AUTO_RC_LOCAL __attribute__((cleanup(mend_auto_rc_local), unused))
 // This one is a declaration by itself, `MEND_AUTO_SCOPE;`: mend_scope_enter now, mend_scope_leave
@@ -80,7 +85,7 @@ struct mend_pinned {
 };
 // mend_pin, in a form that knows what is to be unpinned. Where mend_pin fails, `address` is NULL
 // (ENOMEM or no such object). Ended by MEND_AUTO_PIN, or by mend_unpin of `handle`.
-static inline struct mend_pinned mend_pin_hold(mend_handle handle)
+MEND_INLINE struct mend_pinned mend_pin_hold(mend_handle handle) MEND_NOEXCEPT
 {
   struct mend_pinned pinned = {handle, mend_pin(handle)};
   if (pinned.address == NULL) pinned.handle.bits = 0;
@@ -88,13 +93,13 @@ static inline struct mend_pinned mend_pin_hold(mend_handle handle)
 }
 
 // mend_take(&variable): the variable's value, leaving zero in it (NULL, MEND_HANDLE_NULL, no pin),
-// so that its MEND_AUTO_... has nothing left to do: ownership is the receiver's.
+// so that its MEND_AUTO_... has nothing left to do: ownership is the receiver's. Not of const ones.
 #ifndef __cplusplus
 #define mend_take(variable) \
   __extension__({ \
     __typeof__(*(variable)) *mend_take_from = (variable); \
     __typeof__(*(variable)) mend_taken = *mend_take_from; \
-    memset((void *)mend_take_from, 0, sizeof *mend_take_from); \
+    *mend_take_from = (__typeof__(*(variable))){0}; \
     mend_taken; \
   })
 #endif
@@ -103,10 +108,10 @@ static inline struct mend_pinned mend_pin_hold(mend_handle handle)
 // Counted objects. Since 0.3.
 
 // What ends an object's contents when its last strong reference is released. `object` has no
-// references any more and gets none: to retain it is told. It may release what the object holds; an
-// object that thereby comes to its end has its own destructor called after this one has returned,
-// before the outermost mend_rc_release returns, so chains of any length take no stack. It must
-// return: nothing may be thrown out of it, nor longjmp'ed.
+// references any more and gets none: retaining it ends the process. It may release what the object
+// holds; an object that thereby comes to its end has its own destructor called after this one has
+// returned, before the outermost mend_rc_release returns, so chains of any length take no stack. It
+// must return: nothing may be thrown out of it, nor longjmp'ed.
 typedef void (*mend_rc_destructor)(void *object);
 
 // A new object of `size` zeroed bytes with one strong reference, the caller's; size 0 gives an
@@ -125,13 +130,14 @@ MEND_EXPORT void *mend_rc_local_new_aligned(size_t alignment, size_t size,
     MEND_MUST_USE MEND_NOTHROW;
 
 // The shorter way for what needs no more than 16; for types, whose alignment the compiler knows.
-static inline void *mend_rc_new_as(size_t alignment, size_t size, mend_rc_destructor destructor)
+MEND_INLINE void *mend_rc_new_as(size_t alignment, size_t size,
+                                 mend_rc_destructor destructor) MEND_NOEXCEPT
 {
   if (alignment <= 16) return mend_rc_new(size, destructor);
   return mend_rc_new_aligned(alignment, size, destructor);
 }
-static inline void *mend_rc_local_new_as(size_t alignment, size_t size,
-                                         mend_rc_destructor destructor)
+MEND_INLINE void *mend_rc_local_new_as(size_t alignment, size_t size,
+                                       mend_rc_destructor destructor) MEND_NOEXCEPT
 {
   if (alignment <= 16) return mend_rc_local_new(size, destructor);
   return mend_rc_local_new_aligned(alignment, size, destructor);
@@ -139,7 +145,9 @@ static inline void *mend_rc_local_new_as(size_t alignment, size_t size,
 
 // The 16 bytes in front of every object. Here because counting is inline, and for tools that look
 // for circles. The block that the object is in begins with the same first word; from the block's
-// start to the object it is 2^shift bytes, so that who visits blocks finds objects.
+// start to the object it is 2^shift bytes, so that who visits blocks finds objects. As the
+// functions below are compiled into programs, this and the MEND_RC_... stay as they are for all
+// libraries of one soname; programs that call the ..._untyped functions alone don't depend on it.
 struct mend_rc_head {
   uint64_t kind;    // bits 54 to 63: MEND_RC_MARK's, which no address has; 48 to 53: the shift;
                     // 0 to 47: the destructor's address
@@ -160,16 +168,16 @@ MEND_EXPORT void mend_rc_end(const void *object, uint64_t before, bool is_local)
 MEND_EXPORT void mend_rc_refuse(const void *object, uint64_t before, bool is_local)
     __attribute__((noreturn, cold)) MEND_NOTHROW;
 
-static inline struct mend_rc_head *mend_rc_head_of(const void *object)
+MEND_INLINE struct mend_rc_head *mend_rc_head_of(const void *object) MEND_NOEXCEPT
 {
   return (struct mend_rc_head *)((uintptr_t)object - sizeof(struct mend_rc_head));
 }
 
-// A further strong reference, by one that the caller has; returns the pointer, as its own type.
-// NULL gives NULL. An object that is dead (where its memory is not yet another's), of the other
-// kind, or that has MEND_RC_MOST references already, ends the process with a line. About 5 ns, 1 ns
-// in a process of one thread.
-static inline void *mend_rc_retain_untyped(const void *object)
+// What mend_rc_retain below is made of: a further strong reference, by one that the caller has;
+// returns the pointer. NULL gives NULL. An object that is dead (where its memory is not yet
+// another's), of the other kind, or that has MEND_RC_MOST references already, ends the process with
+// a line. About 5 ns, 1 ns in a process of one thread.
+MEND_INLINE void *mend_rc_retain_inline(const void *object) MEND_NOEXCEPT
 {
   if (object == NULL) return NULL;
   uint64_t *counts = &mend_rc_head_of(object)->counts;
@@ -185,7 +193,7 @@ static inline void *mend_rc_retain_untyped(const void *object)
   }
   return (void *)(uintptr_t)object;
 }
-static inline void *mend_rc_local_retain_untyped(const void *object)
+MEND_INLINE void *mend_rc_local_retain_inline(const void *object) MEND_NOEXCEPT
 {
   if (object == NULL) return NULL;
   uint64_t *counts = &mend_rc_head_of(object)->counts;
@@ -198,9 +206,9 @@ static inline void *mend_rc_local_retain_untyped(const void *object)
 }
 
 // Gives one strong reference back; the last one ends the object, as the destructor's comment says.
-// NULL is allowed; errno is as the destructor leaves it. What retain tells is told here as well.
-// About 5 ns, 1 ns in a process of one thread, the end not counted.
-static inline void mend_rc_release(const void *object)
+// NULL is allowed; errno is as the destructor leaves it. Ends the process as mend_rc_retain_inline
+// does. About 5 ns, 1 ns in a process of one thread, the end not counted.
+MEND_INLINE void mend_rc_release(const void *object) MEND_NOEXCEPT
 {
   if (object == NULL) return;
   uint64_t *counts = &mend_rc_head_of(object)->counts;
@@ -217,7 +225,7 @@ static inline void mend_rc_release(const void *object)
     mend_rc_end(object, before, false);
   }
 }
-static inline void mend_rc_local_release(const void *object)
+MEND_INLINE void mend_rc_local_release(const void *object) MEND_NOEXCEPT
 {
   if (object == NULL) return;
   uint64_t *counts = &mend_rc_head_of(object)->counts;
@@ -231,44 +239,45 @@ static inline void mend_rc_local_release(const void *object)
 
 // How many strong references the object has, of either kind; 0 for NULL and in its destructor.
 // Where other threads have some, it may be another number already.
-static inline size_t mend_rc_count(const void *object)
-{
-  if (object == NULL) return 0;
-  uint64_t counts = __atomic_load_n(&mend_rc_head_of(object)->counts, __ATOMIC_RELAXED);
-  return (size_t)(counts & UINT32_C(0x7fffffff));
-}
+MEND_EXPORT size_t mend_rc_count(const void *object) MEND_NOTHROW;
 
-// The functions behind mend_rc_weak, mend_rc_upgrade and mend_rc_weak_release below, for callers
-// that have no types. A weak reference's value is the object's address. What retain tells is told
-// here as well. About 10 ns each.
+// The functions behind mend_rc_weak, mend_rc_upgrade and mend_rc_weak_release below, and retain and
+// release once more, for callers that have no types or can't call what is inline, such as other
+// languages. A weak reference's value is the object's address. They end the process as
+// mend_rc_retain_inline does. About 10 ns each, the end not counted.
+MEND_EXPORT void *mend_rc_retain_untyped(const void *object) MEND_NOTHROW;
+MEND_EXPORT void mend_rc_release_untyped(const void *object) MEND_NOTHROW;
 MEND_EXPORT void *mend_rc_weak_untyped(const void *object) MEND_MUST_USE MEND_NOTHROW;
-MEND_EXPORT void *mend_rc_upgrade_untyped(const void *weak) MEND_MUST_USE MEND_NOTHROW;
-MEND_EXPORT void mend_rc_weak_release_untyped(const void *weak) MEND_NOTHROW;
+MEND_EXPORT void *mend_rc_upgrade_untyped(const volatile void *weak) MEND_MUST_USE MEND_NOTHROW;
+MEND_EXPORT void mend_rc_weak_release_untyped(const volatile void *weak) MEND_NOTHROW;
+MEND_EXPORT void *mend_rc_local_retain_untyped(const void *object) MEND_NOTHROW;
+MEND_EXPORT void mend_rc_local_release_untyped(const void *object) MEND_NOTHROW;
 MEND_EXPORT void *mend_rc_local_weak_untyped(const void *object) MEND_MUST_USE MEND_NOTHROW;
-MEND_EXPORT void *mend_rc_local_upgrade_untyped(const void *weak) MEND_MUST_USE MEND_NOTHROW;
-MEND_EXPORT void mend_rc_local_weak_release_untyped(const void *weak) MEND_NOTHROW;
+MEND_EXPORT void *mend_rc_local_upgrade_untyped(const volatile void *weak)
+    MEND_MUST_USE MEND_NOTHROW;
+MEND_EXPORT void mend_rc_local_weak_release_untyped(const volatile void *weak) MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------
 // What the attributes call. Since 0.3.
 
-static inline void mend_auto_free(const void *variable)
+MEND_INLINE void mend_auto_free(const void *variable) MEND_NOEXCEPT
 {
   void *block;
   memcpy(&block, variable, sizeof block);
   mend_free(block);
 }
 
-static inline void mend_auto_handle(const mend_handle *variable)
+MEND_INLINE void mend_auto_handle(const mend_handle *variable) MEND_NOEXCEPT
 {
   if (!mend_handle_is_null(*variable)) (void)mend_handle_free(*variable);
 }
 
-static inline void mend_auto_pin(const struct mend_pinned *variable)
+MEND_INLINE void mend_auto_pin(const struct mend_pinned *variable) MEND_NOEXCEPT
 {
   if (variable->address != NULL) (void)mend_unpin(variable->handle);
 }
 
-static inline void mend_auto_rc(const void *variable)
+MEND_INLINE void mend_auto_rc(const void *variable) MEND_NOEXCEPT
 {
   const void *object;
   memcpy(&object, variable, sizeof object);
@@ -277,7 +286,7 @@ static inline void mend_auto_rc(const void *variable)
   errno = saved_errno;
 }
 
-static inline void mend_auto_rc_local(const void *variable)
+MEND_INLINE void mend_auto_rc_local(const void *variable) MEND_NOEXCEPT
 {
   const void *object;
   memcpy(&object, variable, sizeof object);
@@ -286,13 +295,13 @@ static inline void mend_auto_rc_local(const void *variable)
   errno = saved_errno;
 }
 
-static inline bool mend_auto_scope_open(void)
+MEND_INLINE bool mend_auto_scope_open(void) MEND_NOEXCEPT
 {
   mend_scope_enter();
   return true;
 }
 
-static inline void mend_auto_scope(const bool *variable)
+MEND_INLINE void mend_auto_scope(const bool *variable) MEND_NOEXCEPT
 {
   (void)variable;
   mend_scope_leave();
@@ -308,7 +317,7 @@ static inline void mend_auto_scope(const bool *variable)
 //   mend_rc_make(type, destructor)  a new, zeroed object of the type, aligned as the type is; the
 //                                   destructor must be a void (*)(type *), or NULL. In C++ the type
 //                                   must be trivial: no constructor runs. Errors: mend_rc_new
-//   mend_rc_retain(object)          see mend_rc_retain_untyped
+//   mend_rc_retain(object)          see mend_rc_retain_inline
 //   MEND_WEAK(type)                 the type of weak references to it: a pointer that nobody can
 //                                   read the object through, for variables and members
 //   mend_rc_weak(object)            a weak reference, by a strong one that the caller has
@@ -320,8 +329,10 @@ static inline void mend_auto_scope(const bool *variable)
 // mend_rc_local_... for the single-threaded kind. Arguments are evaluated once.
 #ifndef __cplusplus
 
-#define MEND_WEAK(type) __typeof__(type * (*)[])
-#define MEND_WEAK_TO(object) __typeof__(__typeof__ (&*(object))(*)[])
+// volatile: so that the compiler warns where one is passed to what takes strong ones. Nothing is
+// ever read through it.
+#define MEND_WEAK(type) __typeof__(type *volatile(*)[])
+#define MEND_WEAK_TO(object) __typeof__(__typeof__(&*(object)) volatile(*)[])
 #define MEND_WEAK_TARGET(weak) __typeof__(&*(*(weak))[0])
 #define MEND_RC_DESTRUCTOR(type, destructor) ((mend_rc_destructor)(void (*)(type *)){destructor})
 
@@ -329,8 +340,8 @@ static inline void mend_auto_scope(const bool *variable)
   ((type *)mend_rc_new_as(_Alignof(type), sizeof(type), MEND_RC_DESTRUCTOR(type, destructor)))
 #define mend_rc_local_make(type, destructor) \
   ((type *)mend_rc_local_new_as(_Alignof(type), sizeof(type), MEND_RC_DESTRUCTOR(type, destructor)))
-#define mend_rc_retain(object) ((__typeof__(object))mend_rc_retain_untyped(object))
-#define mend_rc_local_retain(object) ((__typeof__(object))mend_rc_local_retain_untyped(object))
+#define mend_rc_retain(object) ((__typeof__(object))mend_rc_retain_inline(object))
+#define mend_rc_local_retain(object) ((__typeof__(object))mend_rc_local_retain_inline(object))
 #define mend_rc_weak(object) ((MEND_WEAK_TO(object))mend_rc_weak_untyped(object))
 #define mend_rc_local_weak(object) ((MEND_WEAK_TO(object))mend_rc_local_weak_untyped(object))
 #define mend_rc_upgrade(weak) ((MEND_WEAK_TARGET(weak))mend_rc_upgrade_untyped(weak))
@@ -348,47 +359,55 @@ template <typename T> struct mend_weak_to {
 #define mend_rc_make(type, destructor) (mend_rc_make_object<type>(destructor))
 #define mend_rc_local_make(type, destructor) (mend_rc_local_make_object<type>(destructor))
 
-template <typename T> inline T *mend_rc_make_object(void (*destructor)(T *))
+template <typename T> inline T *mend_rc_make_object(void (*destructor)(T *)) noexcept
 {
   static_assert(__is_trivial(T), "mend_rc_make runs no constructor: the type must be trivial");
   return static_cast<T *>(
       mend_rc_new_as(alignof(T), sizeof(T), reinterpret_cast<mend_rc_destructor>(destructor)));
 }
-template <typename T> inline T *mend_rc_local_make_object(void (*destructor)(T *))
+template <typename T> inline T *mend_rc_local_make_object(void (*destructor)(T *)) noexcept
 {
   static_assert(__is_trivial(T), "mend_rc_local_make runs no constructor");
   return static_cast<T *>(mend_rc_local_new_as(alignof(T), sizeof(T),
                                                reinterpret_cast<mend_rc_destructor>(destructor)));
 }
-template <typename T> inline T *mend_rc_retain(T *object)
+template <typename T> inline T *mend_rc_retain(T *object) noexcept
 {
-  return static_cast<T *>(mend_rc_retain_untyped(object));
+  return static_cast<T *>(mend_rc_retain_inline(object));
 }
-template <typename T> inline T *mend_rc_local_retain(T *object)
+inline decltype(nullptr) mend_rc_retain(decltype(nullptr)) noexcept
 {
-  return static_cast<T *>(mend_rc_local_retain_untyped(object));
+  return nullptr;
 }
-template <typename T> inline mend_weak_to<T> mend_rc_weak(T *object)
+template <typename T> inline T *mend_rc_local_retain(T *object) noexcept
+{
+  return static_cast<T *>(mend_rc_local_retain_inline(object));
+}
+inline decltype(nullptr) mend_rc_local_retain(decltype(nullptr)) noexcept
+{
+  return nullptr;
+}
+template <typename T> inline mend_weak_to<T> mend_rc_weak(T *object) noexcept
 {
   return {mend_rc_weak_untyped(object)};
 }
-template <typename T> inline mend_weak_to<T> mend_rc_local_weak(T *object)
+template <typename T> inline mend_weak_to<T> mend_rc_local_weak(T *object) noexcept
 {
   return {mend_rc_local_weak_untyped(object)};
 }
-template <typename T> inline T *mend_rc_upgrade(mend_weak_to<T> weak)
+template <typename T> inline T *mend_rc_upgrade(mend_weak_to<T> weak) noexcept
 {
   return static_cast<T *>(mend_rc_upgrade_untyped(weak.object));
 }
-template <typename T> inline T *mend_rc_local_upgrade(mend_weak_to<T> weak)
+template <typename T> inline T *mend_rc_local_upgrade(mend_weak_to<T> weak) noexcept
 {
   return static_cast<T *>(mend_rc_local_upgrade_untyped(weak.object));
 }
-template <typename T> inline void mend_rc_weak_release(mend_weak_to<T> weak)
+template <typename T> inline void mend_rc_weak_release(mend_weak_to<T> weak) noexcept
 {
   mend_rc_weak_release_untyped(weak.object);
 }
-template <typename T> inline void mend_rc_local_weak_release(mend_weak_to<T> weak)
+template <typename T> inline void mend_rc_local_weak_release(mend_weak_to<T> weak) noexcept
 {
   mend_rc_local_weak_release_untyped(weak.object);
 }

@@ -210,32 +210,33 @@ static NOINLINE void destroy_with_all_it_ends(void *object)
   waiting_mine = NULL;
 }
 
-void mend_rc_end(const void *last, uint64_t before, bool is_local)
+void mend_rc_end(const void *object, uint64_t before, bool is_local)
 {
-  void *object = (void *)(uintptr_t)last;
+  void *ending = (void *)(uintptr_t)object;
   struct mend_rc_head *head = mend_rc_head_of(object);
   if (UNLIKELY(strong_of(counts_as(before, is_local)) != 1)) {
     mend_rc_refuse(object, before, is_local);
   }
-  // Who is alone has not counted down yet.
+  // Neither a local release has counted down yet, nor one that saw no other reference; where that
+  // came about only then, this writes the same again.
   if (is_local || before == MEND_RC_ONE + MEND_RC_WEAK_ONE) {
     __atomic_store_n(&head->counts, before - MEND_RC_ONE, __ATOMIC_RELAXED);
   }
   // acquire: pairs with the release of mend_rc_release; what others did with the object is done
   (void)__atomic_load_n(&head->counts, __ATOMIC_ACQUIRE);
   if (destructor_of(head) == NULL) {
-    free_unless_weak(object);
+    free_unless_weak(ending);
   } else if (UNLIKELY(waiting_mine != NULL)) {
-    put_off(waiting_mine, object);
+    put_off(waiting_mine, ending);
   } else {
-    destroy_with_all_it_ends(object);
+    destroy_with_all_it_ends(ending);
   }
 }
 
 // ---------------------------------------------------------------------------------------------
 // Weak references.
 
-static void *weak(const void *object, bool is_local)
+static void *add_weak(const void *object, bool is_local)
 {
   if (object == NULL) return NULL;
   uint64_t before = counts_add(&mend_rc_head_of(object)->counts, MEND_RC_WEAK_ONE, is_local);
@@ -244,6 +245,12 @@ static void *weak(const void *object, bool is_local)
     mend_rc_refuse(object, before, is_local);
   }
   return (void *)(uintptr_t)object;
+}
+
+// A weak reference's value is the object's address.
+static void *object_of(const volatile void *weak)
+{
+  return (void *)(uintptr_t)weak;
 }
 
 // One round: whether it is settled, by a new reference or since there is no object.
@@ -258,7 +265,7 @@ static bool try_upgrade(uint64_t *counts, uint64_t *seen, bool is_local)
   return __atomic_compare_exchange_n(counts, seen, after, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-static void *upgrade(const void *object, bool is_local)
+static void *upgrade(void *object, bool is_local)
 {
   if (object == NULL) return NULL;
   uint64_t *counts = &mend_rc_head_of(object)->counts;
@@ -269,7 +276,7 @@ static void *upgrade(const void *object, bool is_local)
       mend_rc_refuse(object, seen, is_local);
     }
   } while (!try_upgrade(counts, &seen, is_local));
-  return strong_of(counts_as(seen, is_local)) != 0 ? (void *)(uintptr_t)object : NULL;
+  return strong_of(counts_as(seen, is_local)) != 0 ? object : NULL;
 }
 
 static void weak_release(const void *object, bool is_local)
@@ -285,30 +292,60 @@ static void weak_release(const void *object, bool is_local)
 
 void *mend_rc_weak_untyped(const void *object)
 {
-  return weak(object, false);
+  return add_weak(object, false);
 }
 
-void *mend_rc_upgrade_untyped(const void *object)
+void *mend_rc_upgrade_untyped(const volatile void *weak)
 {
-  return upgrade(object, false);
+  return upgrade(object_of(weak), false);
 }
 
-void mend_rc_weak_release_untyped(const void *object)
+void mend_rc_weak_release_untyped(const volatile void *weak)
 {
-  weak_release(object, false);
+  weak_release(object_of(weak), false);
 }
 
 void *mend_rc_local_weak_untyped(const void *object)
 {
-  return weak(object, true);
+  return add_weak(object, true);
 }
 
-void *mend_rc_local_upgrade_untyped(const void *object)
+void *mend_rc_local_upgrade_untyped(const volatile void *weak)
 {
-  return upgrade(object, true);
+  return upgrade(object_of(weak), true);
 }
 
-void mend_rc_local_weak_release_untyped(const void *object)
+void mend_rc_local_weak_release_untyped(const volatile void *weak)
 {
-  weak_release(object, true);
+  weak_release(object_of(weak), true);
+}
+
+// ---------------------------------------------------------------------------------------------
+// What is inline, for callers that cannot have it so.
+
+void *mend_rc_retain_untyped(const void *object)
+{
+  return mend_rc_retain_inline(object);
+}
+
+void mend_rc_release_untyped(const void *object)
+{
+  mend_rc_release(object);
+}
+
+void *mend_rc_local_retain_untyped(const void *object)
+{
+  return mend_rc_local_retain_inline(object);
+}
+
+void mend_rc_local_release_untyped(const void *object)
+{
+  mend_rc_local_release(object);
+}
+
+size_t mend_rc_count(const void *object)
+{
+  if (object == NULL) return 0;
+  uint64_t counts = __atomic_load_n(&mend_rc_head_of(object)->counts, __ATOMIC_RELAXED);
+  return (size_t)(counts & UINT32_C(0x7fffffff));
 }

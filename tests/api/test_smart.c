@@ -233,6 +233,53 @@ static void a_weak_reference_that_goes_first_changes_nothing(void **state)
   assert_false(is_live((char *)node - 16));
 }
 
+// The names that other languages call: no macro is between, and each is a function of the library.
+static const struct {
+  void *(*make)(size_t, mend_rc_destructor);
+  void *(*retain)(const void *);
+  void (*release)(const void *);
+  void *(*weak)(const void *);
+  void *(*upgrade)(const volatile void *);
+  void (*weak_release)(const volatile void *);
+} kinds[] = {
+    {mend_rc_new, mend_rc_retain_untyped, mend_rc_release_untyped, mend_rc_weak_untyped,
+     mend_rc_upgrade_untyped, mend_rc_weak_release_untyped},
+    {mend_rc_local_new, mend_rc_local_retain_untyped, mend_rc_local_release_untyped,
+     mend_rc_local_weak_untyped, mend_rc_local_upgrade_untyped, mend_rc_local_weak_release_untyped},
+};
+
+static void count_end(void *object)
+{
+  (void)object;
+  ended++;
+}
+
+static void what_has_no_types_does_the_same(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    ended = 0;
+    char *object = kinds[i].make(10, count_end);
+    void *weak = kinds[i].weak(object);
+    assert_ptr_equal(kinds[i].retain(object), object);
+    assert_ptr_equal(kinds[i].upgrade(weak), object);
+    assert_int_equal(mend_rc_count(object), 3);
+    kinds[i].release(object);
+    kinds[i].release(object);
+    assert_int_equal(mend_rc_count(object), 1);
+    assert_int_equal(ended, 0);
+    kinds[i].release(object);
+    assert_int_equal(ended, 1);
+    assert_int_equal(mend_rc_count(weak), 0);
+    assert_null(kinds[i].upgrade(weak));
+    assert_true(is_live(object - 16));
+    kinds[i].weak_release(weak);
+    assert_false(is_live(object - 16));
+    assert_null(kinds[i].retain(NULL));
+    kinds[i].release(NULL);
+  }
+}
+
 // The destructor sees its object with no strong reference, and cannot have one by a weak one.
 static MEND_WEAK(struct node) weak_to_itself;
 static bool was_dead;
@@ -405,6 +452,7 @@ int main(void)
       cmocka_unit_test(weak_references_keep_the_memory_alone),
       cmocka_unit_test(weak_local_references_keep_the_memory_alone),
       cmocka_unit_test(a_weak_reference_that_goes_first_changes_nothing),
+      cmocka_unit_test(what_has_no_types_does_the_same),
       cmocka_unit_test(an_object_is_dead_in_its_destructor),
       cmocka_unit_test(parents_and_children_may_know_each_other),
       cmocka_unit_test(errno_is_as_the_destructor_leaves_it),

@@ -41,6 +41,7 @@ static struct node *make_pair(void)
   first->next->back = mend_rc_weak(first);
   first->unknown = (struct unknown *)mend_rc_new(10, NOTHING);
   mend_rc_release(mend_rc_retain(first->unknown));
+  mend_rc_release(mend_rc_retain((const void *)first->unknown));
   return mend_take(&first);
 }
 
@@ -80,7 +81,27 @@ static int use_the_rest(void)
          taken.address == mend_resolve(other) && mend_handle_is_null(handle);
 }
 
+static int use_nothing(void)
+{
+  mend_rc_release(NOTHING);
+  mend_rc_local_release(NOTHING);
+  return mend_rc_retain(NOTHING) == NOTHING && mend_rc_local_retain(NOTHING) == NOTHING &&
+         mend_rc_retain(NULL) == NOTHING && mend_rc_local_retain(NULL) == NOTHING &&
+         mend_rc_count(NOTHING) == 0;
+}
+
+#ifdef __cplusplus
+static_assert(noexcept(mend_handle_is_null(mend_handle())), "");
+static_assert(noexcept(mend_rc_retain(static_cast<node *>(nullptr))), "");
+static_assert(noexcept(mend_rc_local_retain(static_cast<node *>(nullptr))), "");
+static_assert(noexcept(mend_rc_retain(nullptr)), "");
+static_assert(noexcept(mend_rc_release(nullptr)), "");
+static_assert(noexcept(mend_rc_local_release(nullptr)), "");
+static_assert(noexcept(mend_rc_upgrade(mend_weak_to<node>())), "");
+static_assert(noexcept(mend_rc_weak_release(mend_weak_to<node>())), "");
+#endif
+
 int main(void)
 {
-  return use_pairs() && ended == 3 && use_the_rest() ? 0 : 1;
+  return use_pairs() && ended == 3 && use_the_rest() && use_nothing() ? 0 : 1;
 }

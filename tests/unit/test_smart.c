@@ -62,7 +62,7 @@ static void who_visits_blocks_finds_objects(void **state)
     assert_int_equal(found.destructor, (uintptr_t)count_end);
     assert_int_equal(head_of(found.object)->counts,
                      0x100000001 + (is_local ? UINT64_C(0x8000000080000000) : 0));
-    (is_local ? mend_rc_local_release : mend_rc_release)(found.object);
+    (is_local ? mend_rc_local_release_untyped : mend_rc_release_untyped)(found.object);
   }
 }
 
@@ -130,6 +130,26 @@ static void local_weak_release(void)
   mend_rc_local_weak_release_untyped(object);
 }
 
+static void retain_untyped(void)
+{
+  CHECK(mend_rc_retain_untyped(object) == object);
+}
+
+static void local_retain_untyped(void)
+{
+  CHECK(mend_rc_local_retain_untyped(object) == object);
+}
+
+static void release_untyped(void)
+{
+  mend_rc_release_untyped(object);
+}
+
+static void local_release_untyped(void)
+{
+  mend_rc_local_release_untyped(object);
+}
+
 #define TOO_MANY "too many references to a counted object"
 #define OTHER_KIND "use of a counted object as one of the other kind"
 #define ENDED "use of a counted object that has ended"
@@ -159,6 +179,14 @@ static const struct {
     {local_release, true, 0, 2, ENDED},
     {local_release, false, 1, 1, OTHER_KIND},
     {local_release, false, 2, 1, OTHER_KIND},
+    {retain_untyped, false, 1, 1, FINE},
+    {retain_untyped, true, 1, 1, OTHER_KIND},
+    {local_retain_untyped, true, 1, 1, FINE},
+    {local_retain_untyped, false, 1, 1, OTHER_KIND},
+    {release_untyped, false, 2, 1, FINE},
+    {release_untyped, true, 2, 1, OTHER_KIND},
+    {local_release_untyped, true, 2, 1, FINE},
+    {local_release_untyped, false, 2, 1, OTHER_KIND},
     {weak, false, 1, 0x3ffffffe, FINE},
     {weak, false, 1, 0x3fffffff, TOO_MANY},
     {weak, false, 0, 2, ENDED},
@@ -198,7 +226,7 @@ static void counts_that_cannot_be_end_the_process(void **state)
       fail_msg("%zu: %s, not %s", i, ending.text, endings[i].message);
     }
     head_of(object)->counts = counts;
-    (endings[i].is_local ? mend_rc_local_release : mend_rc_release)(object);
+    (endings[i].is_local ? mend_rc_local_release_untyped : mend_rc_release_untyped)(object);
   }
 }
 
