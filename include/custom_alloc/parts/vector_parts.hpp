@@ -92,13 +92,20 @@ private:
   alignas(T) unsigned char bytes_[sizeof(T)];
 };
 
-// The object {count, padding, elements, room}: an address of it. Made and used within a scope.
+// What an array's object begins with.
+struct array_header {
+  std::size_t count;  // of elements
+  std::size_t room;   // for so many; kept here, so that growing asks for one address only
+};
+
+// The object {header, padding, elements, room}: an address of it. Made and used within a scope.
 template <class T> class array_object
 {
-  static constexpr std::size_t alignment = alignof(T) > alignof(std::size_t) ? alignof(T)
-                                                                             : alignof(std::size_t);
+  static constexpr std::size_t alignment = alignof(T) > alignof(array_header)
+                                               ? alignof(T)
+                                               : alignof(array_header);
   static constexpr std::size_t header_bytes =
-      (sizeof(std::size_t) + alignof(T) - 1) / alignof(T) * alignof(T);
+      (sizeof(array_header) + alignof(T) - 1) / alignof(T) * alignof(T);
 
   static constexpr std::size_t bytes_of(std::size_t count)
   {
@@ -109,9 +116,8 @@ template <class T> class array_object
     using element = T;
     static void move(void *to, void *from, std::size_t, void *) noexcept
     {
-      std::size_t count = *static_cast<std::size_t *>(from);
-      ::new (to) std::size_t(count);
-      relocate(elements_of(to), elements_of(from), count);
+      const array_header *header = ::new (to) array_header(*static_cast<array_header *>(from));
+      relocate(elements_of(to), elements_of(from), header->count);
     }
   };
 
@@ -125,17 +131,23 @@ public:
     static_assert(movable<T>::value, "");
     scope open;
     mend_handle object = allocate_object(heap, alignment, bytes_of(room), move_type<mover>());
-    ::new (mend_resolve(object)) std::size_t(0);
+    ::new (mend_resolve(object)) array_header{0, room};
     return object;
   }
-  // Makes room for `count` elements, at least those that there are. False: nothing has changed.
-  static bool reallocate(mend_handle object, std::size_t count) noexcept
+  // Makes room for so many elements, at least those that there are. std::bad_alloc.
+  static void grow(mend_handle object, std::size_t room)
   {
-    return mend_handle_aligned_realloc(object, alignment, bytes_of(count)) == MEND_OK;
+    scope open;
+    reallocate_handle(object, bytes_of(room), alignment);
+    array_object(object).header().room = room;
   }
-  static std::size_t capacity(mend_handle object) noexcept
+  // Room for those that there are, if that can be done.
+  static void shrink(mend_handle object) noexcept
   {
-    return (mend_handle_size(object) - header_bytes) / sizeof(T);
+    scope open;
+    std::size_t count = array_object(object).count();
+    mend_status status = reallocate_handle(object, bytes_of(count), alignment, std::nothrow);
+    if (status == MEND_OK) array_object(object).header().room = count;
   }
   static constexpr std::size_t max_count() noexcept
   {
@@ -156,7 +168,11 @@ public:
   }
   std::size_t &count() const noexcept
   {
-    return *static_cast<std::size_t *>(object_);
+    return header().count;
+  }
+  std::size_t room() const noexcept
+  {
+    return header().room;
   }
 
   // One more element, for which there is room.
@@ -169,6 +185,13 @@ public:
   {
     value.relocate_to(elements() + count());
     count()++;
+  }
+  // All elements of another array, for which there is room; it has none then.
+  void add_all(const array_object &from) noexcept
+  {
+    relocate(elements() + count(), from.elements(), from.count());
+    count() += from.count();
+    from.count() = 0;
   }
   void truncate(std::size_t left) noexcept
   {
@@ -185,6 +208,11 @@ public:
   }
 
 private:
+  array_header &header() const noexcept
+  {
+    return *static_cast<array_header *>(object_);
+  }
+
   void *object_;
 };
 
@@ -193,8 +221,8 @@ private:
 template <class T> class array_gap
 {
 public:
-  array_gap(mend_handle object, std::size_t index, std::size_t count) noexcept
-      : array_(object), place_(array_.elements() + index), width_(count),
+  array_gap(array_object<T> array, std::size_t index, std::size_t count) noexcept
+      : array_(array), place_(array_.elements() + index), width_(count),
         after_(array_.count() - index)
   {
     relocate(place_ + width_, place_, after_);
@@ -217,6 +245,13 @@ public:
   {
     value.relocate_to(place_ + added_);
     added_++;
+  }
+  // All elements of another array, which fill it; that has none then.
+  void add_all(const array_object<T> &from) noexcept
+  {
+    relocate(place_, from.elements(), from.count());
+    added_ = from.count();
+    from.count() = 0;
   }
   // It is full: the array has so many elements more.
   void close() noexcept
