@@ -78,17 +78,27 @@ inline mend_status plan_defragmentation(defrag_report &report) noexcept
 {
   return mend_defragment_plan(&report);
 }
-// Measures all heaps, or one. There is no status: what C refuses is a struct of another size.
-inline fragmentation_info fragmentation() noexcept
+// Measures all heaps, or one. MEND_NO_MEMORY: there was none for the first handle of the program;
+// `info` has not changed.
+inline mend_status fragmentation(fragmentation_info &info) noexcept
+{
+  return mend_fragmentation_get(nullptr, &info);
+}
+inline mend_status fragmentation(const handle_heap &heap, fragmentation_info &info) noexcept
+{
+  return mend_fragmentation_get(heap.native(), &info);
+}
+// The same, all 0 on failure.
+CUSTOM_ALLOC_NODISCARD inline fragmentation_info fragmentation() noexcept
 {
   fragmentation_info info;
-  (void)mend_fragmentation_get(nullptr, &info);
+  (void)fragmentation(info);
   return info;
 }
-inline fragmentation_info fragmentation(const handle_heap &heap) noexcept
+CUSTOM_ALLOC_NODISCARD inline fragmentation_info fragmentation(const handle_heap &heap) noexcept
 {
   fragmentation_info info;
-  (void)mend_fragmentation_get(heap.native(), &info);
+  (void)fragmentation(heap, info);
   return info;
 }
 
@@ -97,7 +107,8 @@ inline fragmentation_info fragmentation(const handle_heap &heap) noexcept
 class CUSTOM_ALLOC_NODISCARD background_defragmenter
 {
 public:
-  explicit background_defragmenter(const defrag_options &options = defrag_options()) noexcept
+  CUSTOM_ALLOC_NODISCARD explicit background_defragmenter(
+      const defrag_options &options = defrag_options()) noexcept
       : status_(mend_defragment_start(&options))
   {
   }

@@ -9,6 +9,7 @@
 #include <climits>
 #include <cstring>
 #include <new>
+#include <stdexcept>
 #include <type_traits>
 #include <unordered_set>
 #include <utility>
@@ -93,7 +94,8 @@ TEST_CASE("bytes: made, resolved, resized, freed")
   CHECK(!is_valid(object));
   CHECK(resolve(object) == nullptr);
   CHECK(deallocate_handle(object) == MEND_STALE);
-  CHECK_THROWS_AS(reallocate_handle(object, 100), std::bad_alloc);
+  CHECK_THROWS_AS(reallocate_handle(object, 100), std::invalid_argument);
+  CHECK_THROWS_AS(reallocate_handle(MEND_HANDLE_NULL, 100), std::invalid_argument);
   CHECK(deallocate_handle_deferred(allocate_handle(7)) == MEND_OK);
   quiescent();
   CHECK(objects() == 0);
@@ -116,10 +118,15 @@ TEST_CASE("bytes: alignments, in a heap and in none")
       deallocate_handle(object);
     }
   }
-  for (std::size_t alignment : {0u, 48u, 8192u}) {
+  mend_handle object = allocate_handle(100, 64);
+  for (std::size_t alignment : {0u, 3u, 12u, 48u, 8192u}) {
     CHECK_THROWS_AS((void)allocate_handle(100, alignment), std::bad_alloc);
     CHECK(mend_handle_is_null(allocate_handle(100, alignment, std::nothrow)));
+    CHECK_THROWS_AS(reallocate_handle(object, 300, alignment), std::invalid_argument);
+    CHECK(reallocate_handle(object, 300, alignment, std::nothrow) == MEND_INVALID);
   }
+  CHECK(handle_size(object) == 100);
+  deallocate_handle(object);
 }
 
 TEST_CASE("bytes: no memory, and the new-handler")
@@ -127,14 +134,31 @@ TEST_CASE("bytes: no memory, and the new-handler")
   const std::size_t too_large = opaque(PTRDIFF_MAX);
   CHECK_THROWS_AS((void)allocate_handle(too_large), std::bad_alloc);
   CHECK(mend_handle_is_null(allocate_handle(too_large, std::nothrow)));
+  mend_handle object = allocate_handle(100);
+  relocatable_vector<char> bytes(100);
   handler_calls = 0;
   std::set_new_handler(give_up_at_third_call);
   CHECK_THROWS_AS((void)allocate_handle(too_large), std::bad_alloc);
   CHECK(handler_calls == 3);
+  handler_calls = 0;
   std::set_new_handler(give_up_at_third_call);
-  CHECK_THROWS_AS((void)allocate_handle(100, opaque(48)), std::bad_alloc);
+  CHECK_THROWS_AS(reallocate_handle(object, too_large), std::bad_alloc);
+  CHECK(handler_calls == 3);
+  handler_calls = 0;
+  std::set_new_handler(give_up_at_third_call);
+  CHECK_THROWS_AS(bytes.reserve(bytes.max_size()), std::bad_alloc);
+  CHECK(handler_calls == 3);
+  // Not of what no memory would help.
+  std::set_new_handler(give_up_at_third_call);
+  for (std::size_t alignment : {0u, 3u, 12u, 48u, 8192u}) {
+    CHECK_THROWS_AS((void)allocate_handle(100, opaque(alignment)), std::bad_alloc);
+    CHECK_THROWS_AS(reallocate_handle(object, 300, opaque(alignment)), std::invalid_argument);
+  }
+  CHECK(pin(object) != nullptr);
+  CHECK_THROWS_AS(reallocate_handle(object, 100000), std::bad_alloc);
   std::set_new_handler(nullptr);
   CHECK(handler_calls == 3);
+  CHECK(deallocate_handle(object) == MEND_OK);
 }
 
 TEST_CASE("handle: one word, move-only, of an object that it ends")
@@ -155,6 +179,8 @@ TEST_CASE("handle: one word, move-only, of an object that it ends")
   CHECK(one.get() == nullptr);
   CHECK(one == nullptr);
   CHECK(other != nullptr);
+  CHECK((nullptr == one && nullptr != other));
+  CHECK(!(nullptr != one || nullptr == other));
   CHECK(one != other);
   swap(one, other);
   CHECK(one->number == 7);
@@ -277,6 +303,12 @@ TEST_CASE("handle: in a heap, and told apart by its hash")
   CHECK(heap.native() == nullptr);
   heap = std::move(other);
   CHECK(heap.native() != nullptr);
+  mend_handle_heap *native = heap.native();
+  handle_heap third;
+  swap(heap, third);
+  CHECK(third.native() == native);
+  third.swap(heap);
+  CHECK(heap.native() == native);
 }
 
 TEST_CASE("handle: whose heap has ended before it, does nothing")
@@ -352,9 +384,18 @@ TEST_CASE("defragmentation: passes, steps, plans, and who may not")
   CHECK(step.objects_moved <= 10);
   handle_heap heap;
   CHECK(defragment_step(heap, defrag_budget(), step) == MEND_OK);
+  CHECK(defragment_step(heap, budget) == MEND_OK);
+  CHECK(defragment_step(budget) == MEND_PARTIAL);
   while (defragment_step(defrag_budget(), step) != MEND_OK) continue;
   custom_alloc::defrag_report report = whole_pass();
   CHECK(report.bytes == sizeof(mend_defrag_report));
+  fragmentation_info info;
+  CHECK(fragmentation(info) == MEND_OK);
+  CHECK(info.objects == all.size());
+  CHECK(fragmentation(heap, info) == MEND_OK);
+  CHECK(info.objects == 0);
+  info.bytes = 0;
+  CHECK(fragmentation(info) == MEND_INVALID);
   for (std::size_t i = 0; i < all.size(); i++) {
     scope open;
     REQUIRE(all[i]->number == static_cast<int>(8 * i));

@@ -305,6 +305,11 @@ template <> struct custom_alloc::is_trivially_relocatable<says_so> : std::true_t
 // The trait, of all kinds.
 static_assert(is_trivially_relocatable<plain>::value && is_trivially_relocatable<says_so>::value &&
                   is_trivially_relocatable<says_so[3]>::value &&
+                  is_trivially_relocatable<const says_so>::value &&
+                  is_trivially_relocatable<const volatile says_so[3]>::value &&
+                  is_trivially_relocatable<const handle<tracked>>::value &&
+                  is_trivially_relocatable<const custom_alloc::unique_ptr<tracked>>::value &&
+                  !is_trivially_relocatable<const short_text>::value &&
                   is_trivially_relocatable<handle<tracked>>::value &&
                   is_trivially_relocatable<shared_handle<tracked>>::value &&
                   is_trivially_relocatable<weak_handle<tracked>>::value &&

@@ -26,16 +26,16 @@ struct stays { stays() = default; stays(stays &&) = delete; ~stays() {} };
 struct alignas(8192) wide { int number; };
 TYPES
 
-compiles() {  # COMPILER BODY
+compiles() {  # COMPILER BODY [STANDARD]
   printf '#include "types.hpp"\nvoid f()\n{\n  %s\n}\n' "$2" >"$scratch/program.cc"
-  "$1" -std=c++11 -fsyntax-only -Wall -Wextra -Werror -I. -Icustom_alloc -I"$scratch" \
+  "$1" -std="${3:-c++11}" -fsyntax-only -Wall -Wextra -Werror -I. -Icustom_alloc -I"$scratch" \
     "$scratch/program.cc" 2>"$scratch/messages"
 }
 
-rejected() {  # MESSAGE BODY
+rejected() {  # MESSAGE BODY [STANDARD]
   for compiler in g++ clang++; do
     programs=$((programs + 1))
-    if compiles "$compiler" "$2"; then
+    if compiles "$compiler" "$2" "${3:-c++11}"; then
       echo "FAIL: $compiler takes: $2"
     elif ! grep -q "$1" "$scratch/messages"; then
       echo "FAIL: $compiler does not say '$1' of: $2"
@@ -79,6 +79,7 @@ accepted 'auto one = make_handle<int>(1); auto pin = one.pin(); (void)pin;'
 rejected 'deleted' 'auto pin = make_handle<int>(1).pin(); (void)pin;'
 rejected 'deleted' 'auto pin = make_shared_handle<int>(1).pin(); (void)pin;'
 rejected 'deleted' 'auto pin = relocatable_vector<int>(1).pin(); (void)pin;'
+rejected 'deleted' 'const relocatable_vector<int> some(1); (void)std::move(some).pin();'
 rejected 'deleted' 'auto one = make_handle<int>(1); auto two = one;'
 temporary='cannot bind\|no matching\|expects an l-\?value'
 rejected "$temporary" 'heap_allocator<int> dangles{heap()};'
@@ -88,5 +89,14 @@ rejected "$temporary" '(void)make_shared_in<int>(heap(), 1);'
 accepted 'heap one; heap_allocator<int> stays(one); (void)make_unique_in<int>(one, 1);'
 rejected 'deleted' 'auto *open = new scope;'
 rejected 'deleted' 'scope one; scope two(one);'
+# What is lost where nobody takes it.
+for lost in 'make_handle<int>(1)' 'make_handle<int[]>(3)' 'make_handle_in<int>(heap, 1)' \
+  'make_handle_in<int[]>(heap, 3)' 'make_shared_handle<int>(1)' 'shared.release()' \
+  'make_shared_handle_in<int>(heap, 1)' 'one.pin()' 'many.pin()' 'shared.pin()' 'numbers.pin()' \
+  'one.release()' 'scope()' 'background_defragmenter()' 'allocate_handle(100)' 'fragmentation()'; do
+  rejected 'nodiscard\|unused-result\|unused-value' "handle_heap heap; auto one = make_handle<int>(1);
+    auto many = make_handle<int[]>(1); auto shared = make_shared_handle<int>(1);
+    relocatable_vector<int> numbers; $lost;" c++17
+done
 echo "$programs programs, $failures not as they should be"
 [ "$failures" = 0 ]

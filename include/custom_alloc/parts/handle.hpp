@@ -135,7 +135,7 @@ public:
     return id_;
   }
   // The same; the caller owns the object now, and gives it back by handle<T>::adopt.
-  mend_handle release() noexcept
+  CUSTOM_ALLOC_NODISCARD mend_handle release() noexcept
   {
     mend_handle object = id_;
     id_ = MEND_HANDLE_NULL;
@@ -183,6 +183,14 @@ template <class T> bool operator!=(const owner<T> &a, std::nullptr_t) noexcept
 {
   return static_cast<bool>(a);
 }
+template <class T> bool operator==(std::nullptr_t, const owner<T> &a) noexcept
+{
+  return !a;
+}
+template <class T> bool operator!=(std::nullptr_t, const owner<T> &a) noexcept
+{
+  return static_cast<bool>(a);
+}
 template <class T> void swap(owner<T> &a, owner<T> &b) noexcept
 {
   a.swap(b);
@@ -220,7 +228,7 @@ public:
   }
   // The object stays where it is as long as the result lives, which the handle must outlive.
   // std::bad_alloc if there is no memory for one more pin.
-  pinned<T> pin() const &
+  CUSTOM_ALLOC_NODISCARD pinned<T> pin() const &
   {
     return pinned<T>(this->id(), static_cast<T *>(detail::pin_object(this->id())));
   }
@@ -259,7 +267,7 @@ public:
   {
     return *this ? mend_handle_size(this->id()) / sizeof(T) : 0;
   }
-  pinned<T[]> pin() const &
+  CUSTOM_ALLOC_NODISCARD pinned<T[]> pin() const &
   {
     return pinned<T[]>(this->id(), static_cast<T *>(detail::pin_object(this->id())), size());
   }
@@ -305,22 +313,25 @@ using handle_of_many = typename std::enable_if<std::is_array<T>::value, handle<T
 // A new T made from the arguments. std::bad_alloc, or what the constructor throws: then nothing is
 // left.
 template <class T, class... Arguments>
-detail::handle_of_one<T> make_handle(Arguments &&...arguments)
+CUSTOM_ALLOC_NODISCARD detail::handle_of_one<T> make_handle(Arguments &&...arguments)
 {
   return detail::make_handle_of_one<T>(nullptr, std::forward<Arguments>(arguments)...);
 }
 // The same for T[]: `count` elements, each of which is T().
-template <class T> detail::handle_of_many<T> make_handle(std::size_t count)
+template <class T> CUSTOM_ALLOC_NODISCARD detail::handle_of_many<T> make_handle(std::size_t count)
 {
   return detail::make_handle_of_many<T>(nullptr, count);
 }
 // The same two in a heap, which must outlive the handle.
 template <class T, class... Arguments>
-detail::handle_of_one<T> make_handle_in(handle_heap &heap, Arguments &&...arguments)
+CUSTOM_ALLOC_NODISCARD detail::handle_of_one<T> make_handle_in(handle_heap &heap,
+                                                               Arguments &&...arguments)
 {
   return detail::make_handle_of_one<T>(heap.native(), std::forward<Arguments>(arguments)...);
 }
-template <class T> detail::handle_of_many<T> make_handle_in(handle_heap &heap, std::size_t count)
+template <class T>
+CUSTOM_ALLOC_NODISCARD detail::handle_of_many<T> make_handle_in(handle_heap &heap,
+                                                                std::size_t count)
 {
   return detail::make_handle_of_many<T>(heap.native(), count);
 }

@@ -81,7 +81,7 @@ private:
 
 // What pin() of handle<T> and shared_handle<T> returns. Empty if they were. Any thread may end it.
 // Since 0.3.
-template <class T> class pinned : public detail::pin_holder<T>
+template <class T> class CUSTOM_ALLOC_NODISCARD pinned : public detail::pin_holder<T>
 {
 public:
   constexpr pinned() noexcept = default;
@@ -98,7 +98,7 @@ public:
 };
 
 // What pin() of handle<T[]> and relocatable_vector<T> returns: their elements.
-template <class T> class pinned<T[]> : public detail::pin_holder<T>
+template <class T> class CUSTOM_ALLOC_NODISCARD pinned<T[]> : public detail::pin_holder<T>
 {
 public:
   constexpr pinned() noexcept = default;

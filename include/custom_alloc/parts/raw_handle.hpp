@@ -4,14 +4,19 @@
 // may be moved, scopes, and heaps of such objects. What has a type is in handle.hpp,
 // shared_handle.hpp and relocatable_vector.hpp.
 //
-// Here an object is bytes: nobody constructs, destroys or moves but by copying. How long an address
-// is good, the head of mend/handle.h says; any thread may call anything. Memory that lacks is
-// std::bad_alloc (without exceptions: abort), but in the forms with std::nothrow. Since 0.3.
+// Here an object is bytes: nothing is constructed or destroyed, and moving it copies the bytes. How
+// long an address is good is told at the head of mend/handle.h; any thread may call anything. Where
+// memory has run out, the program's new-handler is asked for more; without one that is
+// std::bad_alloc (without exceptions: abort), or what the forms with std::nothrow return, which do
+// not ask. Since 0.3.
 #ifndef CUSTOM_ALLOC_RAW_HANDLE_HPP
 #define CUSTOM_ALLOC_RAW_HANDLE_HPP
 
+#include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 #include "detail.hpp"
@@ -25,18 +30,33 @@ inline namespace CUSTOM_ALLOC_ABI
 namespace detail
 {
 
-// A new object; `heap` NULL: of the heap that is always there. Asks the new-handler for memory, as
-// operator new does.
+[[noreturn]] CUSTOM_ALLOC_COLD inline void throw_invalid_argument(const char *reason)
+{
+#if CUSTOM_ALLOC_EXCEPTIONS
+  throw std::invalid_argument(reason);
+#else
+  (void)reason;
+  std::abort();
+#endif
+}
+
+// Asks the new-handler for memory, as operator new does: one call of it.
+CUSTOM_ALLOC_COLD inline void call_new_handler()
+{
+  std::new_handler handler = std::get_new_handler();
+  if (handler == nullptr) throw_bad_alloc();
+  handler();
+}
+
+// A new object; `heap` NULL: of the heap that is always there.
 inline mend_handle allocate_object(mend_handle_heap *heap, std::size_t alignment, std::size_t size,
                                    mend_type type)
 {
   for (;;) {
     mend_handle object = mend_handle_heap_aligned_alloc(heap, alignment, size, 0, type);
     if (!mend_handle_is_null(object)) return object;
-    bool is_alignment = (alignment & (alignment - 1)) == 0 && alignment - 1 < 4096;
-    std::new_handler handler = std::get_new_handler();
-    if (handler == nullptr || !is_alignment) throw_bad_alloc();
-    handler();
+    if (errno != ENOMEM) throw_bad_alloc();  // there is no such alignment
+    call_new_handler();
   }
 }
 
@@ -44,10 +64,10 @@ inline mend_handle allocate_object(mend_handle_heap *heap, std::size_t alignment
 
 // A scope from here to the end of the block: addresses that are resolved in it are good until the
 // thread's outermost scope ends. About 1 ns. Keep it short, and never across threads.
-class scope
+class CUSTOM_ALLOC_NODISCARD scope
 {
 public:
-  scope() noexcept
+  CUSTOM_ALLOC_NODISCARD scope() noexcept
   {
     mend_scope_enter();
   }
@@ -78,12 +98,21 @@ public:
   handle_heap &operator=(handle_heap &&other) noexcept
   {
     handle_heap old(std::move(other));
-    std::swap(heap_, old.heap_);
+    swap(old);
     return *this;
   }
   ~handle_heap()
   {
     mend_handle_heap_destroy(heap_);
+  }
+
+  void swap(handle_heap &other) noexcept
+  {
+    std::swap(heap_, other.heap_);
+  }
+  friend void swap(handle_heap &one, handle_heap &other) noexcept
+  {
+    one.swap(other);
   }
 
   // The heap as C knows it. NULL, which stands for the heap that is always there, after a move.
@@ -128,8 +157,8 @@ CUSTOM_ALLOC_NODISCARD inline mend_handle allocate_handle(handle_heap &heap, std
 }
 
 // Resizes the object; its handle stays, addresses of it do not. No other thread may be using it.
-// `alignment`: the one that it was made with. As mend_handle_aligned_realloc; on failure nothing
-// has changed.
+// `alignment`: the one that it was made with, which is not remembered; without it the object is
+// aligned to 16 bytes afterwards. As mend_handle_aligned_realloc; on failure nothing has changed.
 inline mend_status reallocate_handle(mend_handle object, std::size_t size, std::size_t alignment,
                                      const std::nothrow_t &) noexcept
 {
@@ -140,12 +169,17 @@ inline mend_status reallocate_handle(mend_handle object, std::size_t size,
 {
   return mend_handle_aligned_realloc(object, detail::natural_alignment, size);
 }
-// The same; std::bad_alloc for all but MEND_OK: a pinned object that would have to move, and a
-// stale handle, too.
+// The same. std::bad_alloc: no memory, or the object is pinned and there is no room where it is.
+// std::invalid_argument: there is no such object, or no such alignment.
 inline void reallocate_handle(mend_handle object, std::size_t size,
                               std::size_t alignment = detail::natural_alignment)
 {
-  if (mend_handle_aligned_realloc(object, alignment, size) != MEND_OK) detail::throw_bad_alloc();
+  mend_status status;
+  while ((status = mend_handle_aligned_realloc(object, alignment, size)) == MEND_NO_MEMORY) {
+    detail::call_new_handler();
+  }
+  if (status == MEND_PINNED) detail::throw_bad_alloc();
+  if (status != MEND_OK) detail::throw_invalid_argument(mend_status_text(status));
 }
 
 // Frees the object, which nobody may be using. MEND_STALE: somebody has freed it before.

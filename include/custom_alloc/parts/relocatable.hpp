@@ -33,8 +33,13 @@ inline namespace CUSTOM_ALLOC_ABI
 
 // Whether objects of the type may be moved by copying their bytes. Specialise it for types that are
 // not trivially copyable, yet do not point into themselves, nor are pointed to by what they own or
-// know: most types that hold pointers to other memory. Since 0.3.
-template <class T> struct is_trivially_relocatable : std::is_trivially_copyable<T> {
+// know: most types that hold pointers to other memory. The same for a const or volatile T. Since
+// 0.3.
+template <class T>
+struct is_trivially_relocatable
+    : std::conditional<std::is_same<T, typename std::remove_cv<T>::type>::value,
+                       std::is_trivially_copyable<T>,
+                       is_trivially_relocatable<typename std::remove_cv<T>::type>>::type {
 };
 template <class T, std::size_t N>
 struct is_trivially_relocatable<T[N]> : is_trivially_relocatable<T> {
@@ -47,8 +52,7 @@ namespace detail
 {
 
 template <class T>
-using bytes_move =
-    std::integral_constant<bool, is_trivially_relocatable<typename std::remove_cv<T>::type>::value>;
+using bytes_move = std::integral_constant<bool, is_trivially_relocatable<T>::value>;
 
 // Says at compile time why a type cannot live behind a handle. `value` is always true.
 template <class T> struct movable {

@@ -219,7 +219,7 @@ public:
     return id_;
   }
   // The same; this handle's share is the caller's now, who gives it back by adopt.
-  mend_handle release() noexcept
+  CUSTOM_ALLOC_NODISCARD mend_handle release() noexcept
   {
     mend_handle object = id_;
     id_ = MEND_HANDLE_NULL;
@@ -233,7 +233,7 @@ public:
   }
   // The object stays where it is as long as the result lives, which this handle or a copy must
   // outlive. std::bad_alloc if there is no memory for one more pin.
-  pinned<T> pin() const &
+  CUSTOM_ALLOC_NODISCARD pinned<T> pin() const &
   {
     void *counts = detail::pin_object(id_);
     return pinned<T>(id_, counts != nullptr ? &static_cast<counted *>(counts)->value() : nullptr);
@@ -320,6 +320,14 @@ template <class T> bool operator!=(const shared_handle<T> &a, std::nullptr_t) no
 {
   return static_cast<bool>(a);
 }
+template <class T> bool operator==(std::nullptr_t, const shared_handle<T> &a) noexcept
+{
+  return !a;
+}
+template <class T> bool operator!=(std::nullptr_t, const shared_handle<T> &a) noexcept
+{
+  return static_cast<bool>(a);
+}
 // Two weak handles are equal if they were made for one object, which may be no more.
 template <class T> bool operator==(const weak_handle<T> &a, const weak_handle<T> &b) noexcept
 {
@@ -356,13 +364,15 @@ shared_handle<T> make_shared_handle(mend_handle_heap *heap, Arguments &&...argum
 
 // A new T made from the arguments, with one owner: the result. std::bad_alloc, or what the
 // constructor throws: then nothing is left.
-template <class T, class... Arguments> shared_handle<T> make_shared_handle(Arguments &&...arguments)
+template <class T, class... Arguments>
+CUSTOM_ALLOC_NODISCARD shared_handle<T> make_shared_handle(Arguments &&...arguments)
 {
   return detail::make_shared_handle<T>(nullptr, std::forward<Arguments>(arguments)...);
 }
 // The same in a heap, which must outlive the object.
 template <class T, class... Arguments>
-shared_handle<T> make_shared_handle_in(handle_heap &heap, Arguments &&...arguments)
+CUSTOM_ALLOC_NODISCARD shared_handle<T> make_shared_handle_in(handle_heap &heap,
+                                                              Arguments &&...arguments)
 {
   return detail::make_shared_handle<T>(heap.native(), std::forward<Arguments>(arguments)...);
 }
