@@ -104,7 +104,7 @@ TEST_CASE("bytes: made, resolved, resized, freed")
 TEST_CASE("bytes: alignments, in a heap and in none")
 {
   handle_heap heap;
-  for (std::size_t alignment = 1; alignment <= 4096; alignment *= 2) {
+  for (std::size_t alignment = 1; alignment <= MEND_HANDLE_MAX_ALIGNMENT; alignment *= 2) {
     mend_handle some[] = {allocate_handle(300, alignment), allocate_handle(heap, 300, alignment),
                           allocate_handle(300, alignment, std::nothrow),
                           allocate_handle(heap, 300, alignment, std::nothrow)};

@@ -126,7 +126,8 @@ private:
 };
 
 // A new object of `size` bytes, contents undefined, which the caller frees by deallocate_handle. It
-// keeps `alignment`, a power of two up to 4096 (else std::bad_alloc), wherever it moves.
+// keeps `alignment`, a power of two up to MEND_HANDLE_MAX_ALIGNMENT (else std::bad_alloc), wherever
+// it moves.
 CUSTOM_ALLOC_NODISCARD inline mend_handle
 allocate_handle(std::size_t size, std::size_t alignment = detail::natural_alignment)
 {

@@ -61,8 +61,9 @@ template <class T> struct movable {
                 "custom_alloc: objects of this type cannot be moved: either its move constructor "
                 "and destructor are noexcept, or is_trivially_relocatable says that copying its "
                 "bytes moves it");
-  static_assert(alignof(T) <= 4096,
-                "custom_alloc: objects behind handles are aligned to at most 4096 bytes");
+  static_assert(alignof(T) <= MEND_HANDLE_MAX_ALIGNMENT,
+                "custom_alloc: objects behind handles are aligned to at most "
+                "MEND_HANDLE_MAX_ALIGNMENT bytes");
   static constexpr bool value = true;
 };
 
