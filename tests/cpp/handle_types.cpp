@@ -10,6 +10,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #if defined(__x86_64__)
@@ -316,7 +317,10 @@ static_assert(is_trivially_relocatable<plain>::value && is_trivially_relocatable
                   is_trivially_relocatable<relocatable_vector<tracked>>::value &&
                   is_trivially_relocatable<custom_alloc::unique_ptr<tracked>>::value &&
                   is_trivially_relocatable<custom_alloc::unique_ptr<tracked[]>>::value &&
-                  !is_trivially_relocatable<std::unique_ptr<tracked>>::value &&
+                  is_trivially_relocatable<std::unique_ptr<tracked>>::value &&
+                  is_trivially_relocatable<std::shared_ptr<tracked>>::value &&
+                  is_trivially_relocatable<std::weak_ptr<tracked>>::value &&
+                  !is_trivially_relocatable<std::mutex>::value &&
                   !is_trivially_relocatable<short_text>::value &&
                   !is_trivially_relocatable<has_handles>::value,
               "");

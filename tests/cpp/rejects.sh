@@ -23,6 +23,7 @@ struct move_throws { move_throws() = default; move_throws(move_throws &&) {} };
 struct end_throws { end_throws() = default; end_throws(end_throws &&) noexcept {}
                     ~end_throws() noexcept(false) {} };
 struct stays { stays() = default; stays(stays &&) = delete; ~stays() {} };
+struct ring { ring *next; ring() : next(this) {} ring(const ring &) = delete; };
 struct alignas(8192) wide { int number; };
 TYPES
 
@@ -66,7 +67,7 @@ done
 
 for made in 'make_handle<TYPE>()' 'make_handle<TYPE[]>(3)' 'make_shared_handle<TYPE>()' \
   'relocatable_vector<TYPE>(3)'; do
-  for type in move_throws end_throws stays; do
+  for type in move_throws end_throws stays ring; do
     rejected 'objects of this type cannot be moved' "(void)${made/TYPE/$type};"
   done
   rejected 'aligned to at most' "(void)${made/TYPE/wide};"

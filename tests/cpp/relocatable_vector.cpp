@@ -230,6 +230,14 @@ TEST_CASE("vector: a failure leaves what was there")
     pinned<tracked[]> pin = some.pin();
     const relocatable_vector<tracked> large(1000, tracked(7u));
     CHECK_THROWS_AS(some = large, std::bad_alloc);
+    tracked mine(42u);
+    some.reserve(some.size());
+    while (some.size() < some.capacity()) some.push_back(tracked(1u));
+    CHECK_THROWS_AS(some.push_back(std::move(mine)), std::bad_alloc);
+    CHECK_THROWS_AS(some.insert(some.begin(), std::move(mine)), std::bad_alloc);
+    CHECK(mine.holds(42));
+    CHECK_THROWS_AS(some.push_back(std::move(some[0])), std::bad_alloc);
+    some.erase(some.begin() + static_cast<std::ptrdiff_t>(before.size()), some.end());
     CHECK_THROWS_AS(some.assign(1000, large[0]), std::bad_alloc);
     CHECK(same(some, before));
     some.assign({large[0]});

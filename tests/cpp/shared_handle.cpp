@@ -146,11 +146,59 @@ TEST_CASE("shared: memory waits for the scopes in which somebody may look at the
   std::vector<shared_handle<base>> later;
   scope open;
   shared_handle<base> one = make_shared_handle<base>(7u);
+  weak_handle<base> watcher = one;
   const base *address = one.get();
   one.reset();
+  CHECK(watcher.expired());
   for (unsigned i = 0; i < 1000; i++) {
     later.push_back(make_shared_handle<base>(i));
     REQUIRE(later.back().get() != address);
+  }
+}
+
+TEST_CASE("shared: memory that nobody can look at is free at once")
+{
+  scope open;
+  const std::size_t before = objects();
+  for (unsigned i = 0; i < 1000; i++) {
+    shared_handle<base> one = make_shared_handle<base>(i);
+    const shared_handle<base> copy = one;
+    one.reset();
+    CHECK(copy->label.holds(i));
+  }
+  CHECK(objects() == before);
+}
+
+// Whose address is not to be had by its own &.
+class without_address
+{
+public:
+  explicit without_address(std::string text) : text_(std::move(text))
+  {
+  }
+  without_address *operator&() = delete;
+  const std::string &text() const noexcept
+  {
+    return text_;
+  }
+
+private:
+  std::string text_;
+};
+
+TEST_CASE("shared: of a type that overloads &")
+{
+  std::vector<shared_handle<without_address>> all;
+  for (unsigned i = 0; i < 4000; i++) {
+    auto one = make_shared_handle<without_address>("text " + std::to_string(i));
+    if (i % 8 == 0) all.push_back(one);
+  }
+  CHECK(whole_pass().objects_moved > 0);
+  scope open;
+  for (std::size_t i = 0; i < all.size(); i++) {
+    CHECK(all[i]->text() == "text " + std::to_string(8 * i));
+    CHECK((*all[i]).text() == all[i].get()->text());
+    CHECK(all[i].pin()->text() == all[i]->text());
   }
 }
 

@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include "detail.hpp"
@@ -142,12 +144,33 @@ public:
     temporary<T> value(std::forward<Arguments>(arguments)...);
     grown(1).add_temporary(value);
   }
+  // The same of one value, which may be one of the elements: if there is no memory, it is as it
+  // was.
+  template <class Value> void add_value(Value &&value)
+  {
+    scope open;
+    std::size_t place = index_of(value);
+    array elements = grown(1);
+    Value &source = place < elements.count() ? elements.elements()[place] : value;
+    elements.add(std::forward<Value>(source));
+  }
   template <class... Arguments> void emplace(std::size_t index, Arguments &&...arguments)
   {
     scope open;
     temporary<T> value(std::forward<Arguments>(arguments)...);
     array_gap<T> gap(grown(1), index, 1);
     gap.add_temporary(value);
+    gap.close();
+  }
+  template <class Value> void insert_value(std::size_t index, Value &&value)
+  {
+    scope open;
+    std::size_t place = index_of(value);
+    array elements = grown(1);
+    Value &source = place < elements.count() ? elements.elements()[place] : value;
+    temporary<T> made(std::forward<Value>(source));
+    array_gap<T> gap(elements, index, 1);
+    gap.add_temporary(made);
     gap.close();
   }
   // As many copies of a value, which may be one of the elements.
@@ -218,6 +241,15 @@ public:
   }
 
 private:
+  // Which element it is; the largest number if it is none. Within a scope.
+  std::size_t index_of(const T &value) const noexcept
+  {
+    const T *first = this->first(), *past_last = this->past_last();
+    const T *address = std::addressof(value);
+    bool is_element =
+        std::less_equal<const T *>()(first, address) && std::less<const T *>()(address, past_last);
+    return is_element ? static_cast<std::size_t>(address - first) : static_cast<std::size_t>(-1);
+  }
   bool has_object() const noexcept
   {
     return !mend_handle_is_null(id_);

@@ -31,6 +31,18 @@ namespace custom_alloc
 inline namespace CUSTOM_ALLOC_ABI
 {
 
+namespace detail
+{
+
+// Bytes are the object, and it may be moved at all. (Compilers call a type whose copies and moves
+// are all deleted trivially copyable, too; it often points into itself.)
+template <class T>
+struct is_plain : std::integral_constant<bool, std::is_trivially_copyable<T>::value &&
+                                                   std::is_move_constructible<T>::value> {
+};
+
+}  // namespace detail
+
 // Whether objects of the type may be moved by copying their bytes. Specialise it for types that are
 // not trivially copyable, yet do not point into themselves, nor are pointed to by what they own or
 // know: most types that hold pointers to other memory. The same for a const or volatile T. Since
@@ -38,7 +50,7 @@ inline namespace CUSTOM_ALLOC_ABI
 template <class T>
 struct is_trivially_relocatable
     : std::conditional<std::is_same<T, typename std::remove_cv<T>::type>::value,
-                       std::is_trivially_copyable<T>,
+                       detail::is_plain<T>,
                        is_trivially_relocatable<typename std::remove_cv<T>::type>>::type {
 };
 template <class T, std::size_t N>
@@ -46,6 +58,14 @@ struct is_trivially_relocatable<T[N]> : is_trivially_relocatable<T> {
 };
 template <class T, class U>
 struct is_trivially_relocatable<std::unique_ptr<T, deleter<U>>> : std::true_type {
+};
+// In the standard libraries of gcc and clang these are plain pointers.
+template <class T, class U>
+struct is_trivially_relocatable<std::unique_ptr<T, std::default_delete<U>>> : std::true_type {
+};
+template <class T> struct is_trivially_relocatable<std::shared_ptr<T>> : std::true_type {
+};
+template <class T> struct is_trivially_relocatable<std::weak_ptr<T>> : std::true_type {
 };
 
 namespace detail
@@ -60,7 +80,8 @@ template <class T> struct movable {
                                          std::is_nothrow_destructible<T>::value),
                 "custom_alloc: objects of this type cannot be moved: either its move constructor "
                 "and destructor are noexcept, or is_trivially_relocatable says that copying its "
-                "bytes moves it");
+                "bytes moves it. (A class that declares a destructor or a copy has no move "
+                "constructor unless it declares that, too.)");
   static_assert(alignof(T) <= MEND_HANDLE_MAX_ALIGNMENT,
                 "custom_alloc: objects behind handles are aligned to at most "
                 "MEND_HANDLE_MAX_ALIGNMENT bytes");

@@ -10,7 +10,8 @@
 //   - T is any type that can be moved (relocatable.hpp); insert and erase relocate, so they need no
 //     assignment of T. Of bool it is an array of bool.
 //   - Whatever throws has changed nothing, but perhaps capacity(): also assignments, which make the
-//     new elements before the old ones end.
+//     new elements before the old ones end. (What emplace and emplace_back were given to move from
+//     is lost where there is no memory then; push_back and insert leave it as it was.)
 //   - Memory grows by mend_handle_aligned_realloc: id() stays the same from the first element on,
 //     assignments by move aside. Growing an array that is pinned is std::bad_alloc, unless there is
 //     room where it is.
@@ -270,11 +271,11 @@ public:
 
   void push_back(const T &value)
   {
-    emplace_back(value);
+    array_.add_value(value);
   }
   void push_back(T &&value)
   {
-    emplace_back(std::move(value));
+    array_.add_value(std::move(value));
   }
   template <class... Arguments> void emplace_back(Arguments &&...arguments)
   {
@@ -292,11 +293,15 @@ public:
   }
   iterator insert(const_iterator place, const T &value)
   {
-    return emplace(place, value);
+    size_type index = index_of(place);
+    array_.insert_value(index, value);
+    return data() + index;
   }
   iterator insert(const_iterator place, T &&value)
   {
-    return emplace(place, std::move(value));
+    size_type index = index_of(place);
+    array_.insert_value(index, std::move(value));
+    return data() + index;
   }
   iterator insert(const_iterator place, size_type count, const T &value)
   {

@@ -15,10 +15,11 @@
 //   destructor, though the counts at two places are two atomics. The object is there for whoever
 //   looks. Who has counted itself keeps it from being freed. Who has not, a weak_handle, resolves
 //   within a scope: either the handle is stale by then, which is told by its generation, however
-//   often the memory has been used since; or the free, which is deferred, waits for the scope. The
-//   count it finds is 0 as soon as the last owner has gone, and nobody counts up from 0: so T is
-//   never taken while or after it is destroyed. The last owner is in a scope from its last look at
-//   the count to the free: no mover meets a T that has been destroyed, and nobody else frees.
+//   often the memory has been used since; or the free, which is deferred where there has been a
+//   weak_handle, waits for the scope. The count it finds is 0 as soon as the last owner has gone,
+//   and nobody counts up from 0: so T is never taken while or after it is destroyed. The last owner
+//   is in a scope from its last look at the count to the free: no mover meets a T that has been
+//   destroyed, and nobody else frees.
 //
 // An address does not last, so there is no shared_handle to a part of an object.
 #ifndef CUSTOM_ALLOC_SHARED_HANDLE_HPP
@@ -28,6 +29,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -49,14 +51,14 @@ template <class T> class counted
 {
 public:
   template <class... Arguments>
-  explicit counted(std::true_type /* not a move */, Arguments &&...arguments) : owners_(1)
+  explicit counted(std::true_type /* not a move */, Arguments &&...arguments) : owners_(one_owner)
   {
     ::new (static_cast<void *>(value_)) T(std::forward<Arguments>(arguments)...);
   }
   // For the mover, when nobody else has the object's address.
   counted(counted &&other) noexcept : owners_(other.owners_.load(std::memory_order_relaxed))
   {
-    relocate_one(&value(), &other.value());
+    relocate_one(std::addressof(value()), std::addressof(other.value()));
   }
   ~counted() = default;  // of what the mover has left: there is no T in it
 
@@ -66,31 +68,47 @@ public:
   }
   std::size_t owners() const noexcept
   {
-    return owners_.load(std::memory_order_relaxed);
+    return owners_.load(std::memory_order_relaxed) / one_owner;
   }
   // By an owner, for another.
   void retain() noexcept
   {
-    owners_.fetch_add(1, std::memory_order_relaxed);
+    owners_.fetch_add(one_owner, std::memory_order_relaxed);
   }
   // By somebody who is none; false if there are no owners any more.
   bool retain_if_owned() noexcept
   {
     std::size_t owners = owners_.load(std::memory_order_relaxed);
-    while (owners != 0) {
-      if (owners_.compare_exchange_weak(owners, owners + 1, std::memory_order_relaxed)) return true;
+    while (owners >= one_owner) {
+      if (owners_.compare_exchange_weak(owners, owners + one_owner, std::memory_order_relaxed)) {
+        return true;
+      }
     }
     return false;
+  }
+  // By an owner, before there is a weak_handle.
+  void watch() noexcept
+  {
+    if ((owners_.load(std::memory_order_relaxed) & watched) == 0) {
+      owners_.fetch_or(watched, std::memory_order_relaxed);
+    }
   }
   // Whether that was the last one.
   bool release() noexcept
   {
     // release: what this owner did; acquire: what the others did, for the destructor
-    return owners_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    return owners_.fetch_sub(one_owner, std::memory_order_acq_rel) / one_owner == 1;
+  }
+  // Whether there has been a weak_handle; by the last owner.
+  bool is_watched() const noexcept
+  {
+    return (owners_.load(std::memory_order_relaxed) & watched) != 0;
   }
 
 private:
-  std::atomic<std::size_t> owners_;
+  static constexpr std::size_t watched = 1, one_owner = 2;
+
+  std::atomic<std::size_t> owners_;  // and whether there has been a weak_handle
   alignas(T) unsigned char value_[sizeof(T)];
 };
 
@@ -114,6 +132,14 @@ template <class T> void retain_object(mend_handle object) noexcept
   if (counts != nullptr) counts->retain();
 }
 
+template <class T> void watch_object(mend_handle object) noexcept
+{
+  if (mend_handle_is_null(object)) return;
+  scope open;
+  counted<T> *counts = resolve_counted<T>(object);
+  if (counts != nullptr) counts->watch();
+}
+
 template <class T> bool retain_object_if_owned(mend_handle object) noexcept
 {
   scope open;
@@ -128,7 +154,11 @@ template <class T> void release_object(mend_handle object) noexcept
   counted<T> *counts = resolve_counted<T>(object);
   if (counts == nullptr || !counts->release()) return;
   counts->value().~T();
-  (void)mend_handle_free_deferred(object);
+  if (counts->is_watched()) {
+    (void)mend_handle_free_deferred(object);
+  } else {
+    (void)mend_handle_free(object);
+  }
 }
 
 template <class T> std::size_t owners_of_object(mend_handle object) noexcept
@@ -146,9 +176,10 @@ struct is_trivially_relocatable<detail::counted<T>> : is_trivially_relocatable<T
 
 template <class T> class weak_handle;
 
-// Owns an object together with its copies; the last one to go destroys it, and its memory is free
-// some time after the scopes of that moment have closed. Copies may be used by many threads at
-// once; one shared_handle by one that changes it, or many that look. Since 0.3.
+// Owns an object together with its copies; the last one to go destroys it. Its memory is free then,
+// or, where there has been a weak_handle, some time after the scopes of that moment have closed.
+// Copies may be used by many threads at once; one shared_handle by one that changes it, or many
+// that look. Since 0.3.
 template <class T> class shared_handle
 {
   static_assert(!std::is_array<T>::value, "custom_alloc: shared_handle owns one object");
@@ -193,7 +224,7 @@ public:
   {
     if (mend_handle_is_null(id_)) return nullptr;
     counted *counts = detail::resolve_counted<value>(id_);
-    return counts != nullptr ? &counts->value() : nullptr;
+    return counts != nullptr ? std::addressof(counts->value()) : nullptr;
   }
   // What an empty handle does not have.
   T &operator*() const noexcept
@@ -202,7 +233,7 @@ public:
   }
   T *operator->() const noexcept
   {
-    return &detail::resolve_counted<value>(id_)->value();
+    return std::addressof(detail::resolve_counted<value>(id_)->value());
   }
   explicit operator bool() const noexcept
   {
@@ -235,8 +266,8 @@ public:
   // outlive. std::bad_alloc if there is no memory for one more pin.
   CUSTOM_ALLOC_NODISCARD pinned<T> pin() const &
   {
-    void *counts = detail::pin_object(id_);
-    return pinned<T>(id_, counts != nullptr ? &static_cast<counted *>(counts)->value() : nullptr);
+    counted *counts = static_cast<counted *>(detail::pin_object(id_));
+    return pinned<T>(id_, counts != nullptr ? std::addressof(counts->value()) : nullptr);
   }
   pinned<T> pin() const && = delete;
 
@@ -267,6 +298,7 @@ public:
   }
   weak_handle(const shared_handle<T> &owner) noexcept : id_(owner.id())
   {
+    detail::watch_object<value>(id_);
   }
 
   // One more owner of the object, or an empty handle if it has none any more.
