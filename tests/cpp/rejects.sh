@@ -95,8 +95,9 @@ for lost in 'make_handle<int>(1)' 'make_handle<int[]>(3)' 'make_handle_in<int>(h
   'make_handle_in<int[]>(heap, 3)' 'make_shared_handle<int>(1)' 'shared.release()' \
   'make_shared_handle_in<int>(heap, 1)' 'one.pin()' 'many.pin()' 'shared.pin()' 'numbers.pin()' \
   'one.release()' 'scope()' 'background_defragmenter()' 'allocate_handle(100)' 'fragmentation()'; do
-  rejected 'nodiscard\|unused-result\|unused-value' "handle_heap heap; auto one = make_handle<int>(1);
-    auto many = make_handle<int[]>(1); auto shared = make_shared_handle<int>(1);
+  rejected 'nodiscard\|unused-result\|unused-value' "handle_heap heap;
+    auto one = make_handle<int>(1); auto many = make_handle<int[]>(1);
+    auto shared = make_shared_handle<int>(1);
     relocatable_vector<int> numbers; $lost;" c++17
 done
 echo "$programs programs, $failures not as they should be"
