@@ -65,7 +65,7 @@ TEST_CASE("an alignment that is no power of two is refused, without a question t
     handler_calls++;
     std::set_new_handler(nullptr);
   });
-  for (std::size_t wrong : {0, 3, 12, 48, 6000}) {
+  for (std::size_t wrong : {0u, 3u, 12u, 48u, 6000u}) {
     CHECK_THROWS_AS((void)one.allocate(100, opaque(wrong)), std::bad_alloc);
     CHECK(one.allocate(100, opaque(wrong), std::nothrow) == nullptr);
   }

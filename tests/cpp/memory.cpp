@@ -54,7 +54,7 @@ TEST_CASE("an alignment that is no power of two is refused, without a question t
 {
   handler_calls = 0;
   std::set_new_handler(give_up_at_third_call);
-  for (std::size_t wrong : {0, 3, 12, 48, 6000}) {
+  for (std::size_t wrong : {0u, 3u, 12u, 48u, 6000u}) {
     CHECK_THROWS_AS((void)custom_alloc::allocate(100, opaque(wrong)), std::bad_alloc);
     CHECK(custom_alloc::allocate(100, opaque(wrong), std::nothrow) == nullptr);
   }

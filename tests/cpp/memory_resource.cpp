@@ -62,7 +62,7 @@ TEST_CASE("what is no alignment is refused")
   frame_resource frame(one);
   std::pmr::memory_resource *const all[] = {&in_heap, &global, &frame};
   for (std::pmr::memory_resource *resource : all)
-    for (std::size_t wrong : {0, 3, 12, 6000})
+    for (std::size_t wrong : {0u, 3u, 12u, 6000u})
       CHECK_THROWS_AS((void)resource->allocate(100, opaque(wrong)), std::bad_alloc);
   CHECK(live_blocks(one.native()) == 0);
 }
