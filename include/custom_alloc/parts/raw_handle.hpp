@@ -14,7 +14,6 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <cstdlib>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -29,16 +28,6 @@ inline namespace CUSTOM_ALLOC_ABI
 
 namespace detail
 {
-
-[[noreturn]] CUSTOM_ALLOC_COLD inline void throw_invalid_argument(const char *reason)
-{
-#if CUSTOM_ALLOC_EXCEPTIONS
-  throw std::invalid_argument(reason);
-#else
-  (void)reason;
-  std::abort();
-#endif
-}
 
 // Asks the new-handler for memory, as operator new does: one call of it.
 CUSTOM_ALLOC_COLD inline void call_new_handler()
@@ -180,7 +169,7 @@ inline void reallocate_handle(mend_handle object, std::size_t size,
     detail::call_new_handler();
   }
   if (status == MEND_PINNED) detail::throw_bad_alloc();
-  if (status != MEND_OK) detail::throw_invalid_argument(mend_status_text(status));
+  if (status != MEND_OK) detail::throw_or_abort<std::invalid_argument>(mend_status_text(status));
 }
 
 // Frees the object, which nobody may be using. MEND_STALE: somebody has freed it before.

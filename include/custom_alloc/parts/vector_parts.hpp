@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <new>
 #include <stdexcept>
 #include <type_traits>
@@ -25,22 +24,13 @@ inline namespace CUSTOM_ALLOC_ABI
 namespace detail
 {
 
-[[noreturn]] CUSTOM_ALLOC_COLD inline void throw_out_of_range()
+[[noreturn]] inline void throw_out_of_range()
 {
-#if CUSTOM_ALLOC_EXCEPTIONS
-  throw std::out_of_range("custom_alloc::relocatable_vector::at");
-#else
-  std::abort();
-#endif
+  throw_or_abort<std::out_of_range>("custom_alloc::relocatable_vector::at");
 }
-
-[[noreturn]] CUSTOM_ALLOC_COLD inline void throw_length_error()
+[[noreturn]] inline void throw_length_error()
 {
-#if CUSTOM_ALLOC_EXCEPTIONS
-  throw std::length_error("custom_alloc::relocatable_vector");
-#else
-  std::abort();
-#endif
+  throw_or_abort<std::length_error>("custom_alloc::relocatable_vector");
 }
 
 // An element that is made before its place is there: relocate_to moves it there.
