@@ -54,13 +54,16 @@ extern "C" {
 // Bound to a block of statements. These go in front of a declaration, which must have an
 // initializer: what it says happens when the variable's block is left, by return, break or goto
 // too, and by exceptions and thread cancellation where C is compiled with -fexceptions; not by
-// longjmp or exit. In the reverse order of the declarations; errno is preserved. Since 0.3.
+// longjmp or exit. In the reverse order of the declarations; errno is preserved. Nothing may jump
+// over the declaration into its block, by goto or to a case label: what was not begun would be
+// ended (gcc's -Wjump-misses-init tells). Since 0.3.
 //
 // The attribute doesn't see the variable's type: any that is as large as a pointer is taken for one
 // to a block, any reference for a strong one. Only MEND_AUTO_HANDLE and MEND_AUTO_PIN are checked
 // by the compiler.
 
-// A block of mend_malloc and its kin, of any pointer type: mend_free. NULL is allowed.
+// A block of mend_malloc and its kin, of any pointer type: mend_free. NULL is allowed. Not for
+// counted objects, which lie inside of their blocks: that corrupts the heap, and is not told.
 #define MEND_AUTO_FREE __attribute__((cleanup(mend_auto_free), unused))
 // A mend_handle: mend_handle_free. MEND_HANDLE_NULL is allowed.
 #define MEND_AUTO_HANDLE __attribute__((cleanup(mend_auto_handle), unused))
@@ -111,7 +114,8 @@ MEND_INLINE struct mend_pinned mend_pin_hold(mend_handle handle) MEND_NOEXCEPT
 // references any more and gets none: retaining it ends the process. It may release what the object
 // holds; an object that thereby comes to its end has its own destructor called after this one has
 // returned, before the outermost mend_rc_release returns, so chains of any length take no stack. It
-// must return: nothing may be thrown out of it, nor longjmp'ed.
+// must return: nothing may be thrown out of it, nor longjmp'ed, and its thread may neither end nor
+// be cancelled in it.
 typedef void (*mend_rc_destructor)(void *object);
 
 // A new object of `size` zeroed bytes with one strong reference, the caller's; size 0 gives an
