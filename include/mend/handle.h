@@ -149,7 +149,8 @@ MEND_EXPORT enum mend_status mend_handle_status(mend_handle handle) MEND_NOTHROW
 // From handle to address. Since 0.2.
 
 // The object's address, good as long as the head of this file says; NULL where there is no such
-// object (mend_handle_status says why). About 2 ns; never waits. In builds and runs that check
+// object (mend_handle_status says why). About 2 ns; waits for nobody but a type
+// that is just moving the object itself. In builds and runs that check
 // (option handle_check), a handle that names nothing ends the process, here and in all other calls
 // but mend_handle_status.
 MEND_EXPORT void *mend_resolve(mend_handle handle) MEND_NOTHROW;
@@ -164,7 +165,7 @@ MEND_EXPORT size_t mend_resolve_all(const mend_handle *handles, void **addresses
 // Holds the object where it is until as many mend_unpin have followed, and returns its address,
 // which is good that long. Pins cost other objects nothing but the page that the object is on,
 // which cannot be given back; for objects pinned all their life there is MEND_ALLOC_PINNED. NULL:
-// no such object, or no memory (ENOMEM). About 30 ns; never waits for a mover.
+// no such object, or no memory (ENOMEM). About 30 ns; waits as mend_resolve does.
 MEND_EXPORT void *mend_pin(mend_handle handle) MEND_NOTHROW;
 // MEND_INVALID: the object is not pinned. MEND_STALE, MEND_FOREIGN. (Freeing a pinned object ends
 // its pins.)
@@ -271,7 +272,8 @@ struct mend_defrag_report {
   size_t bytes_freed;     // that those pages held, and purged parts of others
   size_t table_freed;     // bytes of the handle table given back; plan: 0
   size_t vetoed;          // moves that readers called off
-  size_t pinned;          // objects that stayed because they are pinned
+  size_t pinned;          // objects that stayed because they are pinned, or (in the child of a
+                          // fork) may not be whole
   uint64_t nanoseconds;   // of which
   uint64_t grace_ns;      // waiting for scopes,
   uint64_t return_ns;     // and giving memory back to the kernel

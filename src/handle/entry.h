@@ -9,7 +9,7 @@
 // is the one comparison that resolving takes. An entry that has never been used is all zero, and so
 // is one whose table page was given back; generation 0 is never given out, so no handle matches it.
 //
-//              allocate                  announce                    strict mode
+//              allocate                  announce               strict mode, types
 //      FREE ------------> LIVE --------------------------> MOVING --------------> COPYING
 //       ^                 | ^ ^                             | | |                    |
 //       |      free       | | +--[a reader: veto; the mover: roll back]              |

@@ -24,7 +24,7 @@ enum step {
   STEP_GRACE_SCAN,     // a record is about to be looked at
   STEP_GRACE_WAIT,     // a scope is open: about to wait
   STEP_COPY,           // the object is about to be copied
-  STEP_COPY_WAIT,      // it is being copied in the strict mode: about to wait
+  STEP_COPY_WAIT,      // it is being copied, for which readers wait: about to
   STEP_FREE_BLOCK,     // a block is about to be given back
   STEP_TAKE_TARGET,    // blocks are about to be taken to move to
   STEP_INSIDE_LANE,    // the thread has gone into a certain lane

@@ -99,6 +99,14 @@ inline void *try_allocate(mend_heap *heap, std::size_t size, std::size_t alignme
                          : mend_heap_aligned_alloc(heap, alignment, size);
 }
 
+// Asks the new-handler for memory, as operator new does: one call of it.
+CUSTOM_ALLOC_COLD inline void call_new_handler()
+{
+  std::new_handler handler = std::get_new_handler();
+  if (handler == nullptr) throw_bad_alloc();
+  handler();
+}
+
 // The way that is left when memory has run out: asks the program's new-handler for more until
 // there is some, the handler throws, or there is no handler, which is std::bad_alloc.
 CUSTOM_ALLOC_COLD inline void *allocate_after_handler(mend_heap *heap, std::size_t size,
@@ -106,9 +114,7 @@ CUSTOM_ALLOC_COLD inline void *allocate_after_handler(mend_heap *heap, std::size
 {
   if (!is_alignment(alignment)) throw_bad_alloc();
   for (;;) {
-    std::new_handler handler = std::get_new_handler();
-    if (handler == nullptr) throw_bad_alloc();
-    handler();
+    call_new_handler();
     void *block = try_allocate(heap, size, alignment);
     if (block != nullptr) return block;
   }

@@ -29,14 +29,6 @@ inline namespace CUSTOM_ALLOC_ABI
 namespace detail
 {
 
-// Asks the new-handler for memory, as operator new does: one call of it.
-CUSTOM_ALLOC_COLD inline void call_new_handler()
-{
-  std::new_handler handler = std::get_new_handler();
-  if (handler == nullptr) throw_bad_alloc();
-  handler();
-}
-
 // A new object; `heap` NULL: of the heap that is always there.
 inline mend_handle allocate_object(mend_handle_heap *heap, std::size_t alignment, std::size_t size,
                                    mend_type type)
