@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // standards: 11 17 20
+// without: tsan
 //
 // Alignments up to a page, and the vectors that every processor of x86-64 has.
 #include "simd.hpp"

@@ -2,6 +2,7 @@
 // standards: 11 17
 // processor: x86_64
 // flags: -mavx512f
+// without: tsan
 //
 // Members of type __m512.
 #include "simd.hpp"
