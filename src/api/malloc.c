@@ -184,6 +184,11 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
   size_t old = extent_usable(block, page->block_bytes);
   bool stays_large =
       page_kind(page) == PAGE_LARGE && (total > SIZE_CLASS_MAX_BYTES || page_is_bound(page));
+  if (stays_large && size < old) {
+    // Closed while it is the block's: what is cut off may be another thread's at once.
+    extent_resize(block, old, size, page->block_bytes);
+    old = size;
+  }
   bool is_resized = stays_large && large_resize(page, total);
   if (!is_resized && (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total))) {
     return false;

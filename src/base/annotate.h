@@ -84,7 +84,7 @@ static inline void annotate_free(void *block, size_t usable)
 #endif
 }
 
-// It has been resized where it is.
+// It is resized where it is: has grown, or is about to be cut.
 static inline void annotate_resize(void *block, size_t old_size, size_t size, size_t usable)
 {
 #if defined(ANNOTATE_VALGRIND)
@@ -92,7 +92,10 @@ static inline void annotate_resize(void *block, size_t old_size, size_t size, si
   VALGRIND_RESIZEINPLACE_BLOCK(block, old_size, size, 0);
 #elif defined(ANNOTATE_MEMORY)
   (void)usable;
-  if (size > old_size) __msan_allocated_memory((char *)block + old_size, size - old_size);
+  if (size > old_size)
+    __msan_allocated_memory((char *)block + old_size, size - old_size);
+  else
+    __msan_poison((char *)block + size, old_size - size);
 #else
   (void)old_size;
   annotate_allocate(block, size, usable, true);

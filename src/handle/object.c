@@ -278,6 +278,8 @@ static bool resize_object_in_place(struct found *found, size_t size, size_t padd
   bool was_large = page->capacity == 1;
   if (was_large != is_large(padded)) return false;
   if (was_large) {
+    // Closed while it is the object's: what is cut off may be another thread's at once.
+    if (size < old_size) annotate_object_resize(found->block, old_size, size, page->block_bytes);
     if (!large_resize(page, size)) return false;
     atomic_store_explicit(&page->object_bytes, size, memory_order_relaxed);
   } else {

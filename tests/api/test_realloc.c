@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // mend_realloc and mend_reallocarray: contents over all transitions between kinds of block, the
-// zero cases, failure that leaves the block alone. Long growth and shrinking in steps.
+// zero cases, failure that leaves the block alone. Long growth and shrinking in steps; threads that
+// shrink blocks and take what others have cut off.
 #include "../support/suite.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "mend/mend.h"
@@ -30,13 +32,17 @@ static void fill_edges(unsigned char *block, size_t bytes)
   pattern_fill(block, edge, bytes + 1);
 }
 
-static void assert_edges(const unsigned char *block, size_t bytes)
+static bool has_edges(const unsigned char *block, size_t bytes)
 {
   size_t edge = edge_of(bytes);
-  assert_int_equal(pattern_difference(block, edge, bytes + 1), edge);
-  if (bytes >= 2 * (size_t)EDGE) {
-    assert_int_equal(pattern_difference(block + bytes - edge, edge, bytes), edge);
-  }
+  if (pattern_difference(block, edge, bytes + 1) != edge) return false;
+  if (bytes < 2 * (size_t)EDGE) return true;
+  return pattern_difference(block + bytes - edge, edge, bytes) == edge;
+}
+
+static void assert_edges(const unsigned char *block, size_t bytes)
+{
+  assert_true(has_edges(block, bytes));
 }
 
 static void contents_survive_every_transition(void **state)
@@ -214,6 +220,39 @@ static void shrinking_gives_memory_back(void **state)
   }
 }
 
+// Shrinks blocks where they are, and takes what other threads have just cut off theirs.
+static void *cut_and_take(void *argument)
+{
+  struct random random = {*(uint64_t *)argument};
+  for (size_t i = 0; i < test_scaled(2000); i++) {
+    size_t size = 300000 + random_below(&random, 600000);
+    size_t kept = size / 3;
+    unsigned char *block = mend_malloc(size);
+    CHECK(block != NULL);
+    fill_edges(block, kept);
+    block = mend_realloc(block, kept);
+    CHECK(block != NULL);
+    unsigned char *other = mend_malloc(kept);
+    CHECK(other != NULL);
+    fill_edges(other, kept);
+    sched_yield();
+    CHECK(has_edges(block, kept) && has_edges(other, kept));
+    mend_free(other);
+    mend_free(block);
+  }
+  return NULL;
+}
+
+static void what_is_cut_off_may_be_another_threads_at_once(void **state)
+{
+  (void)state;
+  enum { THREADS = 4 };
+  uint64_t seeds[THREADS];
+  struct random random = {random_seed()};
+  for (size_t i = 0; i < THREADS; i++) seeds[i] = random_next(&random);
+  threads_run(THREADS, cut_and_take, seeds, sizeof seeds[0]);
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -227,6 +266,7 @@ int main(void)
       cmocka_unit_test(reallocarray_multiplies),
       cmocka_unit_test(the_same_size_stays_in_place),
       cmocka_unit_test(shrinking_gives_memory_back),
+      cmocka_unit_test(what_is_cut_off_may_be_another_threads_at_once),
   };
   return SUITE_RUN(tests);
 }
