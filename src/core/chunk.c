@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/chunk.h"
 
+#include "base/annotate.h"
 #include "base/fatal.h"
 #include "base/options.h"
 #include "core/frontier.h"
@@ -43,6 +44,7 @@ static size_t footprint_limit(void)
 static bool purge_memory(struct page *run)
 {
   if ((run->flags & PAGE_IS_SPLIT) != 0 && mapping_renew(run)) {
+    annotate_forbid(page_start(run), page_run_bytes(run));
     os_memory_count_purged(page_run_bytes(run));
     return true;
   }
@@ -366,6 +368,7 @@ static void region_shorten(struct page_source *source, struct page *page, uint32
   rest->flags = page->flags & (PAGE_IS_SPLIT | PAGE_IS_BOUND);
   page->slices = slices;
   mapping_cut_off(rest);
+  if (!run_is_dirty(rest)) annotate_forbid(page_start(rest), page_run_bytes(rest));
   take_back(rest, run_is_dirty(rest) ? page_run_bytes(rest) : 0);
   os_lock_release(&chunk.lock);
 }
