@@ -12,6 +12,7 @@
 #include "base/format.c"
 #include "base/fatal.c"
 #include "base/options.c"
+#include "base/rng.c"
 
 #include "os/memory.c"
 #include "os/thread.c"
