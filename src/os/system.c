@@ -5,8 +5,15 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/rng.h"
+
+#ifndef GRND_NONBLOCK
+#define GRND_NONBLOCK 1
+#endif
 
 // Most programs do not open or close descriptors by number from this one on.
 #define FIRST_HIDDEN_DESCRIPTOR 512
@@ -49,6 +56,67 @@ INTERNAL void os_sleep_us(uint32_t us)
 INTERNAL char *const *os_environment(void)
 {
   return getauxval(AT_SECURE) != 0 ? NULL : environ;
+}
+
+static bool ask_kernel(char *bytes, size_t count)
+{
+  while (count > 0) {
+    long got = syscall(SYS_getrandom, bytes, count, GRND_NONBLOCK);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    bytes += got;
+    count -= (size_t)got;
+  }
+  return true;
+}
+
+static bool read_device(char *bytes, size_t count)
+{
+  int file = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  while (count > 0) {
+    ssize_t got = read(file, bytes, count);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    bytes += got;
+    count -= (size_t)got;
+  }
+  close(file);
+  return count == 0;
+}
+
+// Seeds the numbers by what they were seeded by before and by four words more.
+static void stir_in(struct rng *rng, const uint64_t words[4])
+{
+  uint64_t key[4];
+  for (unsigned i = 0; i < 4; i++) key[i] = words[i] ^ rng_bits(rng, 64);
+  rng_seed(rng, (const uint8_t *)key);
+}
+
+// The kernel gives each program that it starts 16 random bytes. The C library uses them too, so
+// nothing may be handed out from which they could be found.
+static void guess(char *bytes, size_t count)
+{
+  static _Atomic(uint64_t) calls;
+  static const uint8_t nothing[32];
+  struct timespec now;
+  struct rng rng;
+  uint64_t given[4] = {0};
+  const void *random = (const void *)getauxval(AT_RANDOM);
+  if (random != NULL) memcpy(given, random, 16);
+  clock_gettime(CLOCK_REALTIME, &now);
+  rng_seed(&rng, nothing);
+  stir_in(&rng, given);
+  stir_in(&rng, (uint64_t[4]){os_clock_ns(), (uint64_t)now.tv_sec, (uint64_t)now.tv_nsec,
+                              (uint64_t)getpid()});
+  stir_in(&rng, (uint64_t[4]){(uintptr_t)&rng, (uintptr_t)guess, (uintptr_t)clock_gettime,
+                              atomic_fetch_add(&calls, 1)});
+  for (size_t i = 0; i < count; i++) bytes[i] = (char)rng_bits(&rng, 8);
+}
+
+INTERNAL void os_entropy(void *bytes, size_t count)
+{
+  if (!ask_kernel(bytes, count) && !read_device(bytes, count)) guess(bytes, count);
 }
 
 INTERNAL size_t os_process_id(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The rest of what we ask of the system: time, the environment, a descriptor that stays open, who
-// we are, how much memory we hold.
+// The rest of what we ask of the system: time, the environment, randomness, a descriptor that stays
+// open, who we are, how much memory we hold.
 #ifndef OS_SYSTEM_H
 #define OS_SYSTEM_H
 
@@ -19,6 +19,10 @@ INTERNAL void os_sleep_us(uint32_t us);
 // The environment, or NULL if the process runs with more rights than its caller, who then must not
 // have a say, or if it is too early in the process's life to tell.
 INTERNAL char *const *os_environment(void);
+// Fills `count` bytes with what nobody else knows; from any thread. It never waits and never fails:
+// where the kernel gives nothing, neither by getrandom nor by /dev/urandom, they are made of what
+// differs from process to process and from call to call, which is better than nothing.
+INTERNAL void os_entropy(void *bytes, size_t count);
 // The number that people know the process by.
 INTERNAL size_t os_process_id(void);
 // A copy of a descriptor that programs do not know; few close it all the same. -1 on failure.

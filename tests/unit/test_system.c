@@ -119,6 +119,31 @@ static void an_ordinary_process_shows_its_environment(void **state)
   assert_ptr_equal(os_environment(), environ);
 }
 
+static void no_two_times_the_same_entropy_is_given(void **state)
+{
+  enum { TIMES = 100, BYTES = 300 };  // of more than 256 bytes the kernel may give a part
+  static uint8_t given[TIMES][BYTES];
+  (void)state;
+  for (size_t i = 0; i < TIMES; i++) os_entropy(given[i], BYTES);
+  for (size_t i = 0; i < TIMES; i++) {
+    for (size_t j = 0; j < i; j++) {
+      assert_memory_not_equal(given[i], given[j], 16);
+      assert_memory_not_equal(given[i] + BYTES - 16, given[j] + BYTES - 16, 16);
+    }
+  }
+}
+
+static void only_as_much_entropy_is_written_as_was_asked_for(void **state)
+{
+  (void)state;
+  for (size_t count = 0; count < 40; count++) {
+    uint8_t bytes[42] = {0};
+    os_entropy(bytes + 1, count);
+    assert_int_equal(bytes[0], 0);
+    assert_int_equal(bytes[count + 1], 0);
+  }
+}
+
 static void a_copy_outlives_its_original_out_of_programs_reach(void **state)
 {
   (void)state;
@@ -192,6 +217,8 @@ int main(void)
       cmocka_unit_test(a_sleep_goes_on_after_a_signal),
       cmocka_unit_test(a_child_has_a_number_of_its_own),
       cmocka_unit_test(an_ordinary_process_shows_its_environment),
+      cmocka_unit_test(no_two_times_the_same_entropy_is_given),
+      cmocka_unit_test(only_as_much_entropy_is_written_as_was_asked_for),
       cmocka_unit_test(a_copy_outlives_its_original_out_of_programs_reach),
       cmocka_unit_test(where_few_descriptors_are_allowed_any_will_do),
       cmocka_unit_test(of_a_closed_descriptor_there_is_no_copy),
