@@ -23,6 +23,10 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
 
 #define PRIVATE_ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
@@ -385,6 +389,58 @@ INTERNAL bool os_memory_permit(void *start, size_t bytes)
 {
   count_call();
   return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Guards: marks in the page table where the kernel has them, else inaccessible mappings.
+
+static _Atomic(int) guard_marks;               // 1: there are, -1: there are not, 0: not known yet
+static _Atomic(bool) has_inaccessible_guards;  // whether there may be some without a mark
+
+// An emulator may say yes and do nothing: whether a page that was a guard has lost what it held.
+static bool try_marks(void)
+{
+  char *page = map(NULL, page_bytes, PROT_READ | PROT_WRITE, 0);
+  if (page == NULL) return false;
+  page[0] = 1;
+  bool works = advise(page, page_bytes, MADV_GUARD_INSTALL) &&
+               advise(page, page_bytes, MADV_GUARD_REMOVE) && page[0] == 0;
+  unmap(page, page_bytes);
+  return works;
+}
+
+INTERNAL bool os_guard_is_free_of_mappings(void)
+{
+  int marks = atomic_load_explicit(&guard_marks, memory_order_relaxed);
+  if (marks == 0) {
+    marks = try_marks() ? 1 : -1;
+    atomic_store_explicit(&guard_marks, marks, memory_order_relaxed);
+  }
+  return marks > 0;
+}
+
+// Forbids first, so that nobody writes in between. Purging fails where memory is locked; a fresh
+// mapping is not.
+static bool make_inaccessible(void *start, size_t bytes)
+{
+  atomic_store_explicit(&has_inaccessible_guards, true, memory_order_relaxed);
+  return os_memory_forbid(start, bytes) &&
+         (advise(start, bytes, MADV_DONTNEED) || map(start, bytes, PROT_NONE, MAP_FIXED) != NULL);
+}
+
+INTERNAL bool os_guard_remove(void *start, size_t bytes)
+{
+  if (os_guard_is_free_of_mappings() && !advise(start, bytes, MADV_GUARD_REMOVE)) return false;
+  return !atomic_load_explicit(&has_inaccessible_guards, memory_order_relaxed) ||
+         os_memory_permit(start, bytes);
+}
+
+INTERNAL bool os_guard_install(void *start, size_t bytes)
+{
+  bool is_marked = os_guard_is_free_of_mappings() && advise(start, bytes, MADV_GUARD_INSTALL);
+  if (is_marked || make_inaccessible(start, bytes)) return true;
+  (void)os_guard_remove(start, bytes);
+  return false;
 }
 
 INTERNAL bool os_memory_advise_huge(void *start, size_t bytes)
