@@ -18,6 +18,8 @@
 #include "os/thread.c"
 #include "os/system.c"
 #include "os/node.c"
+#include "os/probe.c"
+#include "os/stack.c"
 
 #include "core/metadata.c"
 #include "core/page.c"

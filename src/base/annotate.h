@@ -150,6 +150,18 @@ static inline void annotate_forbid(void *start, size_t bytes)
 #endif
 }
 
+// Whether memcheck would complain of a system call that is to look whether a word can be read.
+static inline bool annotate_is_unaddressable(const void *word)
+{
+#if defined(ANNOTATE_VALGRIND)
+  uint64_t bits;
+  return VALGRIND_GET_VBITS(word, &bits, sizeof bits) == 3;
+#else
+  (void)word;
+  return false;
+#endif
+}
+
 static inline void annotate_touch_begin(void *memory, size_t bytes)
 {
 #if defined(ANNOTATE_VALGRIND)

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "os/probe.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/annotate.h"
+#include "base/bits.h"
+
+// Every os page is a multiple of the smallest, and is readable as a whole.
+#define SMALLEST_PAGE ((size_t)4096)
+#define KERNEL_SIGNAL_SET_BYTES 8
+
+// rt_sigprocmask reads the set before it finds that the first argument asks for nothing that
+// exists. So the call always fails, and changes nothing; filters of system calls let it pass.
+static bool kernel_can_read(const void *word)
+{
+  int saved_errno = errno;
+  long result = syscall(SYS_rt_sigprocmask, ~0L, word, NULL, KERNEL_SIGNAL_SET_BYTES);
+  bool is_readable = result == 0 || errno != EFAULT;
+  errno = saved_errno;
+  return is_readable;
+}
+
+INTERNAL bool os_probe_is_readable(struct os_probe *probe, uintptr_t address)
+{
+  uintptr_t page = bits_align_down(address, SMALLEST_PAGE);
+  if (probe->page == (page | 1)) return probe->is_readable;
+  const void *word = (const void *)bits_align_down(address, sizeof(uintptr_t));
+  probe->page = page | 1;
+  probe->is_readable = page != 0 && !annotate_is_unaddressable(word) && kernel_can_read(word);
+  return probe->is_readable;
+}
+
+ANNOTATE_MAY_TOUCH_FREED
+INTERNAL bool os_probe_byte(struct os_probe *probe, uintptr_t address, uint8_t *byte)
+{
+  if (!os_probe_is_readable(probe, address)) return false;
+  *byte = *(const volatile uint8_t *)address;
+  annotate_touch_begin(byte, sizeof *byte);
+  return true;
+}
+
+ANNOTATE_MAY_TOUCH_FREED
+INTERNAL bool os_probe_word(struct os_probe *probe, uintptr_t address, uintptr_t *word)
+{
+  if (!os_probe_is_readable(probe, address)) return false;
+  *word = *(const volatile uintptr_t *)address;
+  annotate_touch_begin(word, sizeof *word);
+  return true;
+}

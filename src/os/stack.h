@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// Who has called: the return addresses on a thread's stack, found by following frame pointers. A
+// frame pointer is believed if it is a multiple of 16, above the one before it by less than the
+// usual limit of a stack, and can be read (os/probe.h); else the walk ends. So nothing needs to be
+// known about the stack itself, and a register that holds something else does no harm.
+//
+// Code that is compiled without frame pointers, as most compilers do unless they are told
+// -fno-omit-frame-pointer, gives short stacks, leaves callers out, or shows a word that is no
+// return address. What is always there is the first one. Where return addresses are signed, the
+// signature is taken off.
+#ifndef OS_STACK_H
+#define OS_STACK_H
+
+#include "base/internal.h"
+
+enum { OS_STACK_DEPTH = 16 };
+
+struct os_stack {
+  size_t count;
+  uintptr_t addresses[OS_STACK_DEPTH];  // the innermost first
+};
+
+// The calling thread's stack, which begins with the caller of this function. Allocates nothing and
+// locks nothing; may be called by signal handlers; errno stays.
+INTERNAL NOINLINE void os_stack_read(struct os_stack *stack);
+// The stack of code that was interrupted at `address` and had this frame pointer.
+INTERNAL void os_stack_read_from(struct os_stack *stack, uintptr_t address, uintptr_t frame);
+
+#endif
