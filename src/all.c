@@ -20,6 +20,7 @@
 #include "os/node.c"
 #include "os/probe.c"
 #include "os/stack.c"
+#include "os/maps.c"
 
 #include "core/metadata.c"
 #include "core/page.c"
@@ -37,6 +38,10 @@
 #include "core/registry.c"
 
 #include "numa/bound.c"
+
+#ifdef MEND_HARDENED
+#include "secure/misuse.c"
+#endif
 
 #include "handle/handle_table.c"
 #include "handle/scope.c"

@@ -121,7 +121,7 @@ INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignmen
 // ---------------------------------------------------------------------------------------------
 // Pointers that are no blocks. Only what costs nothing is told of small blocks.
 
-enum misuse {
+enum finding {
   MISUSE_FOREIGN,
   MISUSE_UNUSED,
   MISUSE_INSIDE,
@@ -147,7 +147,7 @@ static const char *const misuse_messages[][MISUSE_COUNT] = {
 static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use)
 {
   struct page *slice = page_around(pointer);
-  enum misuse misuse = MISUSE_UNUSED;
+  enum finding misuse = MISUSE_UNUSED;
   if (slice == NULL) {
     misuse = MISUSE_FOREIGN;
   } else if ((uintptr_t)pointer % 16 != 0) {

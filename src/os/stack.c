@@ -32,19 +32,19 @@ static bool is_caller_of(uintptr_t frame, uintptr_t inner)
   return frame % FRAME_ALIGNMENT == 0 && frame > inner && frame - inner < MOST_FRAME_BYTES;
 }
 
-static void add(struct os_stack *stack, uintptr_t address)
+static void add_address(struct os_stack *stack, uintptr_t address)
 {
   stack->addresses[stack->count++] = without_signature(address);
 }
 
-static void walk(struct os_stack *stack, uintptr_t frame)
+static void walk_frames(struct os_stack *stack, uintptr_t frame)
 {
   struct os_probe probe = {0, false};
   while (stack->count < OS_STACK_DEPTH) {
     uintptr_t address, next;
     if (!os_probe_word(&probe, frame + (uintptr_t)RETURN_ADDRESS, &address)) return;
     if (address < LOWEST_CODE) return;
-    add(stack, address);
+    add_address(stack, address);
     if (!os_probe_word(&probe, frame + (uintptr_t)CALLERS_FRAME, &next)) return;
     if (!is_caller_of(next, frame)) return;
     frame = next;
@@ -54,13 +54,13 @@ static void walk(struct os_stack *stack, uintptr_t frame)
 INTERNAL NOINLINE void os_stack_read(struct os_stack *stack)
 {
   stack->count = 0;
-  walk(stack, (uintptr_t)__builtin_frame_address(0));
-  if (stack->count == 0) add(stack, (uintptr_t)__builtin_return_address(0));
+  walk_frames(stack, (uintptr_t)__builtin_frame_address(0));
+  if (stack->count == 0) add_address(stack, (uintptr_t)__builtin_return_address(0));
 }
 
 INTERNAL void os_stack_read_from(struct os_stack *stack, uintptr_t address, uintptr_t frame)
 {
   stack->count = 0;
-  add(stack, address);
-  if (frame % FRAME_ALIGNMENT == 0 && frame != 0) walk(stack, frame);
+  add_address(stack, address);
+  if (frame % FRAME_ALIGNMENT == 0 && frame != 0) walk_frames(stack, frame);
 }

@@ -17,8 +17,15 @@
 struct ending {
   int exit_code;      // of a child that ended by itself, else -1
   int signal_number;  // of one that a signal ended, else 0
-  char text[2048];    // the start of what it wrote on stderr, terminated
+  char text[16384];   // the start of what it wrote on stderr, terminated
 };
+
+// cmocka's handlers would take a fault for the failure of a test.
+static inline void child_forget_handlers(void)
+{
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+  for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) signal(faults[i], SIG_DFL);
+}
 
 // The child's exit code is 0 if `body` returns.
 static inline struct ending child_run(void (*body)(void))
@@ -35,6 +42,7 @@ static inline struct ending child_run(void (*body)(void))
     CHECK(setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) == 0);
     close(pipes[0]);
     close(pipes[1]);
+    child_forget_handlers();
     body();
     _exit(0);
   }
