@@ -36,11 +36,16 @@
 #include "core/heap_valid.c"
 #include "core/large.c"
 #include "core/registry.c"
+#ifdef MEND_HARDENED
+#include "core/policy_hardened.c"
+#endif
 
 #include "numa/bound.c"
 
 #ifdef MEND_HARDENED
 #include "secure/misuse.c"
+#include "secure/slot.c"
+#include "secure/nothing.c"
 #endif
 
 #include "handle/handle_table.c"
@@ -71,4 +76,9 @@
 #ifdef MEND_OVERRIDE
 #include "api/override.c"
 #include "api/operator_new.c"
+#ifdef MEND_HARDENED
+#include "api/operator_delete_hardened.c"
+#else
+#include "api/operator_delete.c"
+#endif
 #endif

@@ -87,7 +87,7 @@ static void clear(void *block, size_t size)
 INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alignment,
                            bool is_zeroed)
 {
-  if (UNLIKELY(size > BITS_MAX_SIZE - EXTENT_EXTRA || alignment > BITS_MAX_SIZE / 2 ||
+  if (UNLIKELY(size > BITS_MAX_SIZE - SLICE_BYTES || alignment > BITS_MAX_SIZE / 2 ||
                size > BITS_MAX_SIZE - alignment)) {
     errno = ENOMEM;
     return NULL;
@@ -96,26 +96,35 @@ INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alig
   int saved_errno = errno;
   bool is_zero;
   int error;
-  void *block = try_allocate(place, size + EXTENT_EXTRA, alignment, &is_zero, &error);
+  if (size == 0 && place.heap == NULL && alignment <= NATURAL_ALIGNMENT) {
+    place.heap = extent_heap_of_nothing();
+  }
+  size_t total = size + extent_extra_bytes();
+  void *block = try_allocate(place, total, alignment, &is_zero, &error);
   if (UNLIKELY(block == NULL && error == ENOMEM)) {
     do {
       (void)registry_collect(true);  // also what the hook has freed
-      block = try_allocate(place, size + EXTENT_EXTRA, alignment, &is_zero, &error);
+      block = try_allocate(place, total, alignment, &is_zero, &error);
     } while (block == NULL && error == ENOMEM && hook_wants_retry(size));
   }
   if (UNLIKELY(block == NULL)) return allocate_fail(error);
   if (!EXTENT_IS_PLAIN) {
-    size_t block_bytes = page_first(page_at(block))->block_bytes;
-    extent_open(block, size, block_bytes, is_zeroed);
+    extent_open(page_first(page_at(block)), block, size, is_zeroed, place.kind, alignment);
   }
-  if (is_zeroed && !is_zero) clear(block, size);
+  if (is_zeroed && !is_zero && !extent_is_zeroed()) clear(block, size);
   errno = saved_errno;
   return block;
 }
 
 INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignment, bool is_zeroed)
 {
-  return allocate_at((struct allocate_place){heap, PAGE_ANY_NODE}, size, alignment, is_zeroed);
+  struct allocate_place place = {heap, PAGE_ANY_NODE, KIND_MALLOC};
+  return allocate_at(place, size, alignment, is_zeroed);
+}
+
+INTERNAL NOINLINE void *allocate_as(enum block_kind kind, size_t size, size_t alignment)
+{
+  return allocate_at((struct allocate_place){NULL, PAGE_ANY_NODE, kind}, size, alignment, false);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -144,7 +153,7 @@ static const char *const misuse_messages[][MISUSE_COUNT] = {
                   "malloc_usable_size of an object that has a handle"},
 };
 
-static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use)
+static NOINLINE void refuse(const void *pointer, enum allocate_use use)
 {
   struct page *slice = page_around(pointer);
   enum finding misuse = MISUSE_UNUSED;
@@ -162,26 +171,31 @@ static _Noreturn NOINLINE void refuse(const void *pointer, enum allocate_use use
   } else if (large_around(slice) != NULL) {
     misuse = MISUSE_INSIDE;
   }
-  fatal(misuse_messages[use][misuse], pointer);
+  extent_misuse(misuse_messages[use][misuse], pointer);
+}
+
+static bool is_live(struct page *page, const void *block, uint32_t index)
+{
+  if (!TUNING_HAS_LISTS) return extent_is_live(page, block);
+  return heap_is_live(registry_own(), page, block, index);
 }
 
 INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
 {
   struct page *slice = page_at(block);
-  if (UNLIKELY(slice == NULL)) refuse(block, use);
-  struct page *page = page_first(slice);
+  struct page *page = slice != NULL ? page_first(slice) : NULL;
   bool is_block = false;
-  switch (page_kind(page)) {
+  switch (page != NULL ? page_kind(page) : PAGE_NONE) {
   case PAGE_LIST:
     is_block = EXTENT_IS_PLAIN || page_block_index(page, block) != UINT32_MAX;
     break;
   case PAGE_LARGE:
-    is_block = block == page_start(page) && !heap_page_has_objects(page);
+    is_block = block == large_block(page) && !heap_page_has_objects(page);
     break;
   case PAGE_BITMAP: {
     uint32_t index = page_block_index(page, block);
     is_block = index != UINT32_MAX && !heap_page_has_objects(page) &&
-               (use == USE_FREE || heap_is_live(registry_own(), page, block, index));
+               (use == USE_FREE || is_live(page, block, index));
     break;
   }
   case PAGE_NONE:
@@ -189,17 +203,18 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
   case PAGE_INSIDE:
     break;
   }
-  if (UNLIKELY(!is_block)) refuse(block, use);
-  return page;
+  if (LIKELY(is_block)) return page;
+  refuse(block, use);
+  return NULL;
 }
 
 INTERNAL struct allocate_place allocate_place_of(struct page *page)
 {
   struct heap *heap = page_heap(page);
   bool is_large = page_kind(page) == PAGE_LARGE;
-  bool is_first_class = is_large ? heap != NULL : page->is_direct;
+  bool is_first_class = is_large ? heap != NULL : page->is_direct && extent_may_resize(page);
   return (struct allocate_place){is_first_class ? registry_serving(heap) : NULL,
-                                 is_large ? bound_node(page) : PAGE_ANY_NODE};
+                                 is_large ? bound_node(page) : PAGE_ANY_NODE, KIND_MALLOC};
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -224,12 +239,18 @@ static void free_to_page(struct page *page, void *block)
   allocate_count_slow_call();
 }
 
-INTERNAL NOINLINE void allocate_free(void *block)
+INTERNAL NOINLINE void allocate_free(void *block, const struct block_claim *claim)
 {
   if (block == NULL) return;
   int saved_errno = errno;
   struct page *page = allocate_page_of(block, USE_FREE);
-  if (!extent_close(block, page->block_bytes)) fatal("double free", block);
+  if (page != NULL && extent_close(page, block, claim)) free_to_page(page, block);
+  errno = saved_errno;
+}
+
+INTERNAL NOINLINE void allocate_put_away(struct page *page, void *block)
+{
+  int saved_errno = errno;
   free_to_page(page, block);
   errno = saved_errno;
 }

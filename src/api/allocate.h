@@ -25,47 +25,32 @@ static inline void *allocate_fail(int error)
 // A block of `size` bytes at a multiple of `alignment` (a power of two), zeroed if so asked, from
 // `heap` or, if that is NULL, from the calling thread's. NULL and ENOMEM on failure.
 INTERNAL NOINLINE void *allocate(struct heap *heap, size_t size, size_t alignment, bool is_zeroed);
+// The same from the thread's own heap, for a function of another kind.
+INTERNAL NOINLINE void *allocate_as(enum block_kind kind, size_t size, size_t alignment);
 
-// Zeroes a plain small block, which holds a multiple of 16 bytes; short ones without a call.
-static inline void *allocate_clear(struct block *block, size_t size)
-{
-  char *bytes = (char *)block;
-  if (size > 4 * NATURAL_ALIGNMENT) return memset(block, 0, size);
-  memset(bytes, 0, NATURAL_ALIGNMENT);
-  if (size > NATURAL_ALIGNMENT) memset(bytes + NATURAL_ALIGNMENT, 0, NATURAL_ALIGNMENT);
-  if (size > 2 * NATURAL_ALIGNMENT) memset(bytes + 2 * NATURAL_ALIGNMENT, 0, NATURAL_ALIGNMENT);
-  if (size > 3 * NATURAL_ALIGNMENT) memset(bytes + 3 * NATURAL_ALIGNMENT, 0, NATURAL_ALIGNMENT);
-  return block;
-}
-
-// The same with zeroes, natural alignment and the thread's own heap: the fast path of mend_zalloc.
-static inline void *allocate_zeroed(size_t size)
-{
-  if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
-    struct block *block = heap_take_small(heap_current, size);
-    if (LIKELY(block != NULL)) return allocate_clear(block, size);
-  }
-  return allocate(NULL, size, NATURAL_ALIGNMENT, true);
-}
-
-// Where a block is to be.
+// Where a block is to be, and by what it is asked for.
 struct allocate_place {
   struct heap *heap;  // NULL: the calling thread's
   int node;           // the NUMA node that it is bound to, in no heap; or PAGE_ANY_NODE
+  enum block_kind kind;
 };
 // The same, from there. Also EINVAL if there is no such node, EPERM if nothing may be bound.
 INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alignment,
                            bool is_zeroed);
 
-// Frees any block, or ends the process if it is none.
-INTERNAL NOINLINE void allocate_free(void *block);
+// Frees any block, or tells that it is none.
+INTERNAL NOINLINE void allocate_free(void *block, const struct block_claim *claim);
+
+// Gives a block that was in use, and is wiped, to where free blocks of its page wait (hardened).
+INTERNAL NOINLINE void allocate_put_away(struct page *page, void *block);
 
 // Lets time pass: now and then a slow path looks whether other heaps need tending.
 INTERNAL void allocate_count_slow_call(void);
 
 // What a pointer is used for when it turns out to be none of ours.
 enum allocate_use { USE_FREE, USE_REALLOC, USE_SIZE };
-// The page of a block, having checked what the page kinds allow to check.
+// The page of a block, having checked what the page kinds allow to check. NULL if it is none, and
+// the option on_misuse has let the process go on.
 INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use);
 
 // The page or large block that an address lies in; NULL if it lies in none.

@@ -6,9 +6,11 @@
 #define API_EXTENT_EXACT_H
 
 #include "base/annotate.h"
+#include "base/fatal.h"
+#include "base/kind.h"
+#include "core/page.h"
 
 #define EXTENT_IS_PLAIN 0
-#define EXTENT_EXTRA ((size_t)16)
 #define EXTENT_FREED SIZE_MAX  // what a block that is free remembers
 
 static inline size_t *extent_word(const void *block, size_t block_bytes)
@@ -26,34 +28,75 @@ static inline void extent_write(void *block, size_t size, size_t block_bytes)
 }
 
 ANNOTATE_MAY_TOUCH_FREED
-static inline size_t extent_usable(const void *block, size_t block_bytes)
+static inline size_t extent_usable(struct page *page, const void *block)
 {
-  size_t *word = extent_word(block, block_bytes);
+  size_t *word = extent_word(block, page->block_bytes);
   annotate_touch_begin(word, sizeof *word);
   size_t size = *word;
   annotate_touch_end(word, sizeof *word);
   return size;
 }
 
-static inline void extent_open(void *block, size_t size, size_t block_bytes, bool is_zero)
+static inline size_t extent_extra_bytes(void)
 {
-  annotate_allocate(block, size, block_bytes, is_zero);
-  extent_write(block, size, block_bytes);
+  return 16;
 }
 
-// Returns false if it was not the user's: it has been freed before.
-static inline bool extent_close(void *block, size_t block_bytes)
+static inline bool extent_is_zeroed(void)
 {
-  if (extent_usable(block, block_bytes) == EXTENT_FREED) return false;
-  annotate_free(block, block_bytes);
-  extent_write(block, EXTENT_FREED, block_bytes);
+  return false;
+}
+
+static inline void extent_open(struct page *page, void *block, size_t size, bool is_zero,
+                               enum block_kind kind, size_t alignment)
+{
+  (void)kind, (void)alignment;
+  annotate_allocate(block, size, page->block_bytes, is_zero);
+  extent_write(block, size, page->block_bytes);
+}
+
+static inline bool extent_is_live(struct page *page, const void *block)
+{
+  return extent_usable(page, block) != EXTENT_FREED;
+}
+
+static inline bool extent_close(struct page *page, void *block, const struct block_claim *claim)
+{
+  (void)claim;
+  if (!extent_is_live(page, block)) fatal("double free", block);
+  annotate_free(block, page->block_bytes);
+  extent_write(block, EXTENT_FREED, page->block_bytes);
   return true;
 }
 
-static inline void extent_resize(void *block, size_t old_size, size_t size, size_t block_bytes)
+static inline struct heap *extent_heap_of_nothing(void)
 {
-  annotate_resize(block, old_size, size, block_bytes);
-  extent_write(block, size, block_bytes);
+  return NULL;
+}
+
+static inline bool extent_may_resize(const struct page *page)
+{
+  (void)page;
+  return true;
+}
+
+static inline void extent_resize(struct page *page, void *block, size_t old_size, size_t size)
+{
+  annotate_resize(block, old_size, size, page->block_bytes);
+  extent_write(block, size, page->block_bytes);
+}
+
+// Whether what is around a block in use is as it should be; else that has been told.
+static inline bool extent_check(struct page *page, void *block)
+{
+  (void)page, (void)block;
+  return true;
+}
+
+// Tells of a pointer that is no block.
+static inline void extent_misuse(const char *message, const void *pointer)
+{
+  fatal(message, pointer);
 }
 
 #endif

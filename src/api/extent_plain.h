@@ -4,34 +4,81 @@
 #ifndef API_EXTENT_PLAIN_H
 #define API_EXTENT_PLAIN_H
 
-#include "base/internal.h"
+#include "base/fatal.h"
+#include "base/kind.h"
+#include "core/page.h"
 
 #define EXTENT_IS_PLAIN 1
-#define EXTENT_EXTRA ((size_t)0)  // bytes that a request is made larger by
 
-// The block is the user's from now on.
-static inline void extent_open(void *block, size_t size, size_t block_bytes, bool is_zero)
+// How many bytes a request is made larger by.
+static inline size_t extent_extra_bytes(void)
 {
-  (void)block, (void)size, (void)block_bytes, (void)is_zero;
+  return 0;
 }
 
-// It no longer is. Returns false if it was not before.
-static inline bool extent_close(void *block, size_t block_bytes)
+// Whether every block reads as zero when it is handed out.
+static inline bool extent_is_zeroed(void)
 {
-  (void)block, (void)block_bytes;
+  return false;
+}
+
+// The block is the user's from now on; what it was asked for by, and with what alignment.
+static inline void extent_open(struct page *page, void *block, size_t size, bool is_zero,
+                               enum block_kind kind, size_t alignment)
+{
+  (void)page, (void)block, (void)size, (void)is_zero, (void)kind, (void)alignment;
+}
+
+// Whether it is the user's, for all that is known.
+static inline bool extent_is_live(struct page *page, const void *block)
+{
+  (void)page, (void)block;
+  return true;
+}
+
+// It no longer is. Returns false if it is to be left alone: it was not the user's before.
+static inline bool extent_close(struct page *page, void *block, const struct block_claim *claim)
+{
+  (void)page, (void)block, (void)claim;
+  return true;
+}
+
+// Where blocks of no bytes come from; NULL: where all do.
+static inline struct heap *extent_heap_of_nothing(void)
+{
+  return NULL;
+}
+
+// Whether a block of the page may hold more or less than it does.
+static inline bool extent_may_resize(const struct page *page)
+{
+  (void)page;
   return true;
 }
 
 // The user has a new size at the same place.
-static inline void extent_resize(void *block, size_t old_size, size_t size, size_t block_bytes)
+static inline void extent_resize(struct page *page, void *block, size_t old_size, size_t size)
 {
-  (void)block, (void)old_size, (void)size, (void)block_bytes;
+  (void)page, (void)block, (void)old_size, (void)size;
 }
 
-static inline size_t extent_usable(const void *block, size_t block_bytes)
+static inline size_t extent_usable(struct page *page, const void *block)
 {
   (void)block;
-  return block_bytes;
+  return page->block_bytes;
+}
+
+// Whether what is around a block in use is as it should be; else that has been told.
+static inline bool extent_check(struct page *page, void *block)
+{
+  (void)page, (void)block;
+  return true;
+}
+
+// Tells of a pointer that is no block.
+static inline void extent_misuse(const char *message, const void *pointer)
+{
+  fatal(message, pointer);
 }
 
 #endif

@@ -26,7 +26,7 @@ static void *allocate_in(mend_heap *heap, size_t size, size_t alignment, bool is
 static bool close_block(void *block, size_t usable_size, void *unused)
 {
   (void)usable_size, (void)unused;
-  (void)extent_close(block, page_first(page_at(block))->block_bytes);
+  (void)extent_close(page_first(page_at(block)), block, &(struct block_claim){.kind = KIND_ANY});
   return true;
 }
 
@@ -110,7 +110,10 @@ struct visit {
 static bool visit_block(void *block, size_t block_bytes, void *argument)
 {
   struct visit *visit = argument;
-  return visit->function(block, extent_usable(block, block_bytes), visit->argument);
+  struct page *page = page_first(page_at(block));
+  (void)block_bytes;
+  if (!extent_is_live(page, block)) return true;
+  return visit->function(block, extent_usable(page, block), visit->argument);
 }
 
 static bool visit_pages(struct heap *heap, struct visit *visit)
@@ -120,7 +123,7 @@ static bool visit_pages(struct heap *heap, struct visit *visit)
   }
   for (struct list *at = heap->large.next; at != &heap->large; at = at->next) {
     struct page *page = CONTAINER_OF(at, struct page, chain);
-    if (!visit_block(page_start(page), page->block_bytes, visit)) return false;
+    if (!visit_block(large_block(page), page->block_bytes, visit)) return false;
   }
   return true;
 }

@@ -44,6 +44,7 @@ INTERNAL void init_once(void)
   if (atomic_compare_exchange_strong(&state, &expected, 1)) {
     char *const *environment = os_environment();
     if (environment != NULL) options_read(environment, os_kernel_page_bytes());
+    if (!TUNING_HAS_LISTS && options.harden >= 1) options.handle_poison = 1;
     atomic_store(&state, 2);
   }
   while (atomic_load(&state) != 2) os_sleep_ms(0);

@@ -6,6 +6,7 @@
 
 #include "api/allocate.h"
 #include "api/extent.h"
+#include "api/front.h"
 #include "api/init.h"
 #include "core/chunk.h"
 #include "core/large.h"
@@ -16,27 +17,14 @@
 // ---------------------------------------------------------------------------------------------
 // Allocating.
 
-static NOINLINE void *malloc_slow(size_t size)
-{
-  if (EXTENT_IS_PLAIN && size > SIZE_CLASS_SMALL_BYTES && size <= SIZE_CLASS_MAX_BYTES) {
-    void *block = heap_take_medium(heap_current, size_class_of(size));
-    if (LIKELY(block != NULL)) return block;
-  }
-  return allocate(NULL, size, NATURAL_ALIGNMENT, false);
-}
-
 void *mend_malloc(size_t size)
 {
-  if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
-    struct block *block = heap_take_small(heap_current, size);
-    if (LIKELY(block != NULL)) return block;
-  }
-  return malloc_slow(size);
+  return front_allocate(size, KIND_MALLOC);
 }
 
 void *mend_zalloc(size_t size)
 {
-  return allocate_zeroed(size);
+  return front_allocate_zeroed(size);
 }
 
 void *mend_calloc(size_t count, size_t size)
@@ -103,41 +91,19 @@ void *mend_pvalloc(size_t size)
 // ---------------------------------------------------------------------------------------------
 // Freeing.
 
-static NOINLINE void free_refused(struct page *slice, void *block)
-{
-  struct heap *heap = heap_current;
-  heap_refused(heap, slice);
-  if (slice->bin_offset == 0 || heap == &heap_empty) {
-    allocate_free(block);
-    return;
-  }
-  int saved_errno = errno;
-  heap_put(heap, slice, block);
-  allocate_count_slow_call();
-  errno = saved_errno;
-}
-
 void mend_free(void *block)
 {
-  uint64_t units = page_units(block);
-  if (UNLIKELY(!EXTENT_IS_PLAIN || !page_has_units(units))) {
-    allocate_free(block);
-    return;
-  }
-  struct page *slice = page_of_units(units);
-  if (UNLIKELY(!heap_free(heap_current, slice, block))) free_refused(slice, block);
+  front_free(block, &front_plain_claim);
 }
 
 void mend_free_sized(void *block, size_t size)
 {
-  (void)size;
-  mend_free(block);
+  front_free(block, &(struct block_claim){KIND_MALLOC, true, size, 0});
 }
 
 void mend_free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-  (void)alignment, (void)size;
-  mend_free(block);
+  front_free(block, &(struct block_claim){KIND_MALLOC, true, size, alignment});
 }
 
 void mend_cfree(void *block)
@@ -151,7 +117,8 @@ void mend_cfree(void *block)
 size_t mend_malloc_usable_size(const void *block)
 {
   if (block == NULL) return 0;
-  return extent_usable(block, allocate_page_of(block, USE_SIZE)->block_bytes);
+  struct page *page = allocate_page_of(block, USE_SIZE);
+  return page != NULL ? extent_usable(page, block) : 0;
 }
 
 size_t mend_good_size(size_t size)
@@ -180,8 +147,9 @@ static bool is_worth_keeping(size_t block_bytes, size_t size)
 // Tries to make the block hold `size` bytes at the same address.
 static bool resize_in_place(struct page *page, void *block, size_t size)
 {
-  size_t total = size + EXTENT_EXTRA;
-  size_t old = extent_usable(block, page->block_bytes);
+  if (!extent_may_resize(page)) return false;
+  size_t total = size + extent_extra_bytes();
+  size_t old = extent_usable(page, block);
   bool stays_large =
       page_kind(page) == PAGE_LARGE && (total > SIZE_CLASS_MAX_BYTES || page_is_bound(page));
   if (stays_large && size < old) {
@@ -193,13 +161,13 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
   if (!is_resized && (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total))) {
     return false;
   }
-  extent_resize(block, old, size, page->block_bytes);
+  extent_resize(page, block, old, size);
   return true;
 }
 
 static void *move_by_copy(struct page *page, void *block, size_t size)
 {
-  size_t old = extent_usable(block, page->block_bytes);
+  size_t old = extent_usable(page, block);
   void *copy = allocate_at(allocate_place_of(page), size, NATURAL_ALIGNMENT, false);
   if (copy == NULL) return NULL;
   memcpy(copy, block, bits_smaller(old, size));
@@ -210,6 +178,7 @@ static void *move_by_copy(struct page *page, void *block, size_t size)
 static NOINLINE void *realloc_block(void *block, size_t size)
 {
   struct page *page = allocate_page_of(block, USE_REALLOC);
+  if (UNLIKELY(page == NULL || !extent_check(page, block))) return allocate_fail(EINVAL);
   if (UNLIKELY(size > BITS_MAX_SIZE - SLICE_BYTES)) return allocate_fail(ENOMEM);
   int saved_errno = errno;
   void *result = NULL;
@@ -221,11 +190,11 @@ static NOINLINE void *realloc_block(void *block, size_t size)
   errno = saved_errno;
   if (result == NULL) result = move_by_copy(page, block, size);
   if (LIKELY(result != NULL)) return result;
-  size_t old = extent_usable(block, page->block_bytes);
+  size_t old = extent_usable(page, block);
   if (size > old) return NULL;
   // There is no memory for a smaller block, and this one will do.
   errno = saved_errno;
-  extent_resize(block, old, size, page->block_bytes);
+  extent_resize(page, block, old, size);
   return block;
 }
 
@@ -250,7 +219,8 @@ void *mend_expand(void *block, size_t size)
 {
   if (block == NULL || size > BITS_MAX_SIZE - SLICE_BYTES) return NULL;
   struct page *page = allocate_page_of(block, USE_REALLOC);
-  if (size <= extent_usable(block, page->block_bytes)) return block;
+  if (page == NULL || !extent_check(page, block)) return NULL;
+  if (size <= extent_usable(page, block)) return block;
   int saved_errno = errno;
   bool is_expanded = resize_in_place(page, block, size);
   errno = saved_errno;

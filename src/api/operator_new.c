@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// The twenty replaceable operators of C++, by their mangled names, so that a C library serves them
-// without linking the C++ one. When memory runs out the program's new-handler is called until it
+// The eight replaceable operators new of C++, by their mangled names, so that a C library serves
+// them without linking the C++ one. (The twelve operators delete: operator_delete.c.) When memory runs out the program's new-handler is called until it
 // gives up; then std::bad_alloc is thrown, or NULL returned. What is needed for that is found in
 // whatever C++ library the process has: without one nobody can have called these.
 #include <setjmp.h>
 #include <unwind.h>
 
 #include "api/allocate.h"
-#include "api/override.h"
+#include "api/front.h"
 #include "base/fatal.h"
+#include "mend/mend.h"
 
 typedef void (*new_handler)(void);
 extern new_handler get_new_handler(void) __asm__("_ZSt15get_new_handlerv") __attribute__((weak));
@@ -26,9 +27,11 @@ static bool call_new_handler(void)
   return true;
 }
 
-static void *new_once(size_t size, size_t alignment)
+static void *new_once(enum block_kind kind, size_t size, size_t alignment)
 {
-  return alignment <= NATURAL_ALIGNMENT ? mend_malloc(size) : mend_aligned_alloc(alignment, size);
+  if (alignment <= NATURAL_ALIGNMENT) return front_allocate(size, kind);
+  return bits_is_power_of_two(alignment) ? allocate_as(kind, size, alignment)
+                                         : allocate_fail(EINVAL);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -84,77 +87,82 @@ static NOINLINE bool try_new_handler(void)
 
 // ---------------------------------------------------------------------------------------------
 
-static NOINLINE void *new_or_throw(size_t size, size_t alignment)
+static NOINLINE void *new_or_throw(enum block_kind kind, size_t size, size_t alignment)
 {
   void *block;
   do {
-    block = new_once(size, alignment);
+    block = new_once(kind, size, alignment);
   } while (block == NULL && call_new_handler());
   if (block != NULL) return block;
   if (throw_bad_alloc != NULL) throw_bad_alloc();
   fatal("operator new: out of memory, and no C++ library to throw with", NULL);
 }
 
-// The plain forms throw; new[] is new.
-MEND_EXPORT void *_Znwm(size_t size);
-MEND_EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment);
-
-MEND_EXPORT void *_Znwm(size_t size)
-{
-  void *block = mend_malloc(size);
-  return LIKELY(block != NULL) ? block : new_or_throw(size, NATURAL_ALIGNMENT);
-}
-
-MEND_EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment)
-{
-  return new_or_throw(size, alignment);
-}
-
-extern void *_Znam(size_t) __attribute__((alias("_Znwm"), visibility("default")));
-extern void *_ZnamSt11align_val_t(size_t, size_t)
-    __attribute__((alias("_ZnwmSt11align_val_t"), visibility("default")));
-
-static void *new_or_null(size_t size, size_t alignment)
+static void *new_or_null(enum block_kind kind, size_t size, size_t alignment)
 {
   void *block;
   do {
-    block = new_once(size, alignment);
+    block = new_once(kind, size, alignment);
   } while (block == NULL && try_new_handler());
   return block;
 }
 
+// The plain forms throw.
+MEND_EXPORT void *_Znwm(size_t size);
+MEND_EXPORT void *_Znam(size_t size);
+MEND_EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment);
+MEND_EXPORT void *_ZnamSt11align_val_t(size_t size, size_t alignment);
 MEND_EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow);
+MEND_EXPORT void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow);
 MEND_EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
                                                      const void *nothrow);
+MEND_EXPORT void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                                     const void *nothrow);
+
+MEND_EXPORT void *_Znwm(size_t size)
+{
+  void *block = front_allocate(size, KIND_NEW);
+  return LIKELY(block != NULL) ? block : new_or_throw(KIND_NEW, size, NATURAL_ALIGNMENT);
+}
+
+MEND_EXPORT void *_Znam(size_t size)
+{
+  void *block = front_allocate(size, KIND_NEW_ARRAY);
+  return LIKELY(block != NULL) ? block : new_or_throw(KIND_NEW_ARRAY, size, NATURAL_ALIGNMENT);
+}
+
+MEND_EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment)
+{
+  return new_or_throw(KIND_NEW, size, alignment);
+}
+
+MEND_EXPORT void *_ZnamSt11align_val_t(size_t size, size_t alignment)
+{
+  return new_or_throw(KIND_NEW_ARRAY, size, alignment);
+}
 
 MEND_EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow)
 {
   (void)nothrow;
-  return new_or_null(size, NATURAL_ALIGNMENT);
+  return new_or_null(KIND_NEW, size, NATURAL_ALIGNMENT);
+}
+
+MEND_EXPORT void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow)
+{
+  (void)nothrow;
+  return new_or_null(KIND_NEW_ARRAY, size, NATURAL_ALIGNMENT);
 }
 
 MEND_EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
                                                      const void *nothrow)
 {
   (void)nothrow;
-  return new_or_null(size, alignment);
+  return new_or_null(KIND_NEW, size, alignment);
 }
 
-extern void *_ZnamRKSt9nothrow_t(size_t, const void *)
-    __attribute__((alias("_ZnwmRKSt9nothrow_t"), visibility("default")));
-extern void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t, size_t, const void *)
-    __attribute__((alias("_ZnwmSt11align_val_tRKSt9nothrow_t"), visibility("default")));
-
-// All forms of delete are free: what they know beyond the address is not needed.
-OVERRIDE(_ZdlPv, mend_free);
-OVERRIDE(_ZdaPv, mend_free);
-OVERRIDE(_ZdlPvm, mend_free);
-OVERRIDE(_ZdaPvm, mend_free);
-OVERRIDE(_ZdlPvSt11align_val_t, mend_free);
-OVERRIDE(_ZdaPvSt11align_val_t, mend_free);
-OVERRIDE(_ZdlPvmSt11align_val_t, mend_free);
-OVERRIDE(_ZdaPvmSt11align_val_t, mend_free);
-OVERRIDE(_ZdlPvRKSt9nothrow_t, mend_free);
-OVERRIDE(_ZdaPvRKSt9nothrow_t, mend_free);
-OVERRIDE(_ZdlPvSt11align_val_tRKSt9nothrow_t, mend_free);
-OVERRIDE(_ZdaPvSt11align_val_tRKSt9nothrow_t, mend_free);
+MEND_EXPORT void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                                     const void *nothrow)
+{
+  (void)nothrow;
+  return new_or_null(KIND_NEW_ARRAY, size, alignment);
+}

@@ -89,7 +89,7 @@ static inline void *make(size_t alignment, size_t size, mend_rc_destructor destr
   size_t bytes;
   if (UNLIKELY(__builtin_add_overflow(offset, size, &bytes))) return allocate_fail(ENOMEM);
   char *block =
-      offset == NATURAL_ALIGNMENT ? allocate_zeroed(bytes) : allocate(NULL, bytes, offset, true);
+      offset == NATURAL_ALIGNMENT ? mend_zalloc(bytes) : allocate(NULL, bytes, offset, true);
   if (UNLIKELY(block == NULL)) return NULL;
   void *object = block + offset;
   struct mend_rc_head *head = mend_rc_head_of(object);

@@ -13,6 +13,14 @@ enum block_kind {
   KIND_NEW_ARRAY,
 };
 
+// What a caller says of a block that it frees.
+struct block_claim {
+  enum block_kind kind;
+  bool has_size;     // whether it says how much was asked for:
+  size_t size;
+  size_t alignment;  // 0: it does not say
+};
+
 // How people know it.
 static inline const char *kind_name(unsigned kind)
 {

@@ -69,8 +69,8 @@ INTERNAL struct block *bin_relieve(struct bin *bin)
   uint32_t kept = bin->limit / 2;
   struct block *last = first;
   struct block *rest;
-  for (uint32_t i = 1; (rest = policy_next(last)) != NULL && i < kept; i++) last = rest;
-  policy_set_next(last, NULL);
+  for (uint32_t i = 1; (rest = block_next(last)) != NULL && i < kept; i++) last = rest;
+  block_set_next(last, NULL);
   bin->first = first;
   set_room(bin, bin->limit - kept);
   return rest;

@@ -13,7 +13,7 @@
 #include "base/counter.h"
 #include "base/size_class.h"
 #include "core/page.h"
-#include "core/policy.h"
+#include "core/block_link.h"
 
 struct bin {
   struct block *first;
@@ -41,7 +41,7 @@ static inline struct block *bin_take(struct bin *bin)
 {
   struct block *block = bin->first;
   if (UNLIKELY(block == NULL)) return NULL;
-  struct block *next = policy_next(block);
+  struct block *next = block_next(block);
   counter_increment(&bin->room);
   bin->first = next;
   return block;
@@ -51,7 +51,7 @@ static inline struct block *bin_take(struct bin *bin)
 static inline bool bin_put(struct bin *bin, struct block *block)
 {
   if (UNLIKELY(counter_decrement(&bin->room))) return false;
-  policy_set_next(block, bin->first);
+  block_set_next(block, bin->first);
   atomic_signal_fence(memory_order_release);  // a fork may copy the bin between the two stores
   bin->first = block;
   return true;

@@ -7,6 +7,7 @@
 
 #include "base/fatal.h"
 #include "core/chunk.h"
+#include "core/policy.h"
 #include "core/registry.h"
 #include "os/system.h"
 
@@ -46,9 +47,8 @@ static void queue(struct heap *heap, struct page *page)
   mark_queued(heap, page->size_class, true);
 }
 
-// Parks the page if blocks were taken from it and none is left. (A free by another thread that
-// comes after this look posts the page.)
-static void park_if_full(struct heap *heap, struct page *page)
+// (A free by another thread that comes after this look posts the page.)
+INTERNAL void heap_park_if_full(struct heap *heap, struct page *page)
 {
   if (!page_has_free(page)) unqueue(heap, page);
 }
@@ -81,7 +81,7 @@ static void return_chain(struct heap *heap, struct block *block)
     struct page *page = page_of_units(page_units(block));
     struct block_chain chain = block_chain_of(block);
     for (;;) {
-      block = policy_next(chain.last);
+      block = block_next(chain.last);
       if (block == NULL || page_of_units(page_units(block)) != page) break;
       chain.last = block;
       chain.count++;
@@ -113,6 +113,7 @@ static void return_all(struct heap *heap)
     void *blocks[TUNING_SHELF_BLOCKS];
     return_medium(blocks, shelf_empty(&heap->shelves[i], 0, blocks));
   }
+  policy_return_all(heap);
 }
 
 INTERNAL void heap_put(struct heap *heap, struct page *page, struct block *block)
@@ -142,6 +143,10 @@ INTERNAL bool heap_is_live(struct heap *heap, struct page *page, const void *blo
 
 INTERNAL void heap_put_medium(struct heap *heap, struct page *page, void *block, uint32_t index)
 {
+  if (!TUNING_HAS_LISTS) {
+    policy_put_slowly(heap, page, block);
+    return;
+  }
   if (heap == NULL || page_heap(page) != heap) {
     remote_free_bitmap(page, block, index);
     return;
@@ -164,6 +169,7 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *
   heap->request = (struct page_request){PAGE_ANY_NODE, 0};
   for (unsigned i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) heap->bins[i] = (struct bin){0};
   for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) heap->shelves[i] = (struct shelf){0};
+  heap->policy = policy_none();
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
     list_init(&heap->queue[i]);
     mark_queued(heap, i, false);
@@ -179,6 +185,7 @@ static void add_page(struct heap *heap, struct page *page)
 {
   atomic_store_explicit(&page->heap, heap, memory_order_release);
   list_push_back(&heap->pages, &page->chain);
+  policy_seal(page);
 }
 
 static void remove_page(struct heap *heap, struct page *page)
@@ -187,13 +194,14 @@ static void remove_page(struct heap *heap, struct page *page)
   list_remove(&page->chain);
 }
 
-// Ends a page that no post can reach any more.
-static void give_page(struct page *page)
+// Ends a page that no post can reach any more. `is_clean`: its blocks have been freed one by one.
+static void give_page(struct heap *heap, struct page *page, bool is_clean)
 {
+  bool is_closed = policy_close_page(heap, page, is_clean);
   atomic_store_explicit(&page->heap, NULL, memory_order_release);
   page->bin_offset = 0;
   if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
-  page->source->give(page->source, page);
+  if (is_closed) page->source->give(page->source, page);
 }
 
 // The process has grown. When it has done so by a sixteenth, what lies free inside of other pages
@@ -215,7 +223,8 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
 {
   size_t block_bytes = size_class_bytes(size_class);
   uint32_t slices = page_slices_for(block_bytes);
-  bool is_list = size_class < SIZE_CLASS_SMALL_COUNT && !heap->has_objects;
+  if (!policy_prepare(heap)) return NULL;
+  bool is_list = TUNING_HAS_LISTS && size_class < SIZE_CLASS_SMALL_COUNT && !heap->has_objects;
   enum page_kind kind = is_list ? PAGE_LIST : PAGE_BITMAP;
   bool is_zero;
   struct page *page = heap->source->take(heap->source, slices, 1, heap->request, &is_zero);
@@ -230,6 +239,7 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
   }
   page->is_direct = heap->is_direct;
   if (kind == PAGE_LIST && !heap->is_direct) page->bin_offset = bin_offset(size_class);
+  policy_open_page(heap, page);
   add_page(heap, page);
   atomic_store(&page->notice, NOTICE_AWAITED);  // from here on it can be posted
   queue(heap, page);
@@ -240,7 +250,7 @@ static void release_page(struct heap *heap, struct page *page)
 {
   if (!page_retire(page)) return;  // it hangs in an inbox: whoever reads that sees to it
   remove_page(heap, page);
-  give_page(page);
+  give_page(heap, page, true);
 }
 
 // Whether an unused page is worth keeping: it is all that its class has to allocate from.
@@ -300,11 +310,14 @@ static struct page *fullest_queued(struct list *queue)
   return fullest;
 }
 
-// A page of the class that has free blocks.
-static struct page *find_page(struct heap *heap, unsigned size_class)
+INTERNAL struct page *heap_find_page(struct heap *heap, unsigned size_class)
 {
   struct list *queue = &heap->queue[size_class];
-  if (!list_is_empty(queue)) return fullest_queued(queue);
+  if (!list_is_empty(queue)) {
+    struct page *page = fullest_queued(queue);
+    policy_verify(page);
+    return page;
+  }
   struct page *page = heap->adopts ? registry_adopt(heap, size_class) : NULL;
   return page != NULL ? page : new_page(heap, size_class);
 }
@@ -314,25 +327,25 @@ static void *refill(struct heap *heap, unsigned size_class)
 {
   struct block_chain chain;
   do {
-    struct page *page = find_page(heap, size_class);
+    struct page *page = heap_find_page(heap, size_class);
     if (page == NULL) return NULL;
     chain = page_list_take(page);
-    park_if_full(heap, page);
+    heap_park_if_full(heap, page);
     // Nothing was in it only if a signal handler has emptied a page that was about to be queued.
   } while (chain.first == NULL);
   struct bin *bin = heap_bin(heap, size_class);
   return_chain(heap, bin_empty(bin));  // what a signal handler has freed meanwhile
-  bin_fill(bin, policy_next(chain.first), size_class_bytes(size_class));
+  bin_fill(bin, block_next(chain.first), size_class_bytes(size_class));
   return chain.first;
 }
 
 // A block of a bitmap page.
 static void *take_from_page(struct heap *heap, unsigned size_class, bool *is_zero)
 {
-  struct page *page = find_page(heap, size_class);
+  struct page *page = heap_find_page(heap, size_class);
   if (page == NULL) return NULL;
   void *block = page_bitmap_take(page, is_zero);
-  park_if_full(heap, page);
+  heap_park_if_full(heap, page);
   return block;
 }
 
@@ -350,6 +363,7 @@ INTERNAL void *heap_take_inside(struct heap *heap, unsigned size_class, bool *is
   if (is_zero != NULL) *is_zero = false;
   remote_read_inbox(heap);
   if (heap->has_objects) return take_from_page(heap, size_class, is_zero);
+  if (!TUNING_HAS_LISTS) return policy_take_inside(heap, size_class);
   if (size_class >= SIZE_CLASS_SMALL_COUNT) return take_medium(heap, size_class, is_zero);
   void *block = bin_take(heap_bin(heap, size_class));
   return block != NULL ? block : refill(heap, size_class);
@@ -448,7 +462,7 @@ static void discard_page(struct heap *heap, struct page *page)
   }
   remove_page(heap, page);
   if (is_retired) {
-    give_page(page);
+    give_page(heap, page, false);
   } else {
     atomic_store_explicit(&page->heap, NULL, memory_order_release);
   }
@@ -462,6 +476,7 @@ INTERNAL void heap_free_all(struct heap *heap)
     discard_page(heap, CONTAINER_OF(heap->pages.next, struct page, chain));
   }
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) (void)bin_empty(heap_bin(heap, i));
+  policy_forget_all(heap);
   atomic_store_explicit(&heap->may_hold_unused, false, memory_order_relaxed);
   heap->keeps_unused = true;
 }

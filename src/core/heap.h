@@ -33,6 +33,7 @@ enum { OWNER_NOBODY = 0, OWNER_SHARED = 2 };
 struct heap {
   struct bin bins[1 + SIZE_CLASS_SMALL_COUNT];    // bin 0 has no room (owner; shared: inside)
   struct shelf shelves[SIZE_CLASS_MEDIUM_COUNT];  // (owner; shared: nothing is put in)
+  struct policy_heap *policy;                     // what the hardened policy has beside (owner)
   _Atomic(uintptr_t) owner;                       // thread id, OWNER_SHARED or OWNER_NOBODY
   _Atomic(uint32_t) thread_number;                // the owner's for the kernel; 0: not known
   bool adopts;                                    // takes pages that ended threads left
@@ -165,6 +166,10 @@ INTERNAL void *heap_take_inside(struct heap *heap, unsigned size_class, bool *is
 // none: the number taken, 0 if there is no memory. Inside.
 INTERNAL uint32_t heap_take_many(struct heap *heap, unsigned size_class, void **blocks,
                                  uint32_t count);
+// A page of the class that has free blocks; NULL if there is no memory. Inside.
+INTERNAL struct page *heap_find_page(struct heap *heap, unsigned size_class);
+// Blocks were taken from the page: parks it if none is left. Inside.
+INTERNAL void heap_park_if_full(struct heap *heap, struct page *page);
 // Closes a bitmap page to allocation: it stays, even when nothing in it is in use, until it is
 // opened again. Meanwhile `link` is the caller's. Inside.
 INTERNAL void heap_close_page(struct heap *heap, struct page *page);

@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "core/chunk.h"
 #include "core/mapping.h"
+#include "core/policy.h"
 #include "os/memory.h"
 
 #define ATTEMPTS_TO_ENTER 4
@@ -33,11 +34,16 @@ static size_t usable_for(size_t size)
   return bits_align_up(size, os_page_bytes());
 }
 
-// Slices for a block; 0 if no address space could hold it.
-static uint32_t slices_for(size_t size)
+// Slices for so many bytes; 0 if no address space could hold them.
+static uint32_t slices_for(size_t bytes)
 {
-  size_t slices = (usable_for(size) + SLICE_BYTES - 1) >> SLICE_SHIFT;
+  size_t slices = (usable_for(bytes) + SLICE_BYTES - 1) >> SLICE_SHIFT;
   return slices > UINT32_MAX / 2 ? 0 : (uint32_t)slices;
+}
+
+INTERNAL void *large_block(const struct page *page)
+{
+  return page_start(page) + policy_lead_bytes(page);
 }
 
 // Asks for huge pages for the run of a block of this size, all of it, so that it is one mapping.
@@ -84,9 +90,10 @@ static void detach_from_heap(struct page *page)
 
 // *held_bytes (may be NULL): how much memory it may hold already.
 static struct page *take_page(struct page_source *source, struct page_request request, size_t size,
-                              size_t alignment, bool *is_zero, size_t *held_bytes)
+                              size_t alignment, bool is_object, bool *is_zero, size_t *held_bytes)
 {
-  uint32_t slices = slices_for(size);
+  struct policy_guards guards = policy_choose_guards(is_object, alignment);
+  uint32_t slices = slices_for(guards.lead_bytes + size + guards.tail_bytes);
   size_t run = run_alignment(size, alignment);
   if (slices == 0 || run > UINT32_MAX / 4) return NULL;
   struct page *page = source->take(source, slices, (uint32_t)run, request, is_zero);
@@ -95,7 +102,13 @@ static struct page *take_page(struct page_source *source, struct page_request re
   page->source = source;
   page->is_rest_purged = *is_zero;
   page_init(page, PAGE_LARGE, slices, usable_for(size), *is_zero);
+  if (POLICY_FREE_IS_ZERO) *is_zero = true;
   atomic_store_explicit(&page->heap, NULL, memory_order_release);
+  if (!policy_open_large(page, guards)) {
+    page_set_kind(page, PAGE_NONE);
+    source->give(source, page);
+    return NULL;
+  }
   count_large(page->block_bytes, 1);
   if (request.node == PAGE_ANY_NODE) advise_huge(page, size);
   return page;
@@ -106,6 +119,7 @@ INTERNAL enum os_bound large_bind(struct page *page, size_t size, int node)
   // Pages that are there already would move, but perhaps not all of them can.
   if (!mapping_renew(page)) os_memory_purge(page_start(page), page_run_bytes(page));
   page->node = (uint32_t)node;
+  policy_guard_large(page);  // once more: the guards were renewed as well
   enum os_bound bound = mapping_bind(page, node);
   if (bound == OS_BOUND) advise_huge(page, size);
   return bound;
@@ -116,8 +130,8 @@ INTERNAL struct page *large_take(struct heap *heap, size_t size, size_t alignmen
   bool is_clean;
   struct page_source *source = heap != NULL ? heap->source : &chunk_source;
   struct page_request any = {PAGE_ANY_NODE, 0};
-  struct page *page =
-      take_page(source, heap != NULL ? heap->request : any, size, alignment, &is_clean, NULL);
+  struct page *page = take_page(source, heap != NULL ? heap->request : any, size, alignment,
+                                heap != NULL && heap->has_objects, &is_clean, NULL);
   if (page == NULL) return NULL;
   if (is_zero != NULL) *is_zero = is_clean;
   return page;
@@ -128,7 +142,7 @@ INTERNAL void *large_allocate(struct heap *heap, size_t size, size_t alignment, 
   struct page *page = large_take(heap, size, alignment, is_zero);
   if (page == NULL) return NULL;
   attach_to_heap(page, heap);
-  return page_start(page);
+  return large_block(page);
 }
 
 // Claims the block for being freed: one of two racing frees wins.
@@ -141,7 +155,14 @@ static bool claim(struct page *page)
 static void give_back(struct page *page)
 {
   count_large(-page->block_bytes, (size_t)-1);
-  page->source->give(page->source, page);
+  page = policy_retire_large(page);
+  if (page != NULL) page->source->give(page->source, page);
+}
+
+INTERNAL void large_let_go(void)
+{
+  struct page *page;
+  while ((page = policy_let_go_large()) != NULL) page->source->give(page->source, page);
 }
 
 INTERNAL void large_collect(struct heap *heap)
@@ -212,6 +233,9 @@ INTERNAL void large_free_all(struct heap *heap)
 static void shrink(struct page *page, size_t usable)
 {
   uint32_t slices = (uint32_t)((usable + SLICE_BYTES - 1) >> SLICE_SHIFT);
+  if (POLICY_FREE_IS_ZERO) {
+    os_memory_purge(page_start(page) + usable, page_run_bytes(page) - usable);
+  }
   if (slices < page->slices) page->source->shorten(page->source, page, slices);
   size_t end = bits_smaller(page->block_bytes, slices_to_bytes(slices));
   if (end > usable) os_memory_purge(page_start(page) + usable, end - usable);
@@ -219,6 +243,7 @@ static void shrink(struct page *page, size_t usable)
 
 INTERNAL bool large_resize(struct page *page, size_t size)
 {
+  if (policy_lead_bytes(page) > 0) return false;  // it is surrounded
   size_t usable = usable_for(size);
   uint32_t slices = slices_for(size);
   if (slices == 0) return false;
@@ -296,7 +321,7 @@ static struct page *take_target(struct page *page, size_t size, bool *is_zero, s
   struct page_request any = {PAGE_ANY_NODE, 0};
   struct page_request request = heap != NULL ? heap->request : any;
   if (page_is_bound(page)) request.node = (int)page->node;
-  struct page *to = take_page(page->source, request, size, SLICE_BYTES, is_zero, held_bytes);
+  struct page *to = take_page(page->source, request, size, SLICE_BYTES, false, is_zero, held_bytes);
   if (to == NULL || !page_is_bound(page)) return to;
   if (large_bind(to, size, (int)page->node) != OS_BOUND) {
     large_free(to);
@@ -309,7 +334,8 @@ static struct page *take_target(struct page *page, size_t size, bool *is_zero, s
 
 INTERNAL void *large_move(struct page *page, size_t size)
 {
-  if (page->block_bytes < TUNING_MOVE_BYTES || page->source != &chunk_source) return NULL;
+  bool is_worth_moving = TUNING_HAS_LISTS && page->block_bytes >= TUNING_MOVE_BYTES;
+  if (!is_worth_moving || page->source != &chunk_source) return NULL;
   struct heap *heap = page_heap(page);
   // Nobody will ever get into a heap that was given up; the caller copies, to the one that serves.
   if (heap != NULL && heap_is_barred(heap)) return NULL;

@@ -38,6 +38,10 @@ INTERNAL bool large_resize(struct page *page, size_t size);
 // Moves it with its contents to a place where it can hold `size` bytes. NULL, and nothing done, if
 // it is too small to be worth more than a plain copy, or there is no memory.
 INTERNAL void *large_move(struct page *page, size_t size);
+// Its address: the start of its run, or behind the guard that is there (hardened).
+INTERNAL void *large_block(const struct page *page);
+// Gives back the runs of freed blocks that are kept from use (hardened).
+INTERNAL void large_let_go(void);
 // The large block in whose middle an address lies, or NULL. It searches backwards, one descriptor a
 // slice.
 INTERNAL struct page *large_around(struct page *slice);

@@ -2,15 +2,20 @@
 #include "core/page.h"
 
 #include "base/fatal.h"
+#include "base/size_class.h"
 #include "core/page_bitmap.h"
 #include "core/page_list.h"
+#include "core/policy.h"
 #include "os/memory.h"
 
 INTERNAL struct region region;
 
 INTERNAL uint32_t page_slices_for(size_t block_bytes)
 {
-  return block_bytes <= SLICE_BYTES / 2 ? 1 : PAGE_MOST_SLICES;
+  bool is_small = block_bytes <= SIZE_CLASS_SMALL_BYTES;
+  size_t least = is_small ? TUNING_SMALL_BLOCKS : TUNING_MEDIUM_BLOCKS;
+  size_t bytes = least * block_bytes + policy_guard_bytes();
+  return (uint32_t)bits_smaller((bytes + SLICE_BYTES - 1) >> SLICE_SHIFT, TUNING_PAGE_SLICES);
 }
 
 // Slices of a page whose blocks can lie in any of them must lead back to the first. A large block
@@ -26,7 +31,7 @@ static void mark_inside(struct page *page)
 INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices, size_t block_bytes,
                         bool is_zero)
 {
-  size_t fitting = slices_to_bytes(slices) / block_bytes;
+  size_t fitting = (slices_to_bytes(slices) - policy_guard_bytes()) / block_bytes;
   page->local_free = NULL;
   page->bin_offset = 0;
   page->is_direct = false;
@@ -48,15 +53,6 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
   }
   if (kind != PAGE_LARGE) mark_inside(page);
   page_set_kind(page, kind);
-}
-
-INTERNAL uint32_t page_block_index(const struct page *page, const void *address)
-{
-  // Dividing by a multiplication: exact where the offset is a multiple, and all others are refused.
-  uint32_t offset = (uint32_t)((const char *)address - page_start(page));
-  uint32_t index = (uint32_t)((uint64_t)offset * page->inverse >> 32);
-  if (index * (uint32_t)page->block_bytes != offset || index >= page->capacity) return UINT32_MAX;
-  return index;
 }
 
 INTERNAL size_t page_touched_bytes(const struct page *page)

@@ -114,6 +114,7 @@ enum {
   PAGE_IS_LEAVING = 16,  // NONE: the memory of these free `slices` is being returned (chunk.c)
   PAGE_IS_FOREIGN = 32,  // NONE: from here on `slices` are nobody's: others' mappings (frontier.c)
   PAGE_IS_BOUND = 64,    // LARGE: to its `node`; NONE: about to be unbound, before it is filed
+  PAGE_HAS_GUARD = 128,  // its last os page, or what surrounds its block, is inaccessible (hardened)
 };
 
 // The blocks' region, read by every free. `start` and `pages` are written once, before there is a
@@ -208,18 +209,24 @@ static inline struct heap *page_heap(struct page *page)
   return atomic_load_explicit(&page->heap, memory_order_acquire);
 }
 
-// The most slices that a page of several blocks has.
-#define PAGE_MOST_SLICES 2
+// The index of the block that starts at `address`, or UINT32_MAX if none does. Not for large pages.
+// (Dividing by a multiplication: exact where the offset is a multiple, and all others are refused.)
+static inline uint32_t page_block_index(const struct page *page, const void *address)
+{
+  uint32_t offset = (uint32_t)((const char *)address - page_start(page));
+  uint32_t index = (uint32_t)((uint64_t)offset * page->inverse >> 32);
+  if (index * (uint32_t)page->block_bytes != offset || index >= page->capacity) return UINT32_MAX;
+  return index;
+}
 
 // How many slices a page of this block size has: so few that at least two blocks fit. (A page that
-// empties soon is worth more than one that many blocks share.)
+// empties soon is worth more than one that many blocks share. In the hardened build more have to
+// fit, for the sake of chance.)
 INTERNAL uint32_t page_slices_for(size_t block_bytes);
 // Makes a page out of a run of slices that a source gave: all fields that the kinds share.
 // `is_zero` tells whether its memory reads as zero.
 INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices, size_t block_bytes,
                         bool is_zero);
-// The index of the block that starts at `address`, or UINT32_MAX if none does. Not for large pages.
-INTERNAL uint32_t page_block_index(const struct page *page, const void *address);
 // The whole os pages' worth of memory that the page's blocks can have touched.
 INTERNAL size_t page_touched_bytes(const struct page *page);
 // How much of the run of a list or bitmap page may hold memory. Inside the heap.

@@ -2,14 +2,14 @@
 #include "core/page_bitmap.h"
 
 #include "base/fatal.h"
-#include "core/metadata.h"
+#include "core/policy.h"
 #include "os/memory.h"
 
 #define BITS_A_WORD 64U
 
 static bool is_one_word(const struct page *page)
 {
-  return page->capacity <= BITS_A_WORD;
+  return TUNING_HAS_LISTS && page->capacity <= BITS_A_WORD;
 }
 
 static uint32_t word_count(const struct page *page)
@@ -25,14 +25,15 @@ static _Atomic(uint64_t) *words_of(struct page *page)
 // The word's bits that stand for blocks.
 static uint64_t valid_bits(const struct page *page, uint32_t word)
 {
-  return bits_low_mask(page->capacity - word * BITS_A_WORD);
+  uint64_t bits = bits_low_mask(page->capacity - word * BITS_A_WORD);
+  return word == 0 ? bits & ~bits_low_mask(policy_reserved_slots(page)) : bits;
 }
 
 INTERNAL bool page_bitmap_init(struct page *page)
 {
   page->purged = 0;
   if (!is_one_word(page)) {
-    page->words = metadata_allocate(word_count(page) * sizeof *page->words);
+    page->words = policy_make_words(page, word_count(page));
     if (page->words == NULL) return false;
   }
   for (uint32_t i = 0; i < word_count(page); i++) {
@@ -43,39 +44,48 @@ INTERNAL bool page_bitmap_init(struct page *page)
 
 INTERNAL void page_bitmap_destroy(struct page *page)
 {
-  if (is_one_word(page)) return;
-  metadata_free(page->words, word_count(page) * sizeof *page->words);
+  if (!is_one_word(page)) policy_free_words(page, word_count(page));
 }
 
 // ---------------------------------------------------------------------------------------------
 // What holds no memory. In a page of up to 64 blocks that is noted of blocks; in one of more, which
 // are smaller than an os page, of os pages.
 
-static_assert(PAGE_MOST_SLICES * SLICE_BYTES / 4096 <= 32, "a bit an os page, of whatever size");
+static_assert(TUNING_PAGE_SLICES * SLICE_BYTES / 4096 <= POLICY_PURGED_BITS,
+              "a bit an os page, of whatever size");
 
-// The block is about to be used: what it touches holds memory from now on.
-static void forget_purged(struct page *page, uint32_t index)
+static bool is_os_page_purged(const struct page *page, size_t index)
+{
+  return (policy_purged(page, (uint32_t)(index / 64)) >> index % 64 & 1) != 0;
+}
+
+static void set_os_page_purged(struct page *page, size_t index, bool is_purged)
+{
+  uint64_t bits = policy_purged(page, (uint32_t)(index / 64));
+  uint64_t bit = UINT64_C(1) << index % 64;
+  policy_set_purged(page, (uint32_t)(index / 64), is_purged ? bits | bit : bits & ~bit);
+}
+
+// Blocks are about to be used: what they touch holds memory from now on.
+static void forget_purged(struct page *page, uint32_t first, uint32_t last)
 {
   if (is_one_word(page)) {
-    page->purged &= ~(UINT64_C(1) << index);
+    page->purged &= ~(bits_low_mask(last + 1) & ~bits_low_mask(first));
     return;
   }
-  if (page->purged_os_pages == 0) return;
-  size_t start = index * page->block_bytes;
-  size_t last = start + page->block_bytes - 1;
-  for (size_t i = start / os_page_bytes(); i <= last / os_page_bytes(); i++) {
-    page->purged_os_pages &= ~(UINT32_C(1) << i);
+  size_t from = first * page->block_bytes / os_page_bytes();
+  size_t to = ((last + 1) * page->block_bytes - 1) / os_page_bytes();
+  for (size_t i = from; i <= to; i++) {
+    if (is_os_page_purged(page, i)) set_os_page_purged(page, i, false);
   }
 }
 
 // ---------------------------------------------------------------------------------------------
 
-// The first word with a free block. In a page of many words it is looked for from where the last
-// one was found, and once more from the start.
-static uint32_t find_word(struct page *page)
+// The first word from one on, and once around, with a free block; their count if there is none.
+static uint32_t find_word(struct page *page, uint32_t from)
 {
   uint32_t count = word_count(page);
-  uint32_t from = is_one_word(page) ? 0 : page->first_word;
   for (uint32_t n = 0; n < count; n++) {
     uint32_t i = from + n < count ? from + n : from + n - count;
     if (atomic_load_explicit(&words_of(page)[i], memory_order_relaxed) != 0) return i;
@@ -83,39 +93,64 @@ static uint32_t find_word(struct page *page)
   return count;
 }
 
+// Takes these free blocks of a word. Only who is inside the heap clears bits, so they stay ours.
+// Acquire: what threads that freed them did to them comes before what their next users do
+// (page_bitmap_free).
+static void take_bits(struct page *page, uint32_t i, uint64_t bits)
+{
+  if (!is_one_word(page)) {
+    page->first_word = i;
+    atomic_fetch_add_explicit(&page->remote, bits_count(bits), memory_order_relaxed);
+  }
+  atomic_fetch_and_explicit(&words_of(page)[i], ~bits, memory_order_acquire);
+  forget_purged(page, i * BITS_A_WORD + bits_lowest(bits), i * BITS_A_WORD + bits_highest(bits));
+}
+
 INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero)
 {
   if ((page->flags & PAGE_IS_CLOSED) != 0) return NULL;
-  uint32_t i = find_word(page);
+  // In a page of many words it is looked for from where the last one was found.
+  uint32_t i = find_word(page, is_one_word(page) ? 0 : page->first_word);
   if (i == word_count(page)) return NULL;
-  if (!is_one_word(page)) page->first_word = i;
-  // Only who is inside the heap clears bits, so the lowest stays ours. Acquire: what the thread
-  // that freed the block did to it comes before what its next user does (page_bitmap_free).
   uint64_t word = atomic_load_explicit(&words_of(page)[i], memory_order_relaxed);
   uint32_t index = i * BITS_A_WORD + bits_lowest(word);
-  if (!is_one_word(page)) atomic_fetch_add_explicit(&page->remote, 1, memory_order_relaxed);
-  atomic_fetch_and_explicit(&words_of(page)[i], ~(word & -word), memory_order_acquire);
-  forget_purged(page, index);
+  take_bits(page, i, word & -word);
   bool is_new = index >= page->carved;
   if (is_new) page->carved = index + 1;
   if (is_zero != NULL) *is_zero = is_new && (page->flags & PAGE_IS_ZERO) != 0;
   return page_start(page) + index * page->block_bytes;
 }
 
+INTERNAL uint64_t page_bitmap_take_word(struct page *page, uint32_t *word)
+{
+  uint32_t i = find_word(page, *word % word_count(page));
+  if ((page->flags & PAGE_IS_CLOSED) != 0 || i == word_count(page)) return 0;
+  uint64_t bits = atomic_load_explicit(&words_of(page)[i], memory_order_relaxed);
+  take_bits(page, i, bits);
+  *word = i;
+  return bits;
+}
+
 INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t index)
 {
-  uint64_t bit = UINT64_C(1) << index % BITS_A_WORD;
+  return page_bitmap_free_bits(page, index / BITS_A_WORD, UINT64_C(1) << index % BITS_A_WORD);
+}
+
+INTERNAL enum page_bitmap_freed page_bitmap_free_bits(struct page *page, uint32_t word,
+                                                      uint64_t bits)
+{
   // Once the bit is set the page may be gone, and be another: what it says of itself is read
   // before.
   bool has_one_word = is_one_word(page);
   uint64_t all = valid_bits(page, 0);
   // Release: pairs with page_bitmap_take. seq_cst for the sake of the notice: see remote_notify.
-  uint64_t before = atomic_fetch_or(&words_of(page)[index / BITS_A_WORD], bit);
-  if ((before & bit) != 0) return FREED_TWICE;
-  if (has_one_word) return (before | bit) == all ? FREED_LAST_BLOCK : FREED_BLOCK;
+  uint64_t before = atomic_fetch_or(&words_of(page)[word], bits);
+  if ((before & bits) != 0) return FREED_TWICE;
+  if (has_one_word) return (before | bits) == all ? FREED_LAST_BLOCK : FREED_BLOCK;
   // acq_rel: the thread that counts to 0 may give the page away, after all others' frees.
-  uint64_t used = atomic_fetch_sub_explicit(&page->remote, 1, memory_order_acq_rel);
-  return used == 1 ? FREED_LAST_BLOCK : FREED_BLOCK;
+  uint64_t count = bits_count(bits);
+  uint64_t used = atomic_fetch_sub_explicit(&page->remote, count, memory_order_acq_rel);
+  return used == count ? FREED_LAST_BLOCK : FREED_BLOCK;
 }
 
 INTERNAL bool page_bitmap_has_free(struct page *page)
@@ -144,7 +179,7 @@ INTERNAL bool page_bitmap_is_unused(struct page *page)
 
 INTERNAL bool page_bitmap_is_live(struct page *page, uint32_t index)
 {
-  if (index >= page->capacity) return false;
+  if (index >= page->capacity || index < policy_reserved_slots(page)) return false;
   uint64_t word = atomic_load_explicit(&words_of(page)[index / BITS_A_WORD], memory_order_acquire);
   return (word >> index % BITS_A_WORD & 1) == 0;
 }
@@ -192,10 +227,9 @@ static size_t purge_os_pages(struct page *page)
   size_t bytes = 0;
   size_t unit = os_page_bytes();
   for (uint32_t i = 0; (i + 1) * unit <= page_touched_bytes(page); i++) {
-    bool is_purged = (page->purged_os_pages >> i & 1) != 0;
-    if (is_purged || !is_free_between(page, i * unit, (i + 1) * unit)) continue;
+    if (is_os_page_purged(page, i) || !is_free_between(page, i * unit, (i + 1) * unit)) continue;
     bytes += purge_between(page, i * unit, (i + 1) * unit);
-    page->purged_os_pages |= UINT32_C(1) << i;
+    set_os_page_purged(page, i, true);
   }
   return bytes;
 }
@@ -207,8 +241,13 @@ INTERNAL size_t page_bitmap_purge(struct page *page)
 
 INTERNAL size_t page_bitmap_purged_bytes(const struct page *page)
 {
-  if (!is_one_word(page)) return bits_count(page->purged_os_pages) * os_page_bytes();
   size_t bytes = 0;
+  if (!is_one_word(page)) {
+    for (uint32_t n = 0; n < POLICY_PURGED_BITS / 64 + 1; n++) {
+      bytes += bits_count(policy_purged(page, n)) * os_page_bytes();
+    }
+    return bytes;
+  }
   for (unsigned i = 0; i < page->carved; i++) {
     unsigned first = i;
     while (i < page->carved && (page->purged >> i & 1) != 0) i++;
@@ -249,8 +288,8 @@ INTERNAL void page_bitmap_assert_valid(struct page *page)
   } else {
     ASSERT(used <= counted && counted <= page->capacity);
     ASSERT(page->first_word < word_count(page));
-    for (uint32_t i = 0; i < 32; i++) {
-      bool is_purged = (page->purged_os_pages >> i & 1) != 0;
+    for (uint32_t i = 0; i < POLICY_PURGED_BITS; i++) {
+      bool is_purged = is_os_page_purged(page, i);
       ASSERT(!is_purged || is_free_between(page, i * os_page_bytes(), (i + 1) * os_page_bytes()));
       (void)is_purged;
     }

@@ -21,10 +21,16 @@ INTERNAL void page_bitmap_destroy(struct page *page);
 // Takes one block; NULL if none is free or the page is closed. `is_zero` (may be NULL) tells
 // whether its memory reads as zero. Inside the heap.
 INTERNAL void *page_bitmap_take(struct page *page, bool *is_zero);
+// Takes all free blocks of a word of the bitmap, the first from *word on, and once around, that has
+// such: their bits, 0 if there are none. Sets *word to that word. Inside the heap.
+INTERNAL uint64_t page_bitmap_take_word(struct page *page, uint32_t *word);
 // What a free found.
 enum page_bitmap_freed { FREED_BLOCK, FREED_LAST_BLOCK, FREED_TWICE };
 // Frees the block with this index: any thread, no lock.
 INTERNAL enum page_bitmap_freed page_bitmap_free(struct page *page, uint32_t index);
+// The same for several blocks of a word, which all go or none: FREED_TWICE of any.
+INTERNAL enum page_bitmap_freed page_bitmap_free_bits(struct page *page, uint32_t word,
+                                                      uint64_t bits);
 INTERNAL bool page_bitmap_has_free(struct page *page);
 INTERNAL uint32_t page_bitmap_used(struct page *page);
 INTERNAL bool page_bitmap_is_unused(struct page *page);

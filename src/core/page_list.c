@@ -2,7 +2,7 @@
 #include "core/page_list.h"
 
 #include "base/fatal.h"
-#include "core/policy.h"
+#include "core/block_link.h"
 #include "core/remote.h"
 #include "os/memory.h"
 
@@ -23,9 +23,9 @@ static struct block_chain carve(struct page *page)
   char *first = page_start(page) + from;
   char *last = first + (fitting - 1) * bytes;
   for (char *at = first; at < last; at += bytes) {
-    policy_set_next((struct block *)(void *)at, (struct block *)(void *)(at + bytes));
+    block_set_next((struct block *)(void *)at, (struct block *)(void *)(at + bytes));
   }
-  policy_set_next((struct block *)(void *)last, NULL);
+  block_set_next((struct block *)(void *)last, NULL);
   page->carved += (uint32_t)fitting;
   return (struct block_chain){(struct block *)(void *)first, NULL, (uint32_t)fitting};
 }
@@ -53,7 +53,7 @@ INTERNAL bool page_list_has_free(struct page *page)
 
 INTERNAL void page_list_return(struct page *page, struct block_chain chain)
 {
-  policy_set_next(chain.last, page->local_free);
+  block_set_next(chain.last, page->local_free);
   page->local_free = chain.first;
   set_used(page, page_used(page) - chain.count);
 }
@@ -68,7 +68,7 @@ INTERNAL bool page_list_is_unused(struct page *page)
 
 static void mark_chain(struct page *page, struct block *block, uint64_t *free)
 {
-  for (; block != NULL; block = policy_next(block)) {
+  for (; block != NULL; block = block_next(block)) {
     uint32_t index = page_block_index(page, block);
     if (index >= page->carved) fatal("corrupted list of free blocks", block);
     free[index / 64] |= UINT64_C(1) << index % 64;

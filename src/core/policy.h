@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// How a free block of a list page is linked. The one place that links them, so that another
-// policy can encode the link, and so that checkers (annotate.h) can be told.
+// What the build trades: speed and size, or hardness (hardened).
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H
 
+#ifdef MEND_HARDENED
+#include "core/policy_hardened.h"
+#else
 #include "core/policy_plain.h"
+#endif
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/chunk.h"
 #include "core/large.h"
 #include "core/metadata.h"
+#include "core/policy.h"
 #include "os/memory.h"
 #include "os/system.h"
 
@@ -35,6 +36,7 @@ static bool start(void)
   os_memory_init(options.os_page_size, options.reserve);
   os_gate_init();
   registry.process_id = os_process_id();
+  policy_init();
   if (!chunk_init()) return false;
   init_common_heap(&registry.first_common);
   heap_init(&heap_empty, OWNER_NOBODY, &chunk_source);
@@ -405,6 +407,7 @@ INTERNAL size_t registry_collect(bool all)
     struct heap *heap = next_heap(registry.common);
     for (; heap != NULL; heap = heap->next) (void)inherit_from_unseen(heap);
     registry_each(collect_one, &bytes);
+    large_let_go();
   }
   return bytes;
 }
@@ -463,6 +466,7 @@ static void fork_child(void)
 {
   metadata_after_fork();
   chunk_after_fork();
+  policy_after_fork();
   renew_common_heap();
   registry.process_id = os_process_id();
   for (struct heap *heap = next_heap(registry.common); heap != NULL; heap = heap->next) {

@@ -3,7 +3,7 @@
 
 #include "base/fatal.h"
 #include "core/heap.h"
-#include "core/policy.h"
+#include "core/block_link.h"
 
 #define COUNT_SHIFT 48
 #define ADDRESS_MASK ((UINT64_C(1) << COUNT_SHIFT) - 1)
@@ -110,7 +110,7 @@ static void splice_chain(struct page *page, struct block_chain chain)
   uint64_t before = atomic_load_explicit(&page->remote, memory_order_relaxed);
   uint64_t after;
   do {
-    policy_set_next(chain.last, word_first(before));
+    block_set_next(chain.last, word_first(before));
     after = (uint64_t)(uintptr_t)chain.first | (uint64_t)(word_count_of(before) + chain.count)
                                                    << COUNT_SHIFT;
     // seq_cst covers the release that pairs with remote_take, and remote_notify
@@ -141,7 +141,7 @@ INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct
   struct block_chain *gathered = &outgoing->chain[slot];
   bool is_taken = (outgoing->taken >> slot & 1) != 0;
   if (is_taken && outgoing->page[slot] == page) {
-    policy_set_next(chain.last, gathered->first);
+    block_set_next(chain.last, gathered->first);
     gathered->first = chain.first;
     gathered->count += chain.count;
     return;
@@ -164,9 +164,9 @@ static void bitmap_page_emptied(struct page *page)
   heap_leave(heap);
 }
 
-INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index)
+static void after_free(struct page *page, enum page_bitmap_freed freed, void *block)
 {
-  switch (page_bitmap_free(page, index)) {
+  switch (freed) {
   case FREED_TWICE:
     fatal("double free", block);
   case FREED_LAST_BLOCK:
@@ -176,4 +176,15 @@ INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index)
     remote_notify(page);
     break;
   }
+}
+
+INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index)
+{
+  after_free(page, page_bitmap_free(page, index), block);
+}
+
+INTERNAL void remote_free_bits(struct page *page, uint32_t word, uint64_t bits)
+{
+  void *first = page_start(page) + (word * 64 + bits_lowest(bits)) * page->block_bytes;
+  after_free(page, page_bitmap_free_bits(page, word, bits), first);
 }

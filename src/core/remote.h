@@ -25,8 +25,9 @@ INTERNAL void remote_free(struct page *page, struct block *block);
 // Frees blocks of one of another heap's list pages at remote_flush, or before.
 INTERNAL void remote_gather(struct outgoing *outgoing, struct page *page, struct block_chain chain);
 INTERNAL void remote_flush(struct outgoing *outgoing);
-// Frees a block of a bitmap page, whoever owns it.
+// Frees a block of a bitmap page, whoever owns it; or several of a word of its bitmap.
 INTERNAL void remote_free_bitmap(struct page *page, void *block, uint32_t index);
+INTERNAL void remote_free_bits(struct page *page, uint32_t word, uint64_t bits);
 // Looks at every page that was posted to the heap. Inside it; any thread.
 INTERNAL void remote_read_inbox(struct heap *heap);
 

@@ -9,8 +9,10 @@
 
 struct page_request {
   int node;        // NUMA node, or PAGE_ANY_NODE
-  unsigned flags;  // none yet
+  unsigned flags;  // PAGE_REQUEST_ flags
 };
+
+enum { PAGE_REQUEST_VOID = 1 };  // nobody may touch the blocks (hardened)
 
 #define PAGE_ANY_NODE (-1)
 

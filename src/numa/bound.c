@@ -8,7 +8,7 @@ INTERNAL void *bound_allocate(int node, size_t size, size_t alignment, enum os_b
 {
   struct page *page = large_take(NULL, size, alignment, NULL);
   *outcome = page != NULL ? large_bind(page, size, node) : OS_BIND_NO_MEMORY;
-  if (*outcome == OS_BOUND) return page_start(page);
+  if (*outcome == OS_BOUND) return large_block(page);
   if (page != NULL) large_free(page);
   return NULL;
 }

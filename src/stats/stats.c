@@ -64,7 +64,7 @@ static void subtract_kept(struct tally *tally, struct heap *heap)
 {
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
     struct block *block = heap_bin(heap, i)->first;
-    for (; block != NULL; block = policy_next(block)) subtract(tally, i, block);
+    for (; block != NULL; block = block_next(block)) subtract(tally, i, block);
   }
   for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) {
     const struct shelf *shelf = &heap->shelves[i];

@@ -84,7 +84,7 @@ static inline void free_all(struct heap *heap)
 static inline size_t bin_count(struct bin *bin)
 {
   size_t count = 0;
-  for (struct block *at = bin->first; at != NULL; at = policy_next(at)) count++;
+  for (struct block *at = bin->first; at != NULL; at = block_next(at)) count++;
   return count;
 }
 

@@ -15,6 +15,12 @@
 #include "core/registry.h"
 #include "mend/mend.h"
 
+// As free does.
+static void release(void *block)
+{
+  allocate_free(block, &(struct block_claim){.kind = KIND_MALLOC});
+}
+
 static void *allocate_16(size_t size)
 {
   return allocate(NULL, size, 16, false);
@@ -31,7 +37,7 @@ static void every_size_at_every_alignment_is_aligned_and_usable(void **state)
       assert_true(mend_malloc_usable_size(block) >= test_sizes[i]);
       if (i % 2 == 0) assert_true(is_zero(block, test_sizes[i]));
       if (test_sizes[i] <= MIB) memset(block, 0xff, test_sizes[i]);
-      allocate_free(block);
+      release(block);
     }
   }
 }
@@ -47,7 +53,7 @@ static void what_was_asked_to_be_zero_is_after_any_use(void **state)
         assert_true(is_zero(blocks[j], test_sizes[i]));
         memset(blocks[j], 0xff, test_sizes[i]);
       }
-      for (size_t j = 0; j < 3; j++) allocate_free(blocks[j]);
+      for (size_t j = 0; j < 3; j++) release(blocks[j]);
     }
   }
 }
@@ -78,10 +84,10 @@ static void success_leaves_errno_alone_and_so_does_freeing(void **state)
     errno = 4711;
     void *block = allocate_16(test_sizes[i]);
     assert_int_equal(errno, 4711);
-    allocate_free(block);
+    release(block);
     assert_int_equal(errno, 4711);
   }
-  allocate_free(NULL);
+  release(NULL);
   assert_int_equal(errno, 4711);
 }
 
@@ -100,7 +106,7 @@ static bool on_out_of_memory(size_t size, void *argument)
   CHECK(argument == &hook);
   hook.calls++;
   hook.size = size;
-  allocate_free(hook.spare);
+  release(hook.spare);
   hook.spare = NULL;
   CHECK(allocate_16((size_t)1 << 46) == NULL);  // does not call the hook again
   return hook.calls <= hook.retries;
@@ -139,7 +145,7 @@ static void what_the_hook_frees_can_be_had(void **state)
   assert_int_equal(hook.calls, 1);
   options.limit = 0;
   mend_set_out_of_memory(NULL, NULL);
-  allocate_free(block);
+  release(block);
 }
 
 enum { SMALL_BLOCKS = 128 };  // of 512 bytes: a page
@@ -149,7 +155,7 @@ static bool free_small_blocks(size_t size, void *argument)
 {
   (void)size, (void)argument;
   hook.calls++;
-  for (size_t i = 0; i < SMALL_BLOCKS && hook.calls == 1; i++) allocate_free(small_blocks[i]);
+  for (size_t i = 0; i < SMALL_BLOCKS && hook.calls == 1; i++) release(small_blocks[i]);
   return hook.calls == 1;
 }
 
@@ -166,7 +172,7 @@ static void so_can_what_it_frees_in_small_blocks(void **state)
   mend_set_out_of_memory(NULL, NULL);
   assert_int_equal(hook.calls, 1);
   assert_non_null(block);
-  allocate_free(block);
+  release(block);
 }
 
 static void memory_that_is_merely_not_given_back_yet_is_collected_first(void **state)
@@ -177,13 +183,13 @@ static void memory_that_is_merely_not_given_back_yet_is_collected_first(void **s
   hook.calls = 0;
   for (size_t i = 0; i < 600; i++) blocks[i] = allocate_16(60000);
   options.limit = chunk_statistics().used_bytes + MIB;
-  for (size_t i = 0; i < 600; i++) allocate_free(blocks[i]);
+  for (size_t i = 0; i < 600; i++) release(blocks[i]);
   void *block = allocate_16(30 * MIB);
   assert_non_null(block);
   assert_int_equal(hook.calls, 0);
   options.limit = 0;
   mend_set_out_of_memory(NULL, NULL);
-  allocate_free(block);
+  release(block);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -241,7 +247,7 @@ static void a_misaligned_pointer_is_told(void **state)
     for (size_t offset = 1; offset < 16; offset += 7) {
       assert_refused(block + offset, "a misaligned pointer");
     }
-    allocate_free(block);
+    release(block);
   }
 }
 
@@ -255,15 +261,15 @@ static void a_pointer_inside_a_block_is_told_where_that_costs_nothing(void **sta
   assert_refused(large + 16, "a pointer inside a block");
   assert_refused(large + 2 * 65536, "a pointer inside a block");
   assert_refused(large + 299984, "a pointer inside a block");
-  allocate_free(medium);
-  allocate_free(large);
+  release(medium);
+  release(large);
 }
 
 static void a_large_block_that_is_free_is_told(void **state)
 {
   (void)state;
   char *block = allocate_16(300000);
-  allocate_free(block);
+  release(block);
   assert_refused(block, "memory that is not in use");
   assert_refused(block + 65536, "memory that is not in use");
 }
@@ -273,13 +279,13 @@ static void a_medium_block_that_is_free_is_told(void **state)
   (void)state;
   char *kept = allocate_16(20000);
   char *block = allocate_16(20000);
-  allocate_free(block);
+  release(block);
   char line[100];
   snprintf(line, sizeof line, "mend: double free: %p\n", (void *)block);
   bad_pointer = block;
   child_check_abort(free_bad, line);
   child_check_abort(realloc_bad, "mend: realloc of ");
-  allocate_free(kept);
+  release(kept);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -297,14 +303,14 @@ static void inside_a_slow_path_blocks_can_be_had_and_freed(void **state)
     unsigned char *block = allocate(NULL, test_sizes[i], 16, true);
     assert_non_null(block);
     assert_true(is_zero(block, test_sizes[i]));
-    allocate_free(block);
-    allocate_free(blocks[i]);
+    release(block);
+    release(blocks[i]);
   }
   heap_leave(own);
   mend_collect(true);
   void *block = allocate_16(100);
   assert_non_null(block);
-  allocate_free(block);
+  release(block);
 }
 
 static void assert_place(void *block, struct heap *heap, int node)
@@ -324,11 +330,11 @@ static void a_block_stays_in_a_first_class_heap_or_on_its_node(void **state)
     void *at_home = allocate(heap, sizes[i], 16, false);
     assert_place(homeless, NULL, PAGE_ANY_NODE);
     assert_place(at_home, heap, PAGE_ANY_NODE);
-    void *bound = allocate_at((struct allocate_place){NULL, 0}, sizes[i], 16, true);
+    void *bound = allocate_at((struct allocate_place){NULL, 0, KIND_MALLOC}, sizes[i], 16, true);
     if (bound != NULL) assert_place(bound, NULL, 0);  // else it is not allowed here
-    allocate_free(bound);
-    allocate_free(homeless);
-    allocate_free(at_home);  // registry_destroy would not tell a checker of it
+    release(bound);
+    release(homeless);
+    release(at_home);  // registry_destroy would not tell a checker of it
   }
   registry_destroy(heap);
 }

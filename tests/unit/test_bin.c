@@ -17,14 +17,14 @@ static struct block links[BLOCKS];
 static struct block *chain_of(size_t count)
 {
   for (size_t i = 0; i < count; i++)
-    policy_set_next(&links[i], i + 1 < count ? &links[i + 1] : NULL);
+    block_set_next(&links[i], i + 1 < count ? &links[i + 1] : NULL);
   return count > 0 ? &links[0] : NULL;
 }
 
 // Whether that is a chain of the blocks of these indices and no others.
 static void assert_chain(struct block *chain, size_t first, size_t end)
 {
-  for (size_t i = first; i < end; i++, chain = policy_next(chain)) {
+  for (size_t i = first; i < end; i++, chain = block_next(chain)) {
     assert_ptr_equal(chain, &links[i]);
   }
   assert_null(chain);
@@ -192,7 +192,7 @@ struct bin_model {
 static void model_keep(struct bin_model *model, struct block *returned, size_t kept)
 {
   size_t gone = model->count - kept;
-  for (size_t i = gone; i-- > 0; returned = policy_next(returned)) {
+  for (size_t i = gone; i-- > 0; returned = block_next(returned)) {
     assert_ptr_equal(returned, model->held[i]);
     model->free[model->free_count++] = returned;
   }
@@ -233,7 +233,7 @@ static void model_take(struct bin_model *model, struct random *random)
   struct block *first = NULL;
   for (size_t i = 0; i < chain; i++) {
     block = model->free[--model->free_count];
-    policy_set_next(block, first);
+    block_set_next(block, first);
     first = block;
     model->held[model->count++] = block;
   }

@@ -37,7 +37,7 @@ static void a_small_request_takes_the_first_block_of_its_bin(void **state)
       mend_free(refilling);
       continue;
     }
-    struct block *second = policy_next(first);
+    struct block *second = block_next(first);
     int32_t room = counter_get(&bin->room);
     assert_ptr_equal(mend_malloc(size), first);
     assert_ptr_equal(bin->first, second);
@@ -60,7 +60,7 @@ static void a_freed_block_waits_in_its_bin_and_is_the_next(void **state)
   assert_int_equal(page_used(page_of(one)), used);  // the page does not know yet
   mend_free(two);
   assert_ptr_equal(bin->first, two);
-  assert_ptr_equal(policy_next((struct block *)two), one);
+  assert_ptr_equal(block_next((struct block *)two), one);
   assert_ptr_equal(mend_malloc(100), two);
   assert_ptr_equal(mend_malloc(100), one);
   mend_free(one);

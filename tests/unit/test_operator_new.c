@@ -5,6 +5,7 @@
 // translation unit, as aliases demand.
 #include "all.c"
 
+#include "api/operator_delete.c"
 #include "api/operator_new.c"
 
 #include "../support/suite.h"

@@ -10,7 +10,7 @@
 #include <pthread.h>
 
 #include "base/size_class.h"
-#include "core/policy.h"
+#include "core/block_link.h"
 #include "core/remote.h"
 #include "os/memory.h"
 
@@ -28,7 +28,7 @@ static struct block *block_at(struct page *page, uint32_t index)
 static uint32_t spread(struct page *page, struct block_chain chain, bool *is_out)
 {
   uint32_t count = 0;
-  for (struct block *at = chain.first; at != NULL; at = policy_next(at)) {
+  for (struct block *at = chain.first; at != NULL; at = block_next(at)) {
     uint32_t index = page_block_index(page, at);
     CHECK(index < page->carved && !is_out[index]);
     is_out[index] = true;
@@ -118,7 +118,7 @@ static void blocks_that_were_not_used_can_be_returned(void **state)
   struct block_chain chain = page_list_take(page);
   assert_false(page_list_is_unused(page));
   for (struct block *at = chain.first, *next; at != NULL; at = next) {
-    next = policy_next(at);
+    next = block_next(at);
     page_list_return(page, block_chain_of(at));
   }
   assert_int_equal(page_used(page), 0);
@@ -217,7 +217,7 @@ static void mark_corrupted(void)
   uint64_t marks[TUNING_PAGE_BLOCKS / 64 + 1] = {0};
   page_list_take(page);
   page_list_return(page, block_chain_of(block_at(page, 0)));
-  policy_set_next(block_at(page, 0), (struct block *)(void *)(page_start(page) + 8 * 1024 + 16));
+  block_set_next(block_at(page, 0), (struct block *)(void *)(page_start(page) + 8 * 1024 + 16));
   page_list_mark_free(page, marks);
 }
 

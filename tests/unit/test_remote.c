@@ -58,7 +58,7 @@ static void blocks_are_gathered_until_they_are_flushed(void **state)
   struct block_chain chain = remote_take(page);
   assert_int_equal(chain.count, gathered);
   struct block *at = chain.first;
-  for (size_t i = gathered; i-- > 0; at = policy_next(at)) assert_ptr_equal(at, blocks[i]);
+  for (size_t i = gathered; i-- > 0; at = block_next(at)) assert_ptr_equal(at, blocks[i]);
   assert_null(at);
   assert_int_equal(remote_count(page), 0);
   assert_null(remote_take(page).first);
@@ -98,7 +98,7 @@ static bool has_blocks_below(struct page *page, uint32_t count)
   uint64_t marks[TUNING_PAGE_BLOCKS / 64 + 1] = {0};
   struct block_chain chain = remote_take(page);
   uint32_t length = 0;
-  for (struct block *at = chain.first; at != NULL; at = policy_next(at), length++) {
+  for (struct block *at = chain.first; at != NULL; at = block_next(at), length++) {
     uint32_t index = page_block_index(page, at);
     CHECK(index < page->capacity && (marks[index / 64] >> index % 64 & 1) == 0);
     marks[index / 64] |= UINT64_C(1) << index % 64;

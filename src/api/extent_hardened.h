@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// The user may touch what was asked for and no more; what becomes of the rest is told (slot.h).
+#ifndef API_EXTENT_HARDENED_H
+#define API_EXTENT_HARDENED_H
+
+#include "secure/nothing.h"
+#include "secure/slot.h"
+
+#define EXTENT_IS_PLAIN 0
+
+static inline size_t extent_extra_bytes(void)
+{
+  return slot_extra_bytes();
+}
+
+static inline bool extent_is_zeroed(void)
+{
+  return slot_is_zeroed();
+}
+
+static inline void extent_open(struct page *page, void *block, size_t size, bool is_zero,
+                               enum block_kind kind, size_t alignment)
+{
+  (void)is_zero;
+  slot_open(page, block, size, kind, alignment);
+}
+
+static inline bool extent_is_live(struct page *page, const void *block)
+{
+  return slot_is_live(page, block);
+}
+
+static inline bool extent_close(struct page *page, void *block, const struct block_claim *claim)
+{
+  return slot_close(page, block, claim);
+}
+
+static inline struct heap *extent_heap_of_nothing(void)
+{
+  return nothing_heap();
+}
+
+static inline bool extent_may_resize(const struct page *page)
+{
+  return !policy_is_void(page);
+}
+
+static inline void extent_resize(struct page *page, void *block, size_t old_size, size_t size)
+{
+  (void)old_size;
+  slot_resize(page, block, size);
+}
+
+static inline size_t extent_usable(struct page *page, const void *block)
+{
+  return slot_size(page, block);
+}
+
+static inline bool extent_check(struct page *page, void *block)
+{
+  return slot_check(page, block);
+}
+
+static inline void extent_misuse(const char *message, const void *pointer)
+{
+  slot_misuse(message, pointer);
+}
+
+#endif

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+//
+// The two functions that run a billion times, and what they try before the slow paths (allocate.h).
+#ifndef API_FRONT_H
+#define API_FRONT_H
+
+#include "base/kind.h"
+
+// What free says of a block.
+static const struct block_claim front_plain_claim = {KIND_MALLOC, false, 0, 0};
+
+#ifdef MEND_HARDENED
+#include "api/front_hardened.h"
+#else
+#include "api/front_plain.h"
+#endif
+
+#endif

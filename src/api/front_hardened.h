@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+//
+// The hardened fast paths: blocks of all classes wait on shelves.
+#ifndef API_FRONT_HARDENED_H
+#define API_FRONT_HARDENED_H
+
+#include "api/allocate.h"
+#include "api/extent.h"
+#include "core/policy.h"
+
+// A block of natural alignment from the thread's own heap; NULL and ENOMEM on failure.
+static inline void *front_allocate(size_t size, enum block_kind kind)
+{
+  size_t total = size + slot_extra_bytes();
+  if (LIKELY(size - 1 < SIZE_CLASS_MAX_BYTES - SLOT_CANARY_BYTES)) {
+    void *block = policy_take(heap_current->policy, size_class_of(total));
+    if (LIKELY(block != NULL)) {
+      struct page *page = page_first(page_of_units(page_units(block)));
+      if (UNLIKELY(!slot_open_fast(page, block, size, kind))) {
+        slot_open(page, block, size, kind, NATURAL_ALIGNMENT);
+      }
+      return block;
+    }
+  }
+  return allocate_as(kind, size, NATURAL_ALIGNMENT);
+}
+
+// The same, and it reads as zero.
+static inline void *front_allocate_zeroed(size_t size)
+{
+  if (LIKELY(slot_is_zeroed())) return front_allocate(size, KIND_MALLOC);
+  return allocate(NULL, size, NATURAL_ALIGNMENT, true);
+}
+
+// A block of a bitmap page; its blocks may wait with any thread unless they are of a first-class
+// heap.
+static inline void front_free(void *block, const struct block_claim *claim)
+{
+  struct page *slice = page_at(block);
+  struct page *page = LIKELY(slice != NULL) ? page_first(slice) : NULL;
+  if (UNLIKELY(page == NULL || page_kind(page) != PAGE_BITMAP || page->is_direct)) {
+    allocate_free(block, claim);
+    return;
+  }
+  uint32_t index = page_block_index(page, block);
+  if (UNLIKELY(index == UINT32_MAX || !slot_close_fast(page, index, block, claim))) {
+    allocate_free(block, claim);
+  } else if (UNLIKELY(!policy_put(heap_current->policy, page->size_class, block))) {
+    allocate_put_away(page, block);
+  }
+}
+
+#endif

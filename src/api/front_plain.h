@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// The plain fast paths: the bin of a class, or the shelf.
+#ifndef API_FRONT_PLAIN_H
+#define API_FRONT_PLAIN_H
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/allocate.h"
+#include "api/extent.h"
+
+// What the bins do not serve.
+static NOINLINE void *front_allocate_slowly(size_t size)
+{
+  if (EXTENT_IS_PLAIN && size > SIZE_CLASS_SMALL_BYTES && size <= SIZE_CLASS_MAX_BYTES) {
+    void *block = heap_take_medium(heap_current, size_class_of(size));
+    if (LIKELY(block != NULL)) return block;
+  }
+  return allocate(NULL, size, NATURAL_ALIGNMENT, false);
+}
+
+// A block of natural alignment from the thread's own heap; NULL and ENOMEM on failure.
+static inline void *front_allocate(size_t size, enum block_kind kind)
+{
+  (void)kind;
+  if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
+    struct block *block = heap_take_small(heap_current, size);
+    if (LIKELY(block != NULL)) return block;
+  }
+  return front_allocate_slowly(size);
+}
+
+// Zeroes a plain small block, which holds a multiple of 16 bytes; short ones without a call.
+static inline void *front_clear(struct block *block, size_t size)
+{
+  char *bytes = (char *)block;
+  if (size > 4 * NATURAL_ALIGNMENT) return memset(block, 0, size);
+  memset(bytes, 0, NATURAL_ALIGNMENT);
+  if (size > NATURAL_ALIGNMENT) memset(bytes + NATURAL_ALIGNMENT, 0, NATURAL_ALIGNMENT);
+  if (size > 2 * NATURAL_ALIGNMENT) memset(bytes + 2 * NATURAL_ALIGNMENT, 0, NATURAL_ALIGNMENT);
+  if (size > 3 * NATURAL_ALIGNMENT) memset(bytes + 3 * NATURAL_ALIGNMENT, 0, NATURAL_ALIGNMENT);
+  return block;
+}
+
+// The same, and it reads as zero.
+static inline void *front_allocate_zeroed(size_t size)
+{
+  if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
+    struct block *block = heap_take_small(heap_current, size);
+    if (LIKELY(block != NULL)) return front_clear(block, size);
+  }
+  return allocate(NULL, size, NATURAL_ALIGNMENT, true);
+}
+
+static NOINLINE void front_free_refused(struct page *slice, void *block)
+{
+  struct heap *heap = heap_current;
+  heap_refused(heap, slice);
+  if (slice->bin_offset == 0 || heap == &heap_empty) {
+    allocate_free(block, &front_plain_claim);
+    return;
+  }
+  int saved_errno = errno;
+  heap_put(heap, slice, block);
+  allocate_count_slow_call();
+  errno = saved_errno;
+}
+
+// Frees a block. (What the caller says of it beyond its address is not needed.)
+static inline void front_free(void *block, const struct block_claim *claim)
+{
+  (void)claim;
+  uint64_t units = page_units(block);
+  if (UNLIKELY(!EXTENT_IS_PLAIN || !page_has_units(units))) {
+    allocate_free(block, &front_plain_claim);
+    return;
+  }
+  struct page *slice = page_of_units(units);
+  if (UNLIKELY(!heap_free(heap_current, slice, block))) front_free_refused(slice, block);
+}
+
+#endif

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: MIT
+#include "core/policy_hardened.h"
+
+#include <string.h>
+
+#include "base/fatal.h"
+#include "core/chunk.h"
+#include "core/heap.h"
+#include "core/metadata.h"
+#include "os/system.h"
+
+#define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)  // odd, its bits mixed: 2^64 over the golden ratio
+
+static struct {
+  uint64_t key[2];
+  _Atomic(uint32_t) fork_count;
+  struct os_lock lock;  // protects what follows
+  struct rng rng;       // of what belongs to no heap
+} policy;
+
+enum { LARGE_GUARD_OS_PAGES = 16, LARGE_QUARANTINE = 256 };
+#define LARGE_QUARANTINE_BYTES ((size_t)16 << 30)  // of addresses; what is in it holds no memory
+
+static struct {
+  struct os_lock lock;  // protects all of this
+  struct page *places[LARGE_QUARANTINE];
+} large_quarantine;
+
+// ---------------------------------------------------------------------------------------------
+// Random numbers.
+
+static void seed(struct rng *rng)
+{
+  uint8_t key[32];
+  os_entropy(key, sizeof key);
+  rng_seed(rng, key);
+  memset(key, 0, sizeof key);
+}
+
+INTERNAL void policy_init(void)
+{
+  os_entropy(policy.key, sizeof policy.key);
+  seed(&policy.rng);
+}
+
+INTERNAL void policy_after_fork(void)
+{
+  (void)os_lock_take_from_strangers(&policy.lock);
+  (void)os_lock_take_from_strangers(&large_quarantine.lock);
+  atomic_fetch_add_explicit(&policy.fork_count, 1, memory_order_relaxed);
+  seed(&policy.rng);
+}
+
+static uint64_t random_bits(unsigned count)
+{
+  if (os_lock_is_mine(&policy.lock)) return 0;  // below a signal handler
+  os_lock_acquire(&policy.lock);
+  uint64_t bits = rng_bits(&policy.rng, count);
+  os_lock_release(&policy.lock);
+  return bits;
+}
+
+INTERNAL struct policy_heap *policy_none(void)
+{
+  static struct policy_heap none;
+  return &none;
+}
+
+INTERNAL bool policy_prepare(struct heap *heap)
+{
+  uint32_t fork_count = atomic_load_explicit(&policy.fork_count, memory_order_relaxed);
+  bool is_new = heap->policy == policy_none();
+  if (LIKELY(!is_new && heap->policy->fork_count == fork_count)) return true;
+  struct policy_heap *own = is_new ? metadata_allocate(sizeof *own) : heap->policy;
+  if (own == NULL) return false;
+  seed(&own->rng);
+  own->fork_count = fork_count;
+  heap->policy = own;
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------
+// The keyed check. Not a cryptographic one: nobody sees it, nor what it is made of.
+
+static uint64_t mixed(uint64_t sum, uint64_t value)
+{
+  sum = (sum ^ value ^ policy.key[1]) * MULTIPLIER;
+  return sum ^ sum >> 29;
+}
+
+// What stays while a page is in use. (A large block's heap does not.)
+static uint64_t check_of(const struct page *page)
+{
+  bool is_large = atomic_load_explicit(&page->kind, memory_order_relaxed) == PAGE_LARGE;
+  const struct policy_page *own = policy_of(page);
+  uint64_t sum = policy.key[0];
+  sum = mixed(sum, (uintptr_t)page);
+  sum = mixed(sum, (uintptr_t)page->words);
+  sum = mixed(sum, (uintptr_t)page->source);
+  sum = mixed(sum, page->block_bytes);
+  sum = mixed(sum, page->slices | (uint64_t)page->carved << 32);
+  sum = mixed(sum, own->secret);
+  sum = mixed(sum, own->lead_bytes | (uint64_t)own->reserved_slots << 32 | (uint64_t)own->is_void << 48);
+  sum = mixed(sum, (uint64_t)page->capacity | (uint64_t)page->bin_offset << 16 |
+                       (uint64_t)page->is_direct << 32 |
+                       (uint64_t)(page->flags & PAGE_HAS_GUARD) << 40);
+  if (is_large) return mixed(sum, own->size);
+  sum = mixed(sum, page->size_class | (uint64_t)page->inverse << 32);
+  return mixed(sum, (uintptr_t)atomic_load_explicit(&page->heap, memory_order_relaxed));
+}
+
+INTERNAL void policy_seal(struct page *page)
+{
+  policy_of(page)->check = check_of(page);
+}
+
+INTERNAL void policy_verify(struct page *page)
+{
+  if (UNLIKELY(policy_of(page)->check != check_of(page))) fatal("corrupted metadata", page);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Pages.
+
+static size_t page_policy_bytes(const struct page *page, uint32_t word_count)
+{
+  return sizeof(struct policy_page) + word_count * sizeof(uint64_t) +
+         page->capacity * sizeof(uint32_t);
+}
+
+INTERNAL _Atomic(uint64_t) *policy_make_words(struct page *page, uint32_t count)
+{
+  struct policy_page *own = metadata_allocate(page_policy_bytes(page, count));
+  return own != NULL ? own->words : NULL;
+}
+
+INTERNAL void policy_free_words(struct page *page, uint32_t count)
+{
+  metadata_free(policy_of(page), page_policy_bytes(page, count));
+}
+
+// What faults of a page: the os page at its end, or all of it.
+static char *guard_of(const struct page *page)
+{
+  size_t before = policy_of(page)->is_void ? 0 : page_run_bytes(page) - policy_guard_bytes();
+  return page_start(page) + before;
+}
+
+static size_t guarded_bytes(const struct page *page)
+{
+  return (size_t)(page_start(page) + page_run_bytes(page) - guard_of(page));
+}
+
+// What the run has never held, it need not give back.
+static void mark_purged(struct page *page)
+{
+  size_t os_pages = page->capacity * page->block_bytes / os_page_bytes();
+  for (uint32_t n = 0; n * 64 < os_pages; n++) {
+    policy_set_purged(page, n, bits_low_mask((unsigned)(os_pages - n * 64)));
+  }
+}
+
+INTERNAL void policy_open_page(struct heap *heap, struct page *page)
+{
+  struct policy_page *own = policy_of(page);
+  page->carved = page->capacity;
+  own->secret = rng_bits(&heap->policy->rng, 64);
+  own->reserved_slots = heap->has_objects ? 0 : 1;
+  own->is_void = (heap->request.flags & PAGE_REQUEST_VOID) != 0;
+  uint64_t reserved = bits_low_mask(own->reserved_slots);
+  atomic_fetch_and_explicit(&page->words[0], ~reserved, memory_order_relaxed);
+  if ((page->flags & PAGE_IS_ZERO) != 0) mark_purged(page);
+  page->flags |= PAGE_IS_ZERO;
+  if (options.harden >= 1 && os_guard_install(guard_of(page), guarded_bytes(page))) {
+    page->flags |= PAGE_HAS_GUARD;
+  }
+}
+
+INTERNAL bool policy_close_page(struct heap *heap, struct page *page, bool is_clean)
+{
+  policy_verify(page);
+  if ((page->flags & PAGE_HAS_GUARD) != 0) {
+    if (!os_guard_remove(guard_of(page), guarded_bytes(page))) return false;
+    page->flags &= (uint8_t)~PAGE_HAS_GUARD;
+  }
+  if (!is_clean || heap->has_objects || options.harden < 2) {
+    os_memory_purge(page_start(page), page_run_bytes(page));
+  }
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Pools.
+
+#define POOL_BYTES ((size_t)1 << 20)  // that the blocks of a pool hold, as long as they are enough
+
+enum {
+  POOL_CHOICE = 256,       // of so many blocks one is chosen, if they are small
+  POOL_CHOICE_LEAST = 16,  // and if they are large
+  POOL_READY = 64,         // what is taken at a time below level 2, where nothing is left to chance
+};
+
+static void open_pool(struct pool *pool, unsigned size_class)
+{
+  if (options.harden < 2) {
+    pool->high = 2 * POOL_READY;
+    return;
+  }
+  size_t low = bits_smaller(POOL_BYTES / size_class_bytes(size_class), POOL_CHOICE);
+  pool->low = (uint32_t)bits_larger(low, POOL_CHOICE_LEAST);
+  pool->high = 3 * pool->low;
+}
+
+// Blocks on the way back to their pages, gathered by the words of the bitmaps that they are in.
+enum { HOMEWARD_SLOTS = 16 };
+
+struct homeward {
+  uint32_t taken;
+  struct {
+    struct page *page;
+    uint32_t word;
+    uint64_t bits;
+  } slots[HOMEWARD_SLOTS];
+};
+
+static void bring_home(struct homeward *homeward)
+{
+  for (; homeward->taken != 0; homeward->taken &= homeward->taken - 1) {
+    unsigned i = bits_lowest(homeward->taken);
+    remote_free_bits(homeward->slots[i].page, homeward->slots[i].word, homeward->slots[i].bits);
+  }
+}
+
+static void send_home(struct homeward *homeward, void *block)
+{
+  struct page *page = page_first(page_of_units(page_units(block)));
+  uint32_t index = page_kind(page) == PAGE_BITMAP ? page_block_index(page, block) : UINT32_MAX;
+  if (index == UINT32_MAX) fatal("corrupted metadata", block);
+  uint64_t bit = UINT64_C(1) << index % 64;
+  unsigned i = (unsigned)(page_index(page) * 5 + index / 64) % HOMEWARD_SLOTS;
+  bool is_taken = (homeward->taken >> i & 1) != 0;
+  bool is_same = is_taken && homeward->slots[i].page == page && homeward->slots[i].word == index / 64;
+  if (is_same && (homeward->slots[i].bits & bit) != 0) fatal("double free", block);
+  if (is_same) {
+    homeward->slots[i].bits |= bit;
+    return;
+  }
+  if (is_taken) {
+    remote_free_bits(homeward->slots[i].page, homeward->slots[i].word, homeward->slots[i].bits);
+  }
+  homeward->taken |= UINT32_C(1) << i;
+  homeward->slots[i].page = page;
+  homeward->slots[i].word = index / 64;
+  homeward->slots[i].bits = bit;
+}
+
+// Gives those that were put in last back to their pages, all but `kept`.
+static void shrink_pool(struct pool *pool, uint32_t kept)
+{
+  struct homeward homeward;
+  homeward.taken = 0;
+  while (pool->count > kept) send_home(&homeward, pool->blocks[--pool->count]);
+  bring_home(&homeward);
+}
+
+static void empty_ring(struct pool *pool)
+{
+  struct homeward homeward;
+  homeward.taken = 0;
+  for (uint32_t i = 0; i < POOL_RING; i++) {
+    if (pool->ring[i] != NULL) send_home(&homeward, pool->ring[i]);
+    pool->ring[i] = NULL;
+  }
+  bring_home(&homeward);
+}
+
+INTERNAL void policy_return_all(struct heap *heap)
+{
+  struct policy_heap *own = heap->policy;
+  if (atomic_load_explicit(&own->is_busy, memory_order_relaxed)) return;
+  policy_set_busy(own, true);
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    struct pool *pool = &own->pools[i];
+    if (pool->high == 0) continue;
+    shrink_pool(pool, 0);
+    empty_ring(pool);
+  }
+  policy_set_busy(own, false);
+}
+
+INTERNAL void policy_forget_all(struct heap *heap)
+{
+  if (heap->policy == policy_none()) return;
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    struct pool *pool = &heap->policy->pools[i];
+    if (pool->high == 0) continue;
+    pool->count = 0;
+    memset(pool->ring, 0, sizeof pool->ring);
+  }
+}
+
+INTERNAL void policy_put_slowly(struct heap *heap, struct page *page, void *block)
+{
+  // Blocks of a heap that may be destroyed do not wait with anybody else.
+  bool may_wait = heap != NULL && !page->is_direct && policy_prepare(heap) &&
+                  !atomic_load_explicit(&heap->policy->is_busy, memory_order_relaxed);
+  if (may_wait) {
+    struct pool *pool = &heap->policy->pools[page->size_class];
+    policy_set_busy(heap->policy, true);
+    if (pool->high == 0) open_pool(pool, page->size_class);
+    if (pool->count >= pool->high) shrink_pool(pool, pool->high - pool->high / 3);
+    policy_set_busy(heap->policy, false);
+    if (policy_put(heap->policy, page->size_class, block)) return;
+  }
+  remote_free_bitmap(page, block, page_block_index(page, block));
+}
+
+static void fill_from_word(struct pool *pool, struct page *page, uint32_t word, uint64_t bits)
+{
+  char *first = page_start(page) + word * 64 * page->block_bytes;
+  for (; bits != 0; bits &= bits - 1) {
+    pool->blocks[pool->count++] = first + bits_lowest(bits) * page->block_bytes;
+  }
+}
+
+// Adds blocks until there are `enough`. False if there is no memory for any. Inside.
+static bool fill_pool(struct heap *heap, unsigned size_class, uint32_t enough)
+{
+  struct policy_heap *own = heap->policy;
+  struct pool *pool = &own->pools[size_class];
+  while (pool->count < enough) {
+    struct page *page = heap_find_page(heap, size_class);
+    if (page == NULL) return pool->count > 0;
+    uint32_t word = (uint32_t)rng_bits(&own->rng, 12);
+    uint64_t bits = page_bitmap_take_word(page, &word);
+    heap_park_if_full(heap, page);
+    fill_from_word(pool, page, word, bits);
+  }
+  return true;
+}
+
+INTERNAL void *policy_take_inside(struct heap *heap, unsigned size_class)
+{
+  if (!policy_prepare(heap)) return NULL;
+  struct policy_heap *own = heap->policy;
+  struct pool *pool = &own->pools[size_class];
+  if (pool->high == 0) open_pool(pool, size_class);
+  void *block = policy_take(own, size_class);
+  if (block != NULL) return block;
+  if (atomic_load_explicit(&own->is_busy, memory_order_relaxed)) return NULL;
+  bool is_filled = fill_pool(heap, size_class, pool->low + 1 + (pool->low == 0 ? 0 : POOL_READY));
+  if (!is_filled) return NULL;
+  block = policy_take(own, size_class);
+  if (block != NULL) return block;
+  // There is no memory for more.
+  return pool->blocks[--pool->count];
+}
+
+// ---------------------------------------------------------------------------------------------
+// Large blocks.
+
+INTERNAL struct policy_guards policy_choose_guards(bool is_object, size_t alignment)
+{
+  size_t unit = os_page_bytes();
+  struct policy_guards guards = {0, 0};
+  if (options.harden < 1 || is_object) return guards;
+  size_t step = bits_larger(alignment, unit);
+  size_t steps = (SLICE_BYTES - 1) / step;  // that fit before the end of the first slice
+  if (steps > 0) guards.lead_bytes = (1 + random_bits(32) % steps) * step;
+  guards.tail_bytes = (1 + random_bits(32) % LARGE_GUARD_OS_PAGES) * unit;
+  return guards;
+}
+
+INTERNAL void policy_guard_large(struct page *page)
+{
+  size_t lead = policy_lead_bytes(page);
+  char *end = page_start(page) + lead + page->block_bytes;
+  size_t rest = (size_t)(page_start(page) + page_run_bytes(page) - end);
+  bool is_guarded = lead > 0 && os_guard_install(page_start(page), lead);
+  if (rest > 0 && os_guard_install(end, rest)) is_guarded = true;
+  if (is_guarded) page->flags |= PAGE_HAS_GUARD;
+}
+
+// An object's has nothing beside it.
+INTERNAL bool policy_open_large(struct page *page, struct policy_guards guards)
+{
+  page->words = NULL;
+  if (guards.tail_bytes == 0 && options.harden >= 1) return true;
+  page->words = policy_make_words(page, 0);
+  if (page->words == NULL) return false;
+  policy_of(page)->secret = random_bits(64);
+  policy_of(page)->lead_bytes = (uint32_t)guards.lead_bytes;
+  if (guards.tail_bytes > 0) policy_guard_large(page);
+  policy_seal(page);
+  return true;
+}
+
+// Makes the run as a source wants it back: accessible, and without memory. False if the kernel will
+// not have that: then nobody gets it.
+static bool close_large(struct page *page)
+{
+  if (page->words != NULL) policy_free_words(page, 0);
+  page->words = NULL;
+  if (!os_guard_remove(page_start(page), page_run_bytes(page))) return false;
+  page->flags &= (uint8_t)~PAGE_HAS_GUARD;
+  chunk_set_untouched(page);
+  return true;
+}
+
+INTERNAL struct page *policy_retire_large(struct page *page)
+{
+  size_t bytes = page_run_bytes(page);
+  bool is_kept = options.harden >= 1 && !page_is_bound(page) && bytes <= LARGE_QUARANTINE_BYTES / LARGE_QUARANTINE &&
+                 !os_lock_is_mine(&large_quarantine.lock);
+  if (!is_kept || !os_guard_install(page_start(page), bytes)) {
+    os_memory_purge(page_start(page), bytes);
+    return close_large(page) ? page : NULL;
+  }
+  page->flags |= PAGE_HAS_GUARD;
+  struct page **place = &large_quarantine.places[random_bits(32) % LARGE_QUARANTINE];
+  os_lock_acquire(&large_quarantine.lock);
+  struct page *leaving = *place;
+  *place = page;
+  os_lock_release(&large_quarantine.lock);
+  return leaving != NULL && close_large(leaving) ? leaving : NULL;
+}
+
+INTERNAL struct page *policy_let_go_large(void)
+{
+  struct page *leaving = NULL;
+  if (os_lock_is_mine(&large_quarantine.lock)) return NULL;
+  os_lock_acquire(&large_quarantine.lock);
+  for (uint32_t i = 0; i < LARGE_QUARANTINE && leaving == NULL; i++) {
+    leaving = large_quarantine.places[i];
+    large_quarantine.places[i] = NULL;
+  }
+  os_lock_release(&large_quarantine.lock);
+  return leaving != NULL && close_large(leaving) ? leaving : NULL;
+}

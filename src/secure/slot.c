@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+#include "secure/slot.h"
+
+#include <string.h>
+
+#include "base/annotate.h"
+#include "base/options.h"
+#include "core/heap.h"
+#include "core/large.h"
+#include "core/policy.h"
+#include "secure/misuse.h"
+
+static bool holds_one(struct page *page)
+{
+  return page_kind(page) == PAGE_LARGE;
+}
+
+static _Atomic(uint32_t) *record_of(struct page *page, const void *block)
+{
+  return policy_record(page, holds_one(page) ? 0 : page_block_index(page, block));
+}
+
+static unsigned state_of(uint32_t record)
+{
+  return record & SLOT_STATE_MASK;
+}
+
+static size_t size_of(struct page *page, uint32_t record)
+{
+  if (holds_one(page)) return policy_of(page)->size;
+  return page->block_bytes - (record >> SLOT_SLACK_SHIFT);
+}
+
+static unsigned alignment_bits(size_t alignment)
+{
+  return alignment <= 16 ? 0 : bits_highest(alignment);
+}
+
+static uint32_t record_for(struct page *page, size_t size, enum block_kind kind, size_t alignment)
+{
+  size_t slack = holds_one(page) ? 0 : page->block_bytes - size;
+  return SLOT_LIVE | (uint32_t)kind << SLOT_KIND_SHIFT | alignment_bits(alignment) << SLOT_ALIGNMENT_SHIFT |
+         (uint32_t)slack << SLOT_SLACK_SHIFT;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Telling.
+
+// The block that an address lies in, or NULL; *page is its page.
+static char *block_around(const void *pointer, struct page **page)
+{
+  struct page *slice = page_around(pointer);
+  if (slice == NULL) return NULL;
+  *page = page_first(slice);
+  if (page_kind(*page) == PAGE_BITMAP) {
+    if (heap_page_has_objects(*page)) return NULL;
+    size_t index = (size_t)((const char *)pointer - page_start(*page)) / (*page)->block_bytes;
+    bool is_slot = index > 0 && index < (*page)->capacity;
+    return is_slot ? page_start(*page) + index * (*page)->block_bytes : NULL;
+  }
+  if (!holds_one(*page)) *page = large_around(slice);
+  return *page != NULL && (*page)->words != NULL ? large_block(*page) : NULL;
+}
+
+static void tell(const char *message, const void *pointer, const void *damage)
+{
+  struct misuse told = {.what = message, .pointer = pointer, .damage = damage};
+  struct page *page;
+  const char *block = block_around(pointer, &page);
+  if (block != NULL) {
+    uint32_t record = atomic_load_explicit(record_of(page, block), memory_order_relaxed);
+    told.block = block;
+    told.block_bytes = page->block_bytes;
+    if (state_of(record) != SLOT_UNUSED) {
+      told.size = size_of(page, record);
+      told.kind = record >> SLOT_KIND_SHIFT & SLOT_KIND_MASK;
+    }
+  }
+  report_misuse(&told);
+}
+
+INTERNAL void slot_misuse(const char *message, const void *pointer)
+{
+  tell(message, pointer, NULL);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Ends of blocks.
+
+static bool is_zero(const char *bytes, size_t count)
+{
+  return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
+}
+
+// The first byte behind what was asked for that is not as it was left.
+static const char *first_damage(struct page *page, const char *block, size_t size)
+{
+  uint64_t canary = slot_canary(page, slot_last_word(page, block));
+  uint64_t word = slot_first_word(page->block_bytes - size, canary);
+  const char *right = (const char *)&word;
+  for (size_t i = 0; i < sizeof word; i++) {
+    if (block[size + i] != right[i]) return block + size + i;
+  }
+  return (const char *)slot_last_word(page, block);
+}
+
+// Tells of damage at the ends of a block and of those beside it; false if there is any. What is
+// damaged before it may have been overrun by its own user, or from here.
+static bool check_ends(struct page *page, char *block, uint32_t record)
+{
+  if (options.harden < 2 || policy_is_void(page)) return true;
+  size_t size = size_of(page, record);
+  bool is_intact = slot_is_end_intact(page, block, size);
+  if (UNLIKELY(!is_intact)) tell("overflow of a block", block, first_damage(page, block, size));
+  if (holds_one(page)) return is_intact;
+  uint32_t index = page_block_index(page, block);
+  if (UNLIKELY(!slot_is_last_word_intact(page, block - page->block_bytes))) {
+    tell("underflow of a block", block, block - SLOT_CANARY_BYTES);
+    is_intact = false;
+  }
+  char *next = block + page->block_bytes;
+  bool has_next = options.harden >= 3 && index + 1 < page->capacity;
+  if (UNLIKELY(has_next && !slot_is_last_word_intact(page, next))) {
+    tell("overflow of a block", block, next);
+    is_intact = false;
+  }
+  return is_intact;
+}
+
+INTERNAL bool slot_check(struct page *page, void *block)
+{
+  return check_ends(page, block, atomic_load_explicit(record_of(page, block), memory_order_relaxed));
+}
+
+// ---------------------------------------------------------------------------------------------
+
+INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_kind kind,
+                        size_t alignment)
+{
+  _Atomic(uint32_t) *record = record_of(page, block);
+  uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
+  if (UNLIKELY(state_of(before) == SLOT_LIVE)) tell("corrupted metadata", block, NULL);
+  if (holds_one(page)) {
+    policy_of(page)->size = size;
+    policy_seal(page);
+  } else if (options.harden >= 3 && !policy_is_void(page) && !is_zero(block, page->block_bytes)) {
+    tell("write to freed memory", block, NULL);
+  }
+  if (options.harden >= 2 && !policy_is_void(page)) slot_write_end(page, block, size);
+  atomic_store_explicit(record, record_for(page, size, kind, alignment), memory_order_relaxed);
+}
+
+static bool is_claim_true(struct page *page, void *block, uint32_t record,
+                          const struct block_claim *claim)
+{
+  if (options.harden < 1) return true;
+  unsigned kind = record >> SLOT_KIND_SHIFT & SLOT_KIND_MASK;
+  const char *message = NULL;
+  if (UNLIKELY(claim->kind != KIND_ANY && kind != claim->kind)) {
+    message = "free of a block of another kind";
+  } else if (UNLIKELY(claim->has_size && claim->size != size_of(page, record))) {
+    message = "free with a wrong size";
+  } else if (UNLIKELY(claim->alignment != 0 && alignment_bits(claim->alignment) !=
+                                                   (record >> SLOT_ALIGNMENT_SHIFT & SLOT_ALIGNMENT_MASK))) {
+    message = "free with a wrong alignment";
+  }
+  if (LIKELY(message == NULL)) return true;
+  tell(message, block, NULL);
+  return false;
+}
+
+INTERNAL bool slot_close(struct page *page, void *block, const struct block_claim *claim)
+{
+  _Atomic(uint32_t) *record = record_of(page, block);
+  uint32_t before = atomic_load_explicit(record, memory_order_acquire);
+  if (UNLIKELY(state_of(before) != SLOT_LIVE)) {
+    bool was_used = state_of(before) == SLOT_FREED;
+    tell(was_used ? "double free" : "free of memory that is not in use", block, NULL);
+    return false;
+  }
+  if (UNLIKELY(!is_claim_true(page, block, before, claim))) return false;
+  (void)check_ends(page, block, before);
+  size_t size = size_of(page, before);
+  uint32_t after = (before & ~(uint32_t)SLOT_STATE_MASK) | SLOT_FREED;
+  // acq_rel: what was done to the block comes before, its wiping after
+  if (UNLIKELY(!atomic_compare_exchange_strong(record, &before, after))) {
+    tell("double free", block, NULL);
+    return false;
+  }
+  if (options.harden >= 2 && !holds_one(page) && !policy_is_void(page)) slot_wipe(page, block, size);
+  return true;
+}
+
+INTERNAL void slot_resize(struct page *page, void *block, size_t size)
+{
+  _Atomic(uint32_t) *record = record_of(page, block);
+  uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
+  enum block_kind kind = (enum block_kind)(before >> SLOT_KIND_SHIFT & SLOT_KIND_MASK);
+  if (options.harden >= 2) {
+    size_t old = size_of(page, before);
+    // The last word stays: a neighbour may be looking at it.
+    size_t end = bits_smaller(old + SLOT_CANARY_BYTES, page->block_bytes - SLOT_CANARY_BYTES);
+    size_t from = bits_smaller(size, old);
+    if (from < end) memset((char *)block + from, 0, end - from);
+    slot_write_end(page, block, size);
+  }
+  if (holds_one(page)) {
+    policy_of(page)->size = size;
+    policy_seal(page);
+  }
+  atomic_store_explicit(record, record_for(page, size, kind, 0), memory_order_relaxed);
+}
+
+INTERNAL bool slot_is_live(struct page *page, const void *block)
+{
+  uint32_t record = atomic_load_explicit(record_of(page, block), memory_order_relaxed);
+  return state_of(record) == SLOT_LIVE;
+}
+
+INTERNAL size_t slot_size(struct page *page, const void *block)
+{
+  return size_of(page, atomic_load_explicit(record_of(page, block), memory_order_relaxed));
+}
+
+INTERNAL enum block_kind slot_kind(struct page *page, const void *block)
+{
+  uint32_t record = atomic_load_explicit(record_of(page, block), memory_order_relaxed);
+  return (enum block_kind)(record >> SLOT_KIND_SHIFT & SLOT_KIND_MASK);
+}
+
+// ---------------------------------------------------------------------------------------------
+
+INTERNAL size_t secure_bytes_from(const void *pointer)
+{
+  struct page *page = NULL;
+  const char *block = block_around(pointer, &page);
+  if (block == NULL) return SIZE_MAX;
+  if (!slot_is_live(page, block)) return 0;
+  size_t size = slot_size(page, block);
+  size_t offset = (size_t)((const char *)pointer - block);
+  return offset < size ? size - offset : 0;
+}
+
+INTERNAL bool secure_is_freed(const void *pointer)
+{
+  struct page *page = NULL;
+  const char *block = block_around(pointer, &page);
+  return block != NULL && !slot_is_live(page, block);
+}

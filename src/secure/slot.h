@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+//
+// What the hardened build knows of each block, and how it looks after it.
+//
+// Each slot of a page has a *record* among the metadata (core/policy_hardened.h). It says whether
+// the slot's block is in use, by what function it was asked for, with what alignment, and how many
+// of its bytes were not asked for, which gives the exact size. A free changes the record by one
+// compare-and-swap: whoever comes second, from whichever thread, is told of a double free, whatever
+// has become of the block meanwhile, as long as it is not in use again.
+//
+//   UNUSED --[slot_open]--> LIVE --[slot_close]--> FREED --[slot_open]--> LIVE ...
+//
+// From level 2 on, the eight bytes behind what was asked for, and the last eight of the block, hold
+// a *canary*, made of the page's secret and the address; what is not in use is zero. They are
+// checked when the block is freed or resized, and so are the last bytes of the blocks beside it:
+// that is where an underflow writes.
+#ifndef SECURE_SLOT_H
+#define SECURE_SLOT_H
+
+#include <string.h>
+
+#include "base/kind.h"
+#include "base/options.h"
+#include "core/page.h"
+#include "core/policy.h"
+
+#define SLOT_CANARY_BYTES ((size_t)8)
+
+// A record: state, kind, logarithm of the alignment (0: natural), and how many bytes of the block
+// were not asked for.
+enum record_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
+enum {
+  SLOT_STATE_MASK = 3,
+  SLOT_KIND_SHIFT = 2,
+  SLOT_KIND_MASK = 3,
+  SLOT_ALIGNMENT_SHIFT = 4,
+  SLOT_ALIGNMENT_MASK = 31,
+  SLOT_SLACK_SHIFT = 9,
+};
+
+// ---------------------------------------------------------------------------------------------
+// Ends of blocks.
+
+// None of its bytes is 0, so that the end of a string that is one too long shows.
+static inline uint64_t slot_canary(const struct page *page, const void *at)
+{
+  uint64_t canary = (policy_of(page)->secret ^ (uintptr_t)at) * UINT64_C(0x9e3779b97f4a7c15);
+  return (canary ^ canary >> 32) | UINT64_C(0x0101010101010101);
+}
+
+// The last word of a block, which neighbours may look at: it is 0 or its canary, never in between.
+static inline _Atomic(uint64_t) *slot_last_word(const struct page *page, const void *block)
+{
+  size_t at = page->block_bytes - SLOT_CANARY_BYTES;
+  return (_Atomic(uint64_t) *)((uintptr_t)block + at);
+}
+
+// The word behind what was asked for: the canary as well, as far as it is not in the last word.
+static inline uint64_t slot_first_word(size_t slack, uint64_t canary)
+{
+  if (slack >= 2 * SLOT_CANARY_BYTES || slack == SLOT_CANARY_BYTES) return canary;
+  unsigned bits = (unsigned)(slack - SLOT_CANARY_BYTES) * 8;
+  return (canary & bits_low_mask(bits)) | canary << bits;
+}
+
+static inline void slot_write_end(const struct page *page, char *block, size_t size)
+{
+  _Atomic(uint64_t) *last = slot_last_word(page, block);
+  uint64_t canary = slot_canary(page, last);
+  uint64_t first = slot_first_word(page->block_bytes - size, canary);
+  atomic_store_explicit(last, canary, memory_order_relaxed);
+  memcpy(block + size, &first, sizeof first);
+}
+
+// Whether what follows the bytes that were asked for is as it was left.
+static inline bool slot_is_end_intact(const struct page *page, const char *block, size_t size)
+{
+  _Atomic(uint64_t) *last = slot_last_word(page, block);
+  uint64_t canary = slot_canary(page, last);
+  uint64_t found;
+  memcpy(&found, block + size, sizeof found);
+  return found == slot_first_word(page->block_bytes - size, canary) &&
+         atomic_load_explicit(last, memory_order_relaxed) == canary;
+}
+
+// Whether the last word of a block, in use or not, is as it was left.
+static inline bool slot_is_last_word_intact(const struct page *page, const char *block)
+{
+  _Atomic(uint64_t) *last = slot_last_word(page, block);
+  uint64_t found = atomic_load_explicit(last, memory_order_relaxed);
+  return found == 0 || found == slot_canary(page, last);
+}
+
+// Zeroes a block in use, by its size and what follows it.
+static inline void slot_wipe(const struct page *page, char *block, size_t size)
+{
+  enum { SHORT = 256 };
+  if (page->block_bytes <= SHORT) {
+    _Atomic(uint64_t) *words = (_Atomic(uint64_t) *)(void *)block;
+    for (size_t i = 0; i < page->block_bytes / sizeof(uint64_t); i++) {
+      atomic_store_explicit(&words[i], 0, memory_order_relaxed);
+    }
+    return;
+  }
+  size_t end = bits_smaller(size + SLOT_CANARY_BYTES, page->block_bytes - SLOT_CANARY_BYTES);
+  memset(block, 0, end);
+  atomic_store_explicit(slot_last_word(page, block), 0, memory_order_relaxed);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Of any block, slowly, and with a report of what is wrong.
+
+// How many bytes a request is made larger by.
+static inline size_t slot_extra_bytes(void)
+{
+  return options.harden >= 2 ? SLOT_CANARY_BYTES : 0;
+}
+
+// Whether free blocks read as zero.
+static inline bool slot_is_zeroed(void)
+{
+  return options.harden >= 2;
+}
+
+// The block is about to be the user's, who has asked for `size` bytes.
+INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_kind kind,
+                        size_t alignment);
+// It no longer is; it is wiped. Returns false if it was not, or not as the claim says: that has been
+// told, and the block is left alone.
+INTERNAL bool slot_close(struct page *page, void *block, const struct block_claim *claim);
+// The user has a new size at the same place.
+INTERNAL void slot_resize(struct page *page, void *block, size_t size);
+// Whether the block is in use.
+INTERNAL bool slot_is_live(struct page *page, const void *block);
+// What its user has asked for.
+INTERNAL size_t slot_size(struct page *page, const void *block);
+INTERNAL enum block_kind slot_kind(struct page *page, const void *block);
+// Tells of a pointer that is no block, or not to be used so.
+INTERNAL void slot_misuse(const char *message, const void *pointer);
+// Tells of damage at the ends of a block in use; false if there is any.
+INTERNAL bool slot_check(struct page *page, void *block);
+// How many bytes of the block that an address lies in are behind it, of those that were asked for;
+// 0 if it is not in use; SIZE_MAX if the address lies in no block of ours.
+INTERNAL size_t secure_bytes_from(const void *pointer);
+// Whether an address lies in a block that was freed.
+INTERNAL bool secure_is_freed(const void *pointer);
+
+// ---------------------------------------------------------------------------------------------
+// The same of a block of a bitmap page up to level 2 where all is as it should be. Else false, and
+// nothing is done.
+
+static inline bool slot_open_fast(struct page *page, void *block, size_t size, enum block_kind kind)
+{
+  _Atomic(uint32_t) *record = policy_record(page, page_block_index(page, block));
+  uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
+  if (UNLIKELY((before & SLOT_STATE_MASK) == SLOT_LIVE || options.harden > 2)) return false;
+  if (options.harden == 2) slot_write_end(page, block, size);
+  size_t slack = page->block_bytes - size;
+  uint32_t after =
+      SLOT_LIVE | (uint32_t)kind << SLOT_KIND_SHIFT | (uint32_t)slack << SLOT_SLACK_SHIFT;
+  atomic_store_explicit(record, after, memory_order_relaxed);
+  return true;
+}
+
+static inline bool slot_close_fast(struct page *page, uint32_t index, char *block,
+                                   const struct block_claim *claim)
+{
+  _Atomic(uint32_t) *record = policy_record(page, index);
+  uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
+  uint32_t right = SLOT_LIVE | (uint32_t)claim->kind << SLOT_KIND_SHIFT;
+  uint32_t mask = SLOT_STATE_MASK | SLOT_KIND_MASK << SLOT_KIND_SHIFT;
+  size_t size = page->block_bytes - (before >> SLOT_SLACK_SHIFT);
+  if (UNLIKELY((before & mask) != right || claim->alignment != 0 || options.harden > 2 ||
+               (claim->has_size && claim->size != size))) {
+    return false;
+  }
+  bool is_intact = options.harden < 2 || (slot_is_end_intact(page, block, size) &&
+                                          slot_is_last_word_intact(page, block - page->block_bytes));
+  uint32_t after = (before & ~(uint32_t)SLOT_STATE_MASK) | SLOT_FREED;
+  // acq_rel: what was done to the block comes before, its wiping after
+  if (UNLIKELY(!is_intact || !atomic_compare_exchange_strong(record, &before, after))) return false;
+  if (options.harden == 2) slot_wipe(page, block, size);
+  return true;
+}
+
+#endif
