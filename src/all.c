@@ -14,6 +14,7 @@
 #include "base/options.c"
 #include "base/rng.c"
 
+#include "os/placement.c"
 #include "os/memory.c"
 #include "os/thread.c"
 #include "os/system.c"

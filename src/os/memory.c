@@ -12,6 +12,8 @@
 
 #include "base/annotate.h"
 #include "base/bits.h"
+#include "os/placement.h"
+#include "os/system.h"
 
 // Constants of the kernel's interface that older headers lack.
 #ifndef MAP_FIXED_NOREPLACE
@@ -175,8 +177,48 @@ static bool reserve(struct os_range *range, size_t bytes, size_t least, size_t a
   return false;
 }
 
+static bool is_scattered;
+
+INTERNAL void os_range_scatter(void)
+{
+  is_scattered = !MUST_RESERVE;
+}
+
+// NULL if no place can be had, for more than that somebody is there already.
+static char *find_place(struct rng *rng, size_t space, size_t bytes, size_t alignment)
+{
+  for (unsigned i = 0; i < HOLE_ATTEMPTS; i++) {
+    char *start = (char *)placement_pick(rng, space, bytes, alignment);
+    if (start == NULL) return NULL;
+    if (placement_is_noted(start, bytes)) continue;
+    if (reserves ? map_vacant(start, bytes, PROT_NONE) : claim_hole(start, bytes)) return start;
+    if (errno != EEXIST) return NULL;
+  }
+  return NULL;
+}
+
+static bool scatter(struct os_range *range, size_t bytes, size_t least, size_t alignment)
+{
+  uint8_t key[32];
+  struct rng rng;
+  void *given = map(NULL, page_bytes, PROT_NONE, 0);
+  if (given == NULL) return false;
+  unmap(given, page_bytes);
+  os_entropy(key, sizeof key);
+  rng_seed(&rng, key);
+  for (; bytes >= least; bytes /= 2) {
+    char *start = find_place(&rng, placement_space((uintptr_t)given), bytes, alignment);
+    if (start == NULL) continue;
+    placement_note(start, bytes);
+    *range = (struct os_range){.start = start, .bytes = bytes, .is_reserved = reserves};
+    return true;
+  }
+  return false;
+}
+
 INTERNAL bool os_range_find(struct os_range *range, size_t bytes, size_t least, size_t alignment)
 {
+  if (is_scattered && scatter(range, bytes, least, alignment)) return true;
   if (reserves) return reserve(range, bytes, least, alignment);
   char *start = find_hole(bytes, alignment);
   if (start == NULL) return reserve(range, bytes, least, alignment);

@@ -36,6 +36,9 @@ INTERNAL size_t os_page_bytes(void);
 // Once, before the others, which several threads may call for different addresses.
 INTERNAL void os_memory_init(size_t pretended_page_bytes, bool wants_reserve);
 
+// From now on ranges lie at random places of the whole address space, each by itself (but not under
+// checkers, which have tables in it): an address of one tells nothing of another. Before the first.
+INTERNAL void os_range_scatter(void);
 // Finds a range of `bytes`, or of less, halving down to `least`. Its start is aligned to
 // `alignment`, a power of two.
 INTERNAL bool os_range_find(struct os_range *range, size_t bytes, size_t least, size_t alignment);
