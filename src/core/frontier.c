@@ -141,8 +141,9 @@ INTERNAL bool frontier_step_over(uint32_t slices, uint32_t alignment)
 INTERNAL bool frontier_init(void)
 {
   size_t least = (size_t)16 << 20;
+  size_t alignment = TUNING_SCATTERS ? SLICE_BYTES : HUGE_PAGE_BYTES;
   if (frontier.region.start == NULL &&
-      !os_range_find(&frontier.region, options.region, least, HUGE_PAGE_BYTES)) {
+      !os_range_find(&frontier.region, options.region, least, alignment)) {
     return false;
   }
   size_t slices = frontier.region.bytes >> SLICE_SHIFT;

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "core/tuning.h"
 #include "os/memory.h"
 #include "os/thread.h"
 
 #define METADATA_RANGE ((size_t)8 << 30)
 #define METADATA_RANGE_LEAST ((size_t)64 << 20)
 #define COMMIT_BYTES ((size_t)64 << 10)
+#define GUARDED_BYTES ((size_t)32 << 10)
 #define SMALLEST_SHIFT 4
 #define SIZE_COUNT 20  // 16 bytes to 8 MiB
 
@@ -74,22 +76,34 @@ static size_t skip_others(size_t bytes)
 // Once: who reads the start without the lock has read an end above 0 before.
 static bool find_range(void)
 {
-  bool is_there =
-      os_range_find(&metadata.range, METADATA_RANGE, METADATA_RANGE_LEAST, COMMIT_BYTES);
+  size_t alignment = TUNING_SCATTERS ? os_page_bytes() : COMMIT_BYTES;
+  bool is_there = os_range_find(&metadata.range, METADATA_RANGE, METADATA_RANGE_LEAST, alignment);
   if (is_there) metadata_extent.start = metadata.range.start;
   return is_there;
 }
 
-// Carves a new piece off the range.
-static void *extend(size_t bytes)
+// So much of the range.
+static char *cut_off(size_t bytes, size_t alignment)
 {
   if (metadata.range.start == NULL && !find_range()) return NULL;
   size_t end = metadata_end();
-  size_t start = bits_align_up(metadata.used, bits_smaller(bytes, 4096));
+  size_t start = bits_align_up(metadata.used, alignment);
   if (start + bytes > end && !commit_metadata(end, start + bytes - end)) start = skip_others(bytes);
   if (start == SIZE_MAX) return NULL;
   metadata.used = start + bytes;
   return metadata.range.start + start;
+}
+
+// A new piece. A large one lies between guards, which may be refused: it is a piece all the same.
+static void *extend(size_t bytes)
+{
+  if (!TUNING_SCATTERS || bytes < GUARDED_BYTES) return cut_off(bytes, bits_smaller(bytes, 4096));
+  size_t guard = os_page_bytes();
+  char *start = cut_off(bytes + 2 * guard, guard);
+  if (start == NULL) return NULL;
+  (void)os_guard_install(start, guard);
+  (void)os_guard_install(start + guard + bytes, guard);
+  return start + guard;
 }
 
 INTERNAL bool metadata_may_hold(const void *address, size_t bytes)

@@ -34,6 +34,7 @@ static void init_common_heap(struct heap *heap)
 static bool start(void)
 {
   os_memory_init(options.os_page_size, options.reserve);
+  if (TUNING_SCATTERS) os_range_scatter();
   os_gate_init();
   registry.process_id = os_process_id();
   policy_init();

@@ -35,6 +35,11 @@ enum {
   TUNING_SLOW_CALLS_PER_TICK = 64,
   TUNING_COMMIT_LEAST = 1 << 20,
 #endif
+#ifdef MEND_HARDENED
+  TUNING_SCATTERS = 1,  // ranges lie at random, large tables between guards
+#else
+  TUNING_SCATTERS = 0,
+#endif
   TUNING_COMMIT_MOST = 32 << 20,  // and the largest step
   TUNING_GROWTH_LEAST = 4 << 20,  // and growth that free memory inside of pages is purged for
 #ifdef MEND_HARDENED
