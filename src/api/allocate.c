@@ -7,21 +7,25 @@
 #include "api/extent.h"
 #include "api/init.h"
 #include "base/fatal.h"
+#include "base/sealed.h"
 #include "core/large.h"
 #include "core/registry.h"
 #include "mend/mend.h"
 #include "numa/bound.h"
 #include "os/memory.h"
+#include "os/sealed.h"
 
 static struct {
   mend_out_of_memory_function function;
   void *argument;
-} out_of_memory;
+} SEALED_PAGES out_of_memory SEALED;
 
 void mend_set_out_of_memory(mend_out_of_memory_function function, void *argument)
 {
+  if (!os_sealed_open()) return;
   out_of_memory.function = function;
   out_of_memory.argument = argument;
+  os_sealed_close();
 }
 
 static bool hook_wants_retry(size_t size)

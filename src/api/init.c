@@ -9,6 +9,7 @@
 #include "handle/handle_heap.h"
 #include "mend/mend.h"
 #include "os/memory.h"
+#include "os/sealed.h"
 #include "os/system.h"
 #include "stats/stats.h"
 
@@ -63,6 +64,7 @@ __attribute__((constructor(101))) static void init_at_start(void)
     output_set_descriptor(os_duplicate_descriptor(2));
   }
   if (options.verbose) print_verbose();
+  os_seal();
   if (!options.background) return;
   start_background();
   // ThreadSanitizer ends a child that starts a thread when its parent had several.
@@ -91,5 +93,7 @@ bool mend_is_redirected(void)
 
 void mend_set_output(mend_output_function function, void *argument)
 {
+  if (!os_sealed_open()) return;
   output_set(function, argument);
+  os_sealed_close();
 }

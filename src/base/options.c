@@ -18,7 +18,7 @@ struct option_row {
   const char *meaning;
 };
 
-INTERNAL struct options options = {
+INTERNAL struct options options SEALED = {
 #define OPTION(name, kind, initial, minimum, maximum, meaning) .name = (initial),
 #include "base/options.def"
 #undef OPTION
@@ -32,7 +32,7 @@ static const struct option_row option_rows[] = {
 };
 
 #define OPTION_COUNT (sizeof option_rows / sizeof option_rows[0])
-static_assert(sizeof options == OPTION_COUNT * sizeof(uint64_t), "one number a row");
+static_assert(sizeof options >= OPTION_COUNT * sizeof(uint64_t), "one number a row");
 
 // What no os page is smaller than, once options_read has been told.
 static size_t least_os_page = 1;

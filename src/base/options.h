@@ -9,14 +9,15 @@
 #define BASE_OPTIONS_H
 
 #include "base/internal.h"
+#include "base/sealed.h"
 
 struct options {
 #define OPTION(name, kind, initial, minimum, maximum, meaning) uint64_t name;
 #include "base/options.def"
 #undef OPTION
-};
+} SEALED_PAGES;
 
-INTERNAL_DATA struct options options;
+INTERNAL_DATA struct options options SEALED;
 
 // Reads the options out of an environment: a NULL-terminated array of "NAME=value". No os page is
 // smaller than kernel_page_bytes.

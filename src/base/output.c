@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sealed.h"
+
 static struct {
   output_function function;
   void *argument;
@@ -12,7 +14,7 @@ static struct {
   bool is_checked;  // the descriptor was set: it must be of this file
   dev_t device;
   ino_t file;
-} output = {.descriptor = STDERR_FILENO};
+} SEALED_PAGES output SEALED = {.descriptor = STDERR_FILENO};
 
 INTERNAL void output_set(output_function function, void *argument)
 {

@@ -270,8 +270,8 @@ static struct page *find_slices(uint32_t slices, uint32_t alignment)
   return run;
 }
 
-static struct page *region_take(struct page_source *source, uint32_t slices, uint32_t alignment,
-                                struct page_request request, bool *is_zero)
+static struct page *region_take(const struct page_source *source, uint32_t slices,
+                                uint32_t alignment, struct page_request request, bool *is_zero)
 {
   (void)source, (void)request;  // one region, one node
   size_t bytes = slices_to_bytes(slices);
@@ -299,7 +299,7 @@ static size_t held_bytes(struct page *page, bool is_large)
   return is_rest_clean ? page_touched_bytes(page) : page_run_bytes(page);
 }
 
-static void region_give(struct page_source *source, struct page *page)
+static void region_give(const struct page_source *source, struct page *page)
 {
   (void)source;
   if (chunk_lock_is_mine()) return;  // a signal handler has interrupted us right here: it is lost
@@ -335,7 +335,7 @@ static bool may_be_purged_behind(struct page *page)
   return slice < end && page_kind(slice) == PAGE_NONE;
 }
 
-static bool region_extend(struct page_source *source, struct page *page, uint32_t slices,
+static bool region_extend(const struct page_source *source, struct page *page, uint32_t slices,
                           bool *is_zero)
 {
   (void)source;
@@ -358,7 +358,7 @@ static bool region_extend(struct page_source *source, struct page *page, uint32_
   return run != NULL;
 }
 
-static void region_shorten(struct page_source *source, struct page *page, uint32_t slices)
+static void region_shorten(const struct page_source *source, struct page *page, uint32_t slices)
 {
   (void)source;
   struct page *rest = page + slices;
@@ -373,8 +373,8 @@ static void region_shorten(struct page_source *source, struct page *page, uint32
   os_lock_release(&chunk.lock);
 }
 
-INTERNAL struct page_source chunk_source = {region_take, region_give, region_extend,
-                                            region_shorten};
+INTERNAL const struct page_source chunk_source = {region_take, region_give, region_extend,
+                                                  region_shorten};
 
 // ---------------------------------------------------------------------------------------------
 

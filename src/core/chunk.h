@@ -34,7 +34,7 @@ struct chunk_place {
 };
 
 // The region as a source.
-INTERNAL_DATA struct page_source chunk_source;
+INTERNAL_DATA const struct page_source chunk_source;
 
 // Finds the region. False if there is no address space at all.
 INTERNAL bool chunk_init(void);

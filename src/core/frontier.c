@@ -19,7 +19,7 @@ static void publish_table(void)
 {
   size_t described = bits_smaller(frontier.table_bytes / sizeof(struct page),
                                   frontier.region.bytes >> SLICE_SHIFT);
-  atomic_store_explicit(&region.units, described << (SLICE_SHIFT - 4), memory_order_release);
+  atomic_store_explicit(&region_units, described << (SLICE_SHIFT - 4), memory_order_release);
 }
 
 static bool commit_table(size_t slices)

@@ -158,7 +158,7 @@ INTERNAL void heap_put_medium(struct heap *heap, struct page *page, void *block,
 
 // ---------------------------------------------------------------------------------------------
 
-INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *source)
+INTERNAL void heap_init(struct heap *heap, uintptr_t owner, const struct page_source *source)
 {
   atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
   heap->adopts = false;

@@ -54,7 +54,7 @@ struct heap {
   struct list large;                    // PAGE_LARGE of a first-class heap, by `chain`
   _Atomic(struct page *) large_freed;   // of those, what has been freed since: see large_free
   size_t purged_at_bytes;               // the peak at which free memory was last purged for growth
-  struct page_source *source;
+  const struct page_source *source;
   struct page_request request;       // with every request to the source
   _Atomic(struct page *) inbox;      // pages posted by other threads
   _Atomic(uint32_t) unused_posts;    // posts of unused pages since the inbox was read
@@ -156,7 +156,7 @@ static inline bool heap_is_barred(struct heap *heap)
 }
 
 // Fields of a heap that nobody knows yet.
-INTERNAL void heap_init(struct heap *heap, uintptr_t owner, struct page_source *source);
+INTERNAL void heap_init(struct heap *heap, uintptr_t owner, const struct page_source *source);
 // A block of a class, by the owner or any user of a shared heap; NULL if there is no memory.
 // *is_zero (may be NULL) tells whether it is known to read as zero.
 INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero);

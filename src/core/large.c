@@ -89,8 +89,9 @@ static void detach_from_heap(struct page *page)
 }
 
 // *held_bytes (may be NULL): how much memory it may hold already.
-static struct page *take_page(struct page_source *source, struct page_request request, size_t size,
-                              size_t alignment, bool is_object, bool *is_zero, size_t *held_bytes)
+static struct page *take_page(const struct page_source *source, struct page_request request,
+                              size_t size, size_t alignment, bool is_object, bool *is_zero,
+                              size_t *held_bytes)
 {
   struct policy_guards guards = policy_choose_guards(is_object, alignment);
   uint32_t slices = slices_for(guards.lead_bytes + size + guards.tail_bytes);
@@ -128,7 +129,7 @@ INTERNAL enum os_bound large_bind(struct page *page, size_t size, int node)
 INTERNAL struct page *large_take(struct heap *heap, size_t size, size_t alignment, bool *is_zero)
 {
   bool is_clean;
-  struct page_source *source = heap != NULL ? heap->source : &chunk_source;
+  const struct page_source *source = heap != NULL ? heap->source : &chunk_source;
   struct page_request any = {PAGE_ANY_NODE, 0};
   struct page *page = take_page(source, heap != NULL ? heap->request : any, size, alignment,
                                 heap != NULL && heap->has_objects, &is_clean, NULL);

@@ -8,7 +8,8 @@
 #include "core/policy.h"
 #include "os/memory.h"
 
-INTERNAL struct region region;
+INTERNAL struct region region SEALED;
+INTERNAL _Atomic(size_t) region_units;
 
 INTERNAL uint32_t page_slices_for(size_t block_bytes)
 {

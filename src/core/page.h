@@ -25,6 +25,7 @@
 #include "base/bits.h"
 #include "base/list.h"
 #include "base/machine.h"
+#include "base/sealed.h"
 #include "core/tuning.h"
 #include "os/thread.h"
 
@@ -96,11 +97,11 @@ struct page {
     _Atomic(uint64_t) bits;    // BITMAP of up to 64 blocks: the bitmap itself
     _Atomic(uint64_t) *words;  // BITMAP of more: where it is
   };
-  struct page_source *source;  // where the slices go back to
-  uint32_t slices;             // length of the run; PAGE_INSIDE: how far back the first slice is
-  uint32_t freed_at_ms;        // PAGE_FREE: when
-  _Atomic(uint32_t) kind;      // enum page_kind
-  _Atomic(uint32_t) notice;    // enum page_notice
+  const struct page_source *source;  // where the slices go back to
+  uint32_t slices;           // length of the run; PAGE_INSIDE: how far back the first slice is
+  uint32_t freed_at_ms;      // PAGE_FREE: when
+  _Atomic(uint32_t) kind;    // enum page_kind
+  _Atomic(uint32_t) notice;  // enum page_notice
 };
 
 static_assert(sizeof(struct page) == 128, "two cache lines a slice");
@@ -118,16 +119,17 @@ enum {
 };
 
 // The blocks' region, read by every free. `start` and `pages` are written once, before there is a
-// block; `units` only grows, under the chunk lock.
+// block.
 struct region {
   uintptr_t start;
-  // Addresses below start + 16 * units have descriptors. In units of 16 bytes, rotated: see
-  // page_units.
-  _Atomic(size_t) units;
   struct page *pages;  // the table: one descriptor a slice
-};
+} SEALED_PAGES;
 
-INTERNAL_DATA struct region region;
+INTERNAL_DATA struct region region SEALED;
+
+// Addresses below region.start + 16 * region_units have descriptors. It only grows, under the chunk
+// lock.
+INTERNAL_DATA _Atomic(size_t) region_units;
 
 // How many units of 16 bytes an address is into the region. Rotating the distance by 4 makes one
 // comparison tell both an address outside and one that is no multiple of 16: page_has_units.
@@ -138,7 +140,7 @@ static inline uint64_t page_units(const void *address)
 
 static inline bool page_has_units(uint64_t units)
 {
-  return machine_is_below(units, &region.units);
+  return machine_is_below(units, &region_units);
 }
 
 static inline struct page *page_of_units(uint64_t units)

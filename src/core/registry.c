@@ -7,6 +7,7 @@
 #include "core/metadata.h"
 #include "core/policy.h"
 #include "os/memory.h"
+#include "os/sealed.h"
 #include "os/system.h"
 
 static struct {
@@ -465,6 +466,7 @@ static void renew_common_heap(void)
 
 static void fork_child(void)
 {
+  os_sealed_after_fork();
   metadata_after_fork();
   chunk_after_fork();
   policy_after_fork();

@@ -21,14 +21,15 @@ struct page_source {
   // writable. *is_zero tells whether it reads as zero. NULL if there is none. The descriptor is not
   // a page yet: kind PAGE_NONE, flags telling PAGE_IS_SPLIT, block_bytes how much memory the run
   // may hold.
-  struct page *(*take)(struct page_source *source, uint32_t slices, uint32_t alignment,
+  struct page *(*take)(const struct page_source *source, uint32_t slices, uint32_t alignment,
                        struct page_request request, bool *is_zero);
   // Takes the run back. The page's kind, slices, flags and touched bytes are still as in use.
-  void (*give)(struct page_source *source, struct page *page);
+  void (*give)(const struct page_source *source, struct page *page);
   // Makes the page's run longer where it is. *is_zero speaks of the added slices.
-  bool (*extend)(struct page_source *source, struct page *page, uint32_t slices, bool *is_zero);
+  bool (*extend)(const struct page_source *source, struct page *page, uint32_t slices,
+                 bool *is_zero);
   // Takes the slices beyond the first `slices` back.
-  void (*shorten)(struct page_source *source, struct page *page, uint32_t slices);
+  void (*shorten)(const struct page_source *source, struct page *page, uint32_t slices);
 };
 
 #endif

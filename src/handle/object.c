@@ -6,13 +6,17 @@
 #include "base/annotate.h"
 #include "base/fatal.h"
 #include "base/options.h"
+#include "base/sealed.h"
 #include "core/large.h"
+#include "os/sealed.h"
 #include "os/system.h"
 
 // ---------------------------------------------------------------------------------------------
 // Types. The count is raised when the type's row is there.
 
-static struct object_type types[INFO_TYPES];
+static struct {
+  struct object_type of[INFO_TYPES];
+} SEALED_PAGES types SEALED;
 static _Atomic(uint32_t) type_count = 1;  // type 0 has no function
 static struct os_lock types_lock;
 
@@ -20,13 +24,14 @@ INTERNAL mend_type object_type_register(struct object_type type)
 {
   os_lock_acquire(&types_lock);
   uint32_t number = atomic_load_explicit(&type_count, memory_order_relaxed);
-  bool has_room = number < INFO_TYPES;
-  if (has_room) {
-    types[number] = type;
+  bool can_add = number < INFO_TYPES && os_sealed_open();
+  if (can_add) {
+    types.of[number] = type;
     atomic_store_explicit(&type_count, number + 1, memory_order_release);  // object_type_exists
+    os_sealed_close();
   }
   os_lock_release(&types_lock);
-  return has_room ? (mend_type)number : 0;
+  return can_add ? (mend_type)number : 0;
 }
 
 INTERNAL bool object_type_exists(uint32_t type)
@@ -36,7 +41,7 @@ INTERNAL bool object_type_exists(uint32_t type)
 
 INTERNAL struct object_type object_type_of(uint32_t type)
 {
-  return types[type];
+  return types.of[type];
 }
 
 INTERNAL void object_types_after_fork(void)

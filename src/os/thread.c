@@ -10,6 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/sealed.h"
+#include "os/sealed.h"
+
 #ifndef PTHREAD_DESTRUCTOR_ITERATIONS
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
 #endif
@@ -195,7 +198,9 @@ INTERNAL void os_gate_reset(struct os_gate *gate)
 
 static pthread_key_t exit_key;
 static _Atomic(bool) has_exit_key;
-static void (*_Atomic exit_functions[2])(void);
+static struct {
+  void (*_Atomic functions[2])(void);
+} SEALED_PAGES exits SEALED;
 
 static void exit_round(void *value)
 {
@@ -204,21 +209,23 @@ static void exit_round(void *value)
     return;
   }
   for (int i = 0; i < 2; i++) {
-    void (*function)(void) = atomic_load(&exit_functions[i]);
+    void (*function)(void) = atomic_load(&exits.functions[i]);
     if (function != NULL) function();
   }
 }
 
 INTERNAL bool os_thread_on_exit(void (*function)(void))
 {
-  void (*none)(void) = NULL;
-  if (atomic_load(&exit_functions[0]) == NULL) {
-    if (pthread_key_create(&exit_key, exit_round) != 0) return false;
-    atomic_store(&exit_functions[0], function);
-    atomic_store(&has_exit_key, true);
-    return true;
+  if (atomic_load(&exits.functions[0]) == NULL && pthread_key_create(&exit_key, exit_round) != 0) {
+    return false;
   }
-  return atomic_compare_exchange_strong(&exit_functions[1], &none, function);
+  if (!os_sealed_open()) return false;
+  unsigned number = atomic_load(&exits.functions[0]) != NULL;
+  bool is_vacant = atomic_load(&exits.functions[number]) == NULL;
+  if (is_vacant) atomic_store(&exits.functions[number], function);
+  os_sealed_close();
+  if (is_vacant) atomic_store(&has_exit_key, true);
+  return is_vacant;
 }
 
 INTERNAL void os_thread_watch(void)

@@ -359,7 +359,7 @@ static void write_place(struct map_writer *writer, const struct map_place *place
 static size_t write_pages(struct map_writer *writer)
 {
   // acquire: pairs with publish_table; below that there are descriptors
-  size_t units = atomic_load_explicit(&region.units, memory_order_acquire);
+  size_t units = atomic_load_explicit(&region_units, memory_order_acquire);
   struct map_walk walk = {.slice = region.pages};
   walk.end = region.pages + (units >> (SLICE_SHIFT - 4));
   size_t count = 0;

@@ -58,7 +58,7 @@ static inline void fixture_mark_back(size_t first, size_t slices)
   fixture.slices_out -= slices;
 }
 
-static inline struct page *fixture_take(struct page_source *source, uint32_t slices,
+static inline struct page *fixture_take(const struct page_source *source, uint32_t slices,
                                         uint32_t alignment, struct page_request request,
                                         bool *is_zero)
 {
@@ -77,7 +77,7 @@ static inline struct page *fixture_take(struct page_source *source, uint32_t sli
   return NULL;
 }
 
-static inline void fixture_give(struct page_source *source, struct page *page)
+static inline void fixture_give(const struct page_source *source, struct page *page)
 {
   CHECK(source == &fixture.source && page->source == source);
   CHECK(page->bin_offset == 0);  // a free of what was in it must be looked at closely
@@ -85,8 +85,8 @@ static inline void fixture_give(struct page_source *source, struct page *page)
   fixture.pages_out--;
 }
 
-static inline bool fixture_extend(struct page_source *source, struct page *page, uint32_t slices,
-                                  bool *is_zero)
+static inline bool fixture_extend(const struct page_source *source, struct page *page,
+                                  uint32_t slices, bool *is_zero)
 {
   CHECK(source == &fixture.source && slices > page->slices);
   size_t end = page_index(page) + page->slices;
@@ -97,7 +97,8 @@ static inline bool fixture_extend(struct page_source *source, struct page *page,
   return true;
 }
 
-static inline void fixture_shorten(struct page_source *source, struct page *page, uint32_t slices)
+static inline void fixture_shorten(const struct page_source *source, struct page *page,
+                                   uint32_t slices)
 {
   CHECK(source == &fixture.source && slices < page->slices);
   fixture_mark_back(page_index(page) + slices, page->slices - slices);
@@ -112,7 +113,7 @@ static inline void fixture_start(void)
   CHECK(memory != MAP_FAILED);
   region.start = bits_align_up((uintptr_t)memory, SLICE_BYTES);
   region.pages = fixture.pages;
-  atomic_store(&region.units, (size_t)FIXTURE_SLICES << (SLICE_SHIFT - 4));
+  atomic_store(&region_units, (size_t)FIXTURE_SLICES << (SLICE_SHIFT - 4));
   fixture.source =
       (struct page_source){fixture_take, fixture_give, fixture_extend, fixture_shorten};
   fixture.takes_left = SIZE_MAX;

@@ -186,8 +186,8 @@ static void a_pass_that_is_blocked_says_by_whom_and_leaves_nothing_closed(void *
   assert_dense();
 }
 
-static struct page *take_nothing(struct page_source *source, uint32_t slices, uint32_t alignment,
-                                 struct page_request request, bool *is_zero)
+static struct page *take_nothing(const struct page_source *source, uint32_t slices,
+                                 uint32_t alignment, struct page_request request, bool *is_zero)
 {
   (void)source, (void)slices, (void)alignment, (void)request, (void)is_zero;
   return NULL;
@@ -197,7 +197,7 @@ static struct page_source exhausted;
 static uint64_t extra[OBJECTS];
 static size_t extra_count;
 
-static void set_source(struct page_source *source)
+static void set_source(const struct page_source *source)
 {
   for (size_t i = 0; i < HANDLE_LANES; i++) {
     struct lane *lane = atomic_load(&heap->lanes[i]);

@@ -173,7 +173,7 @@ static struct heap *interrupted_heap;
 static void *freed_meanwhile;
 
 // A source below which a signal handler runs.
-static struct page *take_interrupted(struct page_source *source, uint32_t slices,
+static struct page *take_interrupted(const struct page_source *source, uint32_t slices,
                                      uint32_t alignment, struct page_request request, bool *is_zero)
 {
   free_into(interrupted_heap, freed_meanwhile);

@@ -131,8 +131,8 @@ static void objects_are_freed_by_any_thread(void **state)
 // ---------------------------------------------------------------------------------------------
 // No memory.
 
-static struct page *take_nothing(struct page_source *source, uint32_t slices, uint32_t alignment,
-                                 struct page_request request, bool *is_zero)
+static struct page *take_nothing(const struct page_source *source, uint32_t slices,
+                                 uint32_t alignment, struct page_request request, bool *is_zero)
 {
   (void)source, (void)slices, (void)alignment, (void)request, (void)is_zero;
   return NULL;
