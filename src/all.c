@@ -23,6 +23,7 @@
 #include "os/probe.c"
 #include "os/stack.c"
 #include "os/maps.c"
+#include "os/fault.c"
 
 #include "core/metadata.c"
 #include "core/page.c"
@@ -48,6 +49,9 @@
 #include "secure/misuse.c"
 #include "secure/slot.c"
 #include "secure/nothing.c"
+#include "secure/guarded_slots.c"
+#include "secure/guarded.c"
+#include "secure/guarded_fault.c"
 #endif
 
 #include "handle/handle_table.c"

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: MIT
+#include "secure/guarded.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/annotate.h"
+#include "base/bits.h"
+#include "base/options.h"
+#include "base/rng.h"
+#include "os/memory.h"
+#include "os/system.h"
+#include "secure/guarded_fault.h"
+#include "secure/misuse.h"
+
+#define LEAST_ALIGNMENT ((size_t)16)
+#define SAMPLED_RANGE ((size_t)16 << 30)
+#define WHOLE_RANGE ((size_t)64 << 30)
+#define MAPPINGS_EACH 4  // that a live block may cause, generously, where a guard is a mapping
+
+// How many slots of a size wait before one is reused.
+#ifdef MEND_STRESS
+enum { KEEP_SAMPLED = 4, KEEP_WHOLE = 16 };
+#else
+enum { KEEP_SAMPLED = 768, KEEP_WHOLE = 16384 };
+#endif
+
+enum { SAMPLE_LEVEL = 2, WHOLE_LEVEL = 4 };
+
+static struct {
+  _Atomic(uint32_t) rate;  // one of so many allocations; 0: none
+  _Atomic(size_t) live_count;
+  size_t live_limit;
+  struct rng rng;  // guarded_lock
+} guarded;
+
+// ---------------------------------------------------------------------------------------------
+// Start, fork.
+
+static void seed_guarded(void)
+{
+  uint8_t key[32];
+  os_entropy(key, sizeof key);
+  rng_seed(&guarded.rng, key);
+}
+
+static size_t most_live(void)
+{
+  size_t limit = options.harden >= WHOLE_LEVEL ? SIZE_MAX : options.guard_slots;
+  if (os_guard_is_free_of_mappings()) return limit;
+  return bits_smaller(limit, options.map_budget / MAPPINGS_EACH);
+}
+
+INTERNAL bool guarded_start(void)
+{
+  bool is_whole = options.harden >= WHOLE_LEVEL;
+  uint32_t rate = is_whole ? 1 : (uint32_t)options.guard_rate;
+  if (options.harden < SAMPLE_LEVEL || rate == 0) return false;
+  int saved_errno = errno;
+  guarded.live_limit = most_live();
+  seed_guarded();
+  bool is_started = guarded_slots_start(is_whole ? WHOLE_RANGE : SAMPLED_RANGE,
+                                        is_whole ? KEEP_WHOLE : KEEP_SAMPLED);
+  if (is_started) {
+    guarded_fault_watch();
+    atomic_store(&guarded.rate, rate);
+  }
+  errno = saved_errno;
+  return is_started;
+}
+
+INTERNAL void guarded_after_fork(void)
+{
+  if (atomic_load(&guarded.rate) == 0) return;
+  if (os_lock_take_from_strangers(&guarded_lock)) guarded_slots_give_up();
+  if (!os_lock_is_mine(&guarded_lock)) seed_guarded();
+}
+
+// False below a signal handler that has interrupted the lock's holder.
+static bool enter_guarded(void)
+{
+  if (os_lock_is_mine(&guarded_lock)) return false;
+  os_lock_acquire(&guarded_lock);
+  return true;
+}
+
+static void leave_guarded(bool has_entered)
+{
+  if (has_entered) os_lock_release(&guarded_lock);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Which allocations.
+
+INTERNAL NOINLINE bool guarded_begin_countdown(uint32_t *countdown)
+{
+  // acquire: pairs with the end of guarded_start
+  uint32_t rate = atomic_load_explicit(&guarded.rate, memory_order_acquire);
+  bool is_first = *countdown == 0;
+  if (rate <= 1) {
+    *countdown = rate;
+    return rate == 1;
+  }
+  // 1 to 2 * rate - 1: rate on average
+  bool has_entered = enter_guarded();
+  *countdown = has_entered ? 1 + rng_below(&guarded.rng, 2 * rate - 1) : rate;
+  leave_guarded(has_entered);
+  return !is_first;
+}
+
+static bool count_live(void)
+{
+  if (atomic_fetch_add_explicit(&guarded.live_count, 1, memory_order_relaxed) <
+      guarded.live_limit) {
+    return true;
+  }
+  atomic_fetch_sub_explicit(&guarded.live_count, 1, memory_order_relaxed);
+  return false;
+}
+
+static void count_dead(void)
+{
+  atomic_fetch_sub_explicit(&guarded.live_count, 1, memory_order_relaxed);
+}
+
+INTERNAL size_t guarded_live_count(void)
+{
+  return atomic_load_explicit(&guarded.live_count, memory_order_relaxed);
+}
+
+// ---------------------------------------------------------------------------------------------
+// The os pages of a block, and what they hold besides it.
+
+struct page_span {
+  char *start;
+  char *end;
+};
+
+static struct page_span pages_of(const struct guarded_slot *slot)
+{
+  uintptr_t page = os_page_bytes();
+  uintptr_t start = bits_align_down((uintptr_t)slot->block, page);
+  uintptr_t end = bits_align_up((uintptr_t)slot->block + slot->size, page);
+  if (slot->size == 0) return (struct page_span){slot->block, slot->block};
+  return (struct page_span){(char *)start, (char *)end};
+}
+
+static bool open_pages(struct page_span pages)
+{
+  size_t bytes = (size_t)(pages.end - pages.start);
+  return bytes == 0 || os_guard_remove(pages.start, bytes);
+}
+
+static bool close_pages(struct page_span pages)
+{
+  size_t bytes = (size_t)(pages.end - pages.start);
+  return bytes == 0 || os_guard_install(pages.start, bytes);
+}
+
+ANNOTATE_MAY_TOUCH_FREED
+static void fill_around(const struct guarded_slot *slot, struct page_span pages)
+{
+  for (volatile char *at = pages.start; at < slot->block; at++) *at = (char)slot->filling;
+  for (volatile char *at = slot->block + slot->size; at < pages.end; at++) {
+    *at = (char)slot->filling;
+  }
+}
+
+// The changed byte that is closest to the block, or NULL.
+ANNOTATE_MAY_TOUCH_FREED
+static const char *find_damage(const struct guarded_slot *slot, struct page_span pages)
+{
+  const char *behind = slot->block + slot->size;
+  while (behind < pages.end && *(const volatile uint8_t *)behind == slot->filling) behind++;
+  const char *before = slot->block;
+  while (before > pages.start && *(const volatile uint8_t *)(before - 1) == slot->filling) before--;
+  if (slot->size == 0) return NULL;
+  if (behind < pages.end) return behind;
+  return before > pages.start ? before - 1 : NULL;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Allocation.
+
+// At the end of the slot's last accessible os page, or at the slot's start.
+static char *place_in(const struct guarded_slot *slot, size_t size, size_t alignment, bool is_left)
+{
+  uintptr_t start = (uintptr_t)slot->start;
+  if (is_left) return (char *)bits_align_up(start, alignment);
+  uintptr_t end = start + guarded_slot_bytes(slot) - os_page_bytes();
+  return (char *)bits_align_down(end - size, alignment);
+}
+
+// Under the lock. The slot is nobody's until it is LIVE.
+static struct guarded_slot *take_slot(size_t size, size_t alignment)
+{
+  size_t real_alignment = bits_larger(alignment, LEAST_ALIGNMENT);
+  size_t room = size + (real_alignment > os_page_bytes() ? real_alignment : 0);
+  struct guarded_slot *slot = guarded_slot_take(room);
+  if (slot == NULL) return NULL;
+  slot->state = GUARDED_UNUSED;
+  slot->block = place_in(slot, size, real_alignment, rng_bits(&guarded.rng, 1) != 0);
+  slot->size = size;
+  slot->alignment = alignment > LEAST_ALIGNMENT ? alignment : 0;
+  slot->filling = (uint8_t)(1 + rng_below(&guarded.rng, UINT8_MAX));
+  slot->free_thread = 0;
+  slot->free_stack.count = 0;
+  return slot;
+}
+
+static void *allocate_in_slot(size_t size, size_t alignment, enum block_kind kind)
+{
+  struct os_stack stack;
+  os_stack_read(&stack);
+  os_lock_acquire(&guarded_lock);
+  struct guarded_slot *slot = take_slot(size, alignment);
+  struct guarded_slot taken = slot != NULL ? *slot : (struct guarded_slot){0};
+  os_lock_release(&guarded_lock);
+  if (slot == NULL) return NULL;
+  struct page_span pages = pages_of(&taken);
+  bool is_open = open_pages(pages);
+  if (is_open) fill_around(&taken, pages);
+  os_lock_acquire(&guarded_lock);
+  if (is_open) {
+    slot->kind = (uint8_t)kind;
+    slot->allocation_thread = os_thread_number();
+    slot->allocation_stack = stack;
+    slot->state = GUARDED_LIVE;
+  } else {
+    guarded_slot_give(slot);
+  }
+  os_lock_release(&guarded_lock);
+  return is_open ? taken.block : NULL;
+}
+
+INTERNAL void *guarded_allocate(size_t size, size_t alignment, enum block_kind kind)
+{
+  size_t limit = guarded_slots_limit();
+  if (size > limit || alignment > limit || os_lock_is_mine(&guarded_lock) || !count_live()) {
+    return NULL;
+  }
+  int saved_errno = errno;
+  void *block = allocate_in_slot(size, alignment, kind);
+  if (block == NULL) count_dead();
+  errno = saved_errno;
+  return block;
+}
+
+// ---------------------------------------------------------------------------------------------
+// What is wrong.
+
+static struct misuse describe_block(const char *what, const void *pointer,
+                                    const struct guarded_slot *slot)
+{
+  return (struct misuse){.what = what,
+                         .pointer = pointer,
+                         .block = slot->block,
+                         .block_bytes = slot->size,
+                         .size = slot->size,
+                         .alignment = slot->alignment,
+                         .kind = (enum block_kind)slot->kind,
+                         .allocation_thread = slot->allocation_thread,
+                         .free_thread = slot->free_thread,
+                         .allocation_stack = &slot->allocation_stack,
+                         .free_stack = &slot->free_stack};
+}
+
+enum guarded_use { GUARDED_IN_FREE, GUARDED_IN_REALLOC, GUARDED_IN_SIZE };
+enum invalid_pointer {
+  INVALID_FREED,
+  INVALID_INSIDE,
+  INVALID_MISALIGNED,
+  INVALID_UNUSED,
+  INVALID_COUNT
+};
+
+static const char *const invalid_messages[][INVALID_COUNT] = {
+    [GUARDED_IN_FREE] = {"double free", "free of a pointer inside a block",
+                         "free of a misaligned pointer", "free of memory that is not in use"},
+    [GUARDED_IN_REALLOC] = {"realloc of memory that is not in use",
+                            "realloc of a pointer inside a block",
+                            "realloc of a misaligned pointer",
+                            "realloc of memory that is not in use"},
+    [GUARDED_IN_SIZE] = {"malloc_usable_size of memory that is not in use",
+                         "malloc_usable_size of a pointer inside a block",
+                         "malloc_usable_size of a misaligned pointer",
+                         "malloc_usable_size of memory that is not in use"},
+};
+
+// A pointer that is no live block's start; `slot` is a copy, or all zero if there is none.
+static void report_invalid(enum guarded_use use, const void *pointer,
+                           const struct guarded_slot *slot)
+{
+  size_t at = (uintptr_t)pointer - (uintptr_t)slot->block;
+  enum invalid_pointer invalid = INVALID_UNUSED;
+  if (slot->block != NULL && at == 0) {
+    invalid = INVALID_FREED;
+  } else if ((uintptr_t)pointer % LEAST_ALIGNMENT != 0) {
+    invalid = INVALID_MISALIGNED;
+  } else if (slot->state == GUARDED_LIVE && at < slot->size) {
+    invalid = INVALID_INSIDE;
+  }
+  struct misuse misuse = describe_block(invalid_messages[use][invalid], pointer, slot);
+  report_misuse(&misuse);
+}
+
+static void report_wrong(const char *what, enum block_kind kind, const struct guarded_slot *slot)
+{
+  static const char *const details[] = {NULL, "freed by free", "freed by delete",
+                                        "freed by delete[]"};
+  struct misuse misuse = describe_block(what, slot->block, slot);
+  misuse.detail = details[kind];
+  misuse.free_stack = NULL;  // it is the one that is here
+  report_misuse(&misuse);
+}
+
+// What the caller says of a block that it frees, against what is known.
+static void check_claims(const struct guarded_slot *slot, enum block_kind kind, size_t size,
+                         size_t alignment)
+{
+  if (kind != KIND_ANY && slot->kind != KIND_ANY && kind != slot->kind) {
+    report_wrong("free by the wrong function", kind, slot);
+  }
+  if (size != 0 && size != slot->size) report_wrong("free with the wrong size", kind, slot);
+  size_t real_alignment = bits_larger(slot->alignment, LEAST_ALIGNMENT);
+  if (alignment != 0 && bits_larger(alignment, LEAST_ALIGNMENT) != real_alignment) {
+    report_wrong("free with the wrong alignment", kind, slot);
+  }
+}
+
+static void check_surroundings(const struct guarded_slot *slot, struct page_span pages)
+{
+  const char *damage = find_damage(slot, pages);
+  if (damage == NULL) return;
+  const char *what =
+      damage < slot->block ? "heap underflow found at free" : "heap overflow found at free";
+  struct misuse misuse = describe_block(what, slot->block, slot);
+  misuse.damage = damage;
+  misuse.free_stack = NULL;
+  report_misuse(&misuse);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Free.
+
+// Whether a live block starts there, which is then this thread's to free; `copy` is what is known
+// of the slot, if there is one.
+static struct guarded_slot *claim_block(void *block, const struct os_stack *stack,
+                                        struct guarded_slot *copy)
+{
+  struct guarded_slot *slot = guarded_slot_at(block);
+  bool is_live = slot != NULL && slot->state == GUARDED_LIVE && slot->block == block;
+  if (slot != NULL) *copy = *slot;
+  if (!is_live) return NULL;
+  slot->state = GUARDED_FREEING;
+  slot->free_thread = os_thread_number();
+  slot->free_stack = *stack;
+  return slot;
+}
+
+// Makes a claimed block inaccessible. Where that fails its slot is not used again.
+static void release_block(struct guarded_slot *slot, struct page_span pages)
+{
+  bool is_closed = close_pages(pages);
+  if (!is_closed) os_memory_purge(pages.start, (size_t)(pages.end - pages.start));
+  os_lock_acquire(&guarded_lock);
+  slot->state = GUARDED_FREED;
+  if (is_closed) guarded_slot_give(slot);
+  os_lock_release(&guarded_lock);
+  count_dead();
+}
+
+INTERNAL void guarded_free(void *block, enum block_kind kind, size_t size, size_t alignment)
+{
+  int saved_errno = errno;
+  struct os_stack stack;
+  struct guarded_slot copy = {0};
+  os_stack_read(&stack);
+  if (!enter_guarded()) return;
+  struct guarded_slot *slot = claim_block(block, &stack, &copy);
+  leave_guarded(true);
+  if (slot != NULL) {
+    struct page_span pages = pages_of(&copy);
+    check_claims(&copy, kind, size, alignment);
+    check_surroundings(&copy, pages);
+    release_block(slot, pages);
+  } else {
+    report_invalid(GUARDED_IN_FREE, block, &copy);
+  }
+  errno = saved_errno;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Questions.
+
+INTERNAL bool guarded_owns(const void *pointer)
+{
+  size_t bytes = atomic_load_explicit(&guarded_extent.bytes, memory_order_acquire);
+  return bytes != 0 && (uintptr_t)pointer - (uintptr_t)guarded_extent.start < bytes;
+}
+
+static size_t size_of_block(const void *block, enum guarded_use use)
+{
+  struct guarded_slot copy = {0};
+  bool has_entered = enter_guarded();
+  const struct guarded_slot *slot = guarded_slot_at(block);
+  if (slot != NULL) copy = *slot;
+  leave_guarded(has_entered);
+  if (copy.state == GUARDED_LIVE && copy.block == block) return copy.size;
+  report_invalid(use, block, &copy);
+  return 0;
+}
+
+INTERNAL size_t guarded_size(const void *block)
+{
+  return size_of_block(block, GUARDED_IN_SIZE);
+}
+
+INTERNAL size_t guarded_size_for_realloc(const void *block)
+{
+  return size_of_block(block, GUARDED_IN_REALLOC);
+}
+
+INTERNAL size_t guarded_bytes_from(const void *pointer)
+{
+  bool has_entered = enter_guarded();
+  const struct guarded_slot *slot = guarded_slot_at(pointer);
+  size_t bytes = 0;
+  if (slot != NULL && slot->state == GUARDED_LIVE) {
+    size_t at = (uintptr_t)pointer - (uintptr_t)slot->block;
+    if (at < slot->size) bytes = slot->size - at;
+  }
+  leave_guarded(has_entered);
+  return bytes;
+}
+
+// How far an address is from what a slot has or had; SIZE_MAX if that is nothing.
+static size_t distance_from(const struct guarded_slot *slot, uintptr_t address)
+{
+  if (slot == NULL || slot->state == GUARDED_UNUSED) return SIZE_MAX;
+  uintptr_t start = (uintptr_t)slot->block;
+  if (address < start) return start - address;
+  return address - start < slot->size ? 0 : address - start - slot->size + 1;
+}
+
+INTERNAL bool guarded_find_nearest(uintptr_t address, struct guarded_slot *found)
+{
+  bool has_entered = enter_guarded();
+  const struct guarded_slot *here = guarded_slot_at((const void *)address);
+  const struct guarded_slot *nearest = here;
+  if (here != NULL) {
+    // An end of a slot is next to another's, which may be the one that was meant.
+    const struct guarded_slot *others[] = {guarded_slot_at(here->start - 1),
+                                           guarded_slot_at(here->start + guarded_slot_bytes(here))};
+    for (size_t i = 0; i < 2; i++) {
+      if (distance_from(others[i], address) < distance_from(nearest, address)) nearest = others[i];
+    }
+    *found = *nearest;
+  }
+  leave_guarded(has_entered);
+  return here != NULL && found->state != GUARDED_UNUSED;
+}
