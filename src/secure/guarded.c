@@ -39,7 +39,7 @@ static struct {
 
 static void seed_guarded(void)
 {
-  uint8_t key[32];
+  uint8_t key[32] = {0};
   os_entropy(key, sizeof key);
   rng_seed(&guarded.rng, key);
 }
@@ -59,8 +59,8 @@ INTERNAL bool guarded_start(void)
   int saved_errno = errno;
   guarded.live_limit = most_live();
   seed_guarded();
-  bool is_started = guarded_slots_start(is_whole ? WHOLE_RANGE : SAMPLED_RANGE,
-                                        is_whole ? KEEP_WHOLE : KEEP_SAMPLED);
+  size_t range = bits_smaller(is_whole ? WHOLE_RANGE : SAMPLED_RANGE, options.region);
+  bool is_started = guarded_slots_start(range, is_whole ? KEEP_WHOLE : KEEP_SAMPLED);
   if (is_started) {
     guarded_fault_watch();
     atomic_store(&guarded.rate, rate);
@@ -443,20 +443,18 @@ static size_t distance_from(const struct guarded_slot *slot, uintptr_t address)
   return address - start < slot->size ? 0 : address - start - slot->size + 1;
 }
 
+// The ends of a slot are next to others', whose block may be the one that is meant.
 INTERNAL bool guarded_find_nearest(uintptr_t address, struct guarded_slot *found)
 {
+  struct guarded_slot *around[3];
   bool has_entered = enter_guarded();
-  const struct guarded_slot *here = guarded_slot_at((const void *)address);
-  const struct guarded_slot *nearest = here;
-  if (here != NULL) {
-    // An end of a slot is next to another's, which may be the one that was meant.
-    const struct guarded_slot *others[] = {guarded_slot_at(here->start - 1),
-                                           guarded_slot_at(here->start + guarded_slot_bytes(here))};
-    for (size_t i = 0; i < 2; i++) {
-      if (distance_from(others[i], address) < distance_from(nearest, address)) nearest = others[i];
-    }
-    *found = *nearest;
+  guarded_slots_around((const void *)address, around);
+  const struct guarded_slot *nearest = around[0];
+  for (size_t i = 1; i < 3; i++) {
+    if (distance_from(around[i], address) < distance_from(nearest, address)) nearest = around[i];
   }
+  bool is_found = distance_from(nearest, address) != SIZE_MAX;
+  if (is_found) *found = *nearest;
   leave_guarded(has_entered);
-  return here != NULL && found->state != GUARDED_UNUSED;
+  return is_found;
 }

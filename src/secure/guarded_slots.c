@@ -80,7 +80,8 @@ static size_t commit_stripe(void)
   return os_range_commit(range, range->start + vacant, stripe) ? vacant : SIZE_MAX;
 }
 
-// Adds a stripe of slots to the queue of their size, none of it accessible.
+// Adds a stripe of slots to the queue of their size, none of it accessible. Where nothing of ours
+// comes before it the first slot is left alone: it guards what is in the second.
 static bool add_stripe(struct guarded_queue *queue, unsigned page_shift)
 {
   size_t count = (size_t)1 << (STRIPE_PAGE_SHIFT - page_shift);
@@ -93,10 +94,11 @@ static bool add_stripe(struct guarded_queue *queue, unsigned page_shift)
     metadata_free(slots, count * sizeof *slots);
     return false;
   }
+  bool is_alone = at == 0 || at != extent_bytes();
   guarded_slots.stripes[at / stripe_bytes()] = (struct guarded_stripe){slots, (uint8_t)page_shift};
-  queue->fresh = slots;
-  queue->fresh_start = start;
-  queue->fresh_count = count;
+  queue->fresh = slots + is_alone;
+  queue->fresh_start = start + (is_alone ? os_page_bytes() << page_shift : 0);
+  queue->fresh_count = count - is_alone;
   // release: who finds an address in the extent finds what is known of it
   atomic_store_explicit(&guarded_extent.bytes, at + stripe_bytes(), memory_order_release);
   return true;
@@ -104,7 +106,9 @@ static bool add_stripe(struct guarded_queue *queue, unsigned page_shift)
 
 static struct guarded_slot *take_fresh_slot(struct guarded_queue *queue, unsigned page_shift)
 {
-  if (queue->fresh_count == 0 && !add_stripe(queue, page_shift)) return NULL;
+  while (queue->fresh_count == 0) {
+    if (!add_stripe(queue, page_shift)) return NULL;
+  }
   struct guarded_slot *slot = queue->fresh++;
   slot->start = queue->fresh_start;
   slot->page_shift = (uint8_t)page_shift;
@@ -148,15 +152,34 @@ INTERNAL void guarded_slot_give(struct guarded_slot *slot)
   queue->count++;
 }
 
-INTERNAL struct guarded_slot *guarded_slot_at(const void *address)
+// The stripe of an address; NULL if it is in none.
+static const struct guarded_stripe *stripe_at(const void *address)
 {
   size_t at = (uintptr_t)address - (uintptr_t)guarded_extent.start;
   if (at >= extent_bytes()) return NULL;
   const struct guarded_stripe *stripe = &guarded_slots.stripes[at / stripe_bytes()];
-  if (stripe->slots == NULL) return NULL;
-  struct guarded_slot *slot =
-      &stripe->slots[at % stripe_bytes() / (os_page_bytes() << stripe->page_shift)];
+  return stripe->slots != NULL ? stripe : NULL;
+}
+
+INTERNAL struct guarded_slot *guarded_slot_at(const void *address)
+{
+  const struct guarded_stripe *stripe = stripe_at(address);
+  if (stripe == NULL) return NULL;
+  size_t at = (uintptr_t)address % stripe_bytes();
+  struct guarded_slot *slot = &stripe->slots[at / (os_page_bytes() << stripe->page_shift)];
   return slot->start != NULL ? slot : NULL;
+}
+
+INTERNAL void guarded_slots_around(const void *address, struct guarded_slot *around[static 3])
+{
+  const struct guarded_stripe *stripe = stripe_at(address);
+  around[0] = around[1] = around[2] = NULL;
+  if (stripe == NULL) return;
+  size_t bytes = os_page_bytes() << stripe->page_shift;
+  const char *start = (const char *)bits_align_down((uintptr_t)address, bytes);
+  around[0] = guarded_slot_at(start);
+  around[1] = guarded_slot_at(start - 1);
+  around[2] = guarded_slot_at(start + bytes);
 }
 
 INTERNAL void guarded_slots_give_up(void)

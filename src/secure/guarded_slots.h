@@ -58,6 +58,8 @@ INTERNAL struct guarded_slot *guarded_slot_take(size_t bytes);
 INTERNAL void guarded_slot_give(struct guarded_slot *slot);
 // The slot of an address, if it has ever been taken; else NULL.
 INTERNAL struct guarded_slot *guarded_slot_at(const void *address);
+// The slots of an address, below it and above it; each is NULL if it has never been taken.
+INTERNAL void guarded_slots_around(const void *address, struct guarded_slot *around[static 3]);
 INTERNAL size_t guarded_slot_bytes(const struct guarded_slot *slot);
 // For the child of a fork, where the thread that held the lock is no more: slots that wait are
 // given up, but what blocks have stays known.

@@ -14,6 +14,7 @@ static inline void guarded_begin(unsigned level)
 {
   os_memory_init(0, false);
   options.harden = level;
+  options.region = 4 * GIB;  // emulators keep a table of what is reserved
   CHECK(guarded_start());
 }
 

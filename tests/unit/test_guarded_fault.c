@@ -156,7 +156,7 @@ static void a_fault_elsewhere_is_none_of_ours(void **state)
   (void)state;
   struct ending ending = child_run(fault_elsewhere);
   assert_int_equal(ending.signal_number, SIGSEGV);
-  assert_string_equal(ending.text, "");
+  assert_null(strstr(ending.text, "mend: "));  // an emulator has a line of its own
   struct os_fault nowhere = {.address = 64};
   assert_false(guarded_fault_report(&nowhere));
 }

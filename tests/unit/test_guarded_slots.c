@@ -89,6 +89,26 @@ static void an_address_leads_to_its_slot(void **state)
   assert_null(guarded_slot_at(guarded_extent.start + atomic_load(&guarded_extent.bytes)));
 }
 
+static void every_slot_has_ours_on_both_sides(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < 20; i++) {
+    struct guarded_slot *around[3];
+    struct guarded_slot *slot = take((i % 4) * page + 1);
+    char *end = guarded_extent.start + atomic_load(&guarded_extent.bytes);
+    assert_true(slot->start > guarded_extent.start);
+    assert_true(slot->start + guarded_slot_bytes(slot) <= end);
+    guarded_slots_around(slot->start + guarded_slot_bytes(slot) - 1, around);
+    assert_ptr_equal(around[0], slot);
+    assert_ptr_equal(around[1], guarded_slot_at(slot->start - 1));
+    assert_ptr_equal(around[2], guarded_slot_at(slot->start + guarded_slot_bytes(slot)));
+    give(slot);
+  }
+  struct guarded_slot *around[3];
+  guarded_slots_around(&page, around);
+  assert_true(around[0] == NULL && around[1] == NULL && around[2] == NULL);
+}
+
 static void slots_are_reused_in_order_and_not_before_enough_wait(void **state)
 {
   (void)state;
@@ -203,6 +223,7 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_slot_is_as_large_as_needed_and_inaccessible),
       cmocka_unit_test(an_address_leads_to_its_slot),
+      cmocka_unit_test(every_slot_has_ours_on_both_sides),
       cmocka_unit_test(slots_are_reused_in_order_and_not_before_enough_wait),
       cmocka_unit_test(without_address_space_there_are_no_more_slots),
       cmocka_unit_test(somebody_elses_mapping_is_passed_by),
