@@ -461,13 +461,13 @@ INTERNAL bool os_guard_is_free_of_mappings(void)
   return marks > 0;
 }
 
-// Forbids first, so that nobody writes in between. Purging fails where memory is locked; a fresh
-// mapping is not.
+// A fresh mapping becomes one with those beside it that are inaccessible, which one that has held
+// memory never does; nor is it locked. Else forbids first, so that nobody writes in between.
 static bool make_inaccessible(void *start, size_t bytes)
 {
   atomic_store_explicit(&has_inaccessible_guards, true, memory_order_relaxed);
-  return os_memory_forbid(start, bytes) &&
-         (advise(start, bytes, MADV_DONTNEED) || map(start, bytes, PROT_NONE, MAP_FIXED) != NULL);
+  if (map(start, bytes, PROT_NONE, MAP_FIXED) != NULL) return true;
+  return os_memory_forbid(start, bytes) && advise(start, bytes, MADV_DONTNEED);
 }
 
 INTERNAL bool os_guard_remove(void *start, size_t bytes)

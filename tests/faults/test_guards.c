@@ -130,11 +130,11 @@ static void a_guard_that_is_refused_is_none(void **state)
   (void)state;
   without_marks();
   char *memory = guards_memory();
+  kernel.map_over = ENOMEM;
   kernel.forbid = EPERM;
   assert_false(guards_install(memory, 1, 2));
   guards_check(memory, "111111111111");
   kernel.forbid = 0;  // half of it works
-  kernel.map_over = ENOMEM;
   kernel.purge = EINVAL;
   assert_false(guards_install(memory, 1, 2));
   guards_check(memory, "111111111111");

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+//
+// Guarded blocks on a kernel that has no guards in its page table, so that each is a mapping, and
+// on one that refuses some call or other.
+#define _GNU_SOURCE 1
+#include "../unit/child.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+static int kernel_madvise(void *start, size_t bytes, int advice);
+static int kernel_mprotect(void *start, size_t bytes, int protection);
+static void *kernel_mmap(void *start, size_t bytes, int protect, int flags, int file, off_t at);
+
+#define madvise kernel_madvise
+#define mprotect kernel_mprotect
+#define mmap kernel_mmap
+#include "os/memory.c"
+#undef madvise
+#undef mprotect
+#undef mmap
+
+#include "../unit/guarded.h"
+#include "os/maps.h"
+
+enum { GUARD_INSTALL = 102, GUARD_REMOVE = 103 };
+
+static bool has_marks;
+static size_t fails_at;  // the so-and-so-many-th call; 0: none
+static size_t calls;
+
+static bool fails(void)
+{
+  if (++calls != fails_at) return false;
+  errno = ENOMEM;
+  return true;
+}
+
+static int kernel_madvise(void *start, size_t bytes, int advice)
+{
+  if (fails()) return -1;
+  if (has_marks || (advice != GUARD_INSTALL && advice != GUARD_REMOVE)) {
+    return madvise(start, bytes, advice);
+  }
+  errno = EINVAL;
+  return -1;
+}
+
+static int kernel_mprotect(void *start, size_t bytes, int protection)
+{
+  return fails() ? -1 : mprotect(start, bytes, protection);
+}
+
+static void *kernel_mmap(void *start, size_t bytes, int protect, int flags, int file, off_t at)
+{
+  return fails() ? MAP_FAILED : mmap(start, bytes, protect, flags, file, at);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Without guards in the page table.
+
+static bool count_map(const struct os_map *map, void *argument)
+{
+  (void)map;
+  ++*(size_t *)argument;
+  return true;
+}
+
+static size_t mapping_count(void)
+{
+  static struct os_maps_reader reader;
+  size_t count = 0;
+  CHECK(os_maps_each(&reader, count_map, &count));
+  return count;
+}
+
+static void keep_within_the_budget(void)
+{
+  enum { BUDGET = 400, ROUNDS = 20 };
+  void *blocks[BUDGET];
+  options.map_budget = BUDGET;
+  guarded_begin(4);
+  CHECK(!os_guard_is_free_of_mappings());
+  size_t before = mapping_count();
+  for (size_t round = 0; round < ROUNDS; round++) {
+    size_t count = 0;
+    while ((blocks[count] = guarded_allocate(1 + count * 50, 0, KIND_MALLOC)) != NULL) {
+      memset(blocks[count], 1, 1 + count * 50);
+      count++;
+    }
+    CHECK(count == BUDGET / 4);
+    CHECK(test_is_instrumented() || mapping_count() <= before + BUDGET);
+    while (count-- > 0) guarded_free(blocks[count], KIND_MALLOC, 1 + count * 50, 0);
+  }
+  CHECK(test_is_instrumented() || mapping_count() <= before + 8);
+}
+
+static void live_blocks_keep_within_the_budget_of_mappings(void **state)
+{
+  (void)state;
+  child_check(keep_within_the_budget);
+}
+
+static void use_freed_block(void)
+{
+  guarded_begin(4);
+  volatile char *block = guarded_block_at(64, 0, true);
+  block[63] = 1;
+  guarded_free((void *)block, KIND_MALLOC, 64, 0);
+  fprintf(stderr, "freed\n");
+  block[63] = 1;
+}
+
+static void overflow_block(void)
+{
+  guarded_begin(4);
+  volatile char *block = guarded_block_at(64, 0, true);
+  fprintf(stderr, "freed\n");
+  block[64] = 1;
+}
+
+static void accesses_past_the_end_and_after_the_free_fault(void **state)
+{
+  (void)state;
+  if (TEST_IS_ANNOTATED) skip();  // a checker has handlers of its own
+  struct ending ending = child_run(use_freed_block);
+  assert_int_equal(ending.signal_number, SIGSEGV);
+  assert_non_null(strstr(ending.text, "freed\nmend: use after free"));
+  ending = child_run(overflow_block);
+  assert_int_equal(ending.signal_number, SIGSEGV);
+  assert_non_null(strstr(ending.text, "freed\nmend: heap overflow"));
+}
+
+// ---------------------------------------------------------------------------------------------
+// Calls that are refused.
+
+static bool use_some(void)
+{
+  bool has_all = true;
+  for (size_t i = 0; i < 12; i++) {
+    size_t size = 1 + i * 1000;
+    char *block = guarded_allocate(size, 0, KIND_MALLOC);
+    has_all = has_all && block != NULL;
+    if (block == NULL) continue;
+    CHECK(is_zero(block, size));
+    memset(block, 0xff, size);
+    guarded_free(block, KIND_MALLOC, size, 0);
+  }
+  CHECK(guarded_live_count() == 0);
+  return has_all;
+}
+
+static void fail_once(void)
+{
+  os_memory_init(0, false);
+  options.harden = 4;
+  options.region = GIB;
+  (void)os_guard_is_free_of_mappings();  // what it finds is kept
+  calls = 0;
+  bool is_started = guarded_start();
+  if (is_started) (void)use_some();
+  bool has_failed = calls >= fails_at;
+  fails_at = 0;
+  if (is_started) CHECK(use_some());
+  _exit(has_failed ? 0 : 3);
+}
+
+static void a_refusal_costs_a_block_and_no_more(void **state)
+{
+  (void)state;
+  size_t refusals = 0;
+  for (int i = 0; i < 2; i++) {
+    has_marks = i > 0;
+    struct ending ending = {.exit_code = 0};
+    for (fails_at = 1; ending.exit_code == 0; fails_at++) {
+      ending = child_run(fail_once);
+      refusals += ending.exit_code == 0;
+    }
+    if (ending.exit_code != 3) fprintf(stderr, "at call %zu:\n%s", fails_at - 1, ending.text);
+    assert_int_equal(ending.exit_code, 3);
+    assert_true(refusals > 20);
+  }
+  has_marks = false;
+  fails_at = 0;
+}
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(live_blocks_keep_within_the_budget_of_mappings),
+      cmocka_unit_test(accesses_past_the_end_and_after_the_free_fault),
+      cmocka_unit_test(a_refusal_costs_a_block_and_no_more),
+  };
+  return SUITE_RUN(tests);
+}
