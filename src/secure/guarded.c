@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/annotate.h"
 #include "base/bits.h"
 #include "base/options.h"
 #include "base/rng.h"
@@ -157,26 +156,33 @@ static bool close_pages(struct page_span pages)
   return bytes == 0 || os_guard_install(pages.start, bytes);
 }
 
-ANNOTATE_MAY_TOUCH_FREED
 static void fill_around(const struct guarded_slot *slot, struct page_span pages)
 {
-  for (volatile char *at = pages.start; at < slot->block; at++) *at = (char)slot->filling;
-  for (volatile char *at = slot->block + slot->size; at < pages.end; at++) {
-    *at = (char)slot->filling;
-  }
+  char *end = slot->block + slot->size;
+  if (pages.start < slot->block)
+    memset(pages.start, slot->filling, (size_t)(slot->block - pages.start));
+  if (end < pages.end) memset(end, slot->filling, (size_t)(pages.end - end));
+}
+
+static bool is_filled(const char *start, const char *end, uint8_t filling)
+{
+  if (start >= end) return true;
+  return (uint8_t)*start == filling && memcmp(start, start + 1, (size_t)(end - start) - 1) == 0;
 }
 
 // The changed byte that is closest to the block, or NULL.
-ANNOTATE_MAY_TOUCH_FREED
 static const char *find_damage(const struct guarded_slot *slot, struct page_span pages)
 {
   const char *behind = slot->block + slot->size;
-  while (behind < pages.end && *(const volatile uint8_t *)behind == slot->filling) behind++;
   const char *before = slot->block;
-  while (before > pages.start && *(const volatile uint8_t *)(before - 1) == slot->filling) before--;
   if (slot->size == 0) return NULL;
-  if (behind < pages.end) return behind;
-  return before > pages.start ? before - 1 : NULL;
+  if (!is_filled(behind, pages.end, slot->filling)) {
+    while ((uint8_t)*behind == slot->filling) behind++;
+    return behind;
+  }
+  if (is_filled(pages.start, before, slot->filling)) return NULL;
+  while ((uint8_t)before[-1] == slot->filling) before--;
+  return before - 1;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -364,11 +364,11 @@ static void changed_bytes_beside_the_block_are_told_at_free(void **state)
 // ---------------------------------------------------------------------------------------------
 // Threads and forks.
 
-static void *work(void *argument)
+static void work_for(size_t rounds, uint64_t seed)
 {
-  struct random random = {(uintptr_t)argument};
+  struct random random = {seed};
   char *blocks[8] = {NULL};
-  for (size_t i = 0; i < test_scaled(4000); i++) {
+  for (size_t i = 0; i < rounds; i++) {
     size_t at = random_below(&random, 8);
     if (blocks[at] != NULL) {
       CHECK(blocks[at][0] == (char)at);
@@ -382,6 +382,11 @@ static void *work(void *argument)
   for (size_t i = 0; i < 8; i++) {
     if (blocks[i] != NULL) guarded_free(blocks[i], KIND_MALLOC, 0, 0);
   }
+}
+
+static void *work(void *argument)
+{
+  work_for(test_scaled(4000), (uintptr_t)argument);
   return NULL;
 }
 
@@ -434,7 +439,7 @@ static void work_in_child(void)
   guarded_after_fork();
   CHECK(shared[0] == 'p' && guarded_size(shared) == 64);
   guarded_free(shared, KIND_MALLOC, 64, 0);
-  work((void *)1);
+  work_for(100, 1);
 }
 
 static void *fork_some_times(void *unused)
