@@ -161,6 +161,12 @@ static void a_walk_only_goes_up_by_aligned_steps_that_are_not_too_long(void **st
   assert_int_equal(count_from(frame_pointer(0)), 4);
   frames[2][CALLER] = frame_pointer(1);
   assert_int_equal(count_from(frame_pointer(0)), 4);
+  // Between the frames there are words that look like addresses of code.
+  for (size_t i = 0; i < FRAMES * FRAME_WORDS; i++) {
+    uintptr_t *word = &frames[i / FRAME_WORDS][i % FRAME_WORDS];
+    if (*word == 0) *word = 0x7777;
+  }
+  frames[4][CALLER] = 0;
   frames[2][CALLER] = frame_pointer(3) + 8;
   assert_int_equal(count_from(frame_pointer(0)), 4);
   assert_int_equal(count_from(frame_pointer(0) + 8), 1);
