@@ -26,12 +26,14 @@ static void *kernel_mmap(void *start, size_t bytes, int protect, int flags, int 
 enum { GUARD_INSTALL = 102, GUARD_REMOVE = 103 };
 
 static bool has_marks;
-static size_t fails_at;  // the so-and-so-many-th call; 0: none
+static size_t fails_at;     // the so-and-so-many-th call; 0: none
+static size_t fails_times;  // it, and those that follow it
 static size_t calls;
 
 static bool fails(void)
 {
-  if (++calls != fails_at) return false;
+  calls++;
+  if (fails_at == 0 || calls < fails_at || calls >= fails_at + fails_times) return false;
   errno = ENOMEM;
   return true;
 }
@@ -169,8 +171,9 @@ static void a_refusal_costs_a_block_and_no_more(void **state)
 {
   (void)state;
   size_t refusals = 0;
-  for (int i = 0; i < 2; i++) {
-    has_marks = i > 0;
+  for (size_t i = 0; i < 4; i++) {
+    has_marks = i % 2 > 0;
+    fails_times = i < 2 ? 1 : 4;  // no other way is left then
     struct ending ending = {.exit_code = 0};
     for (fails_at = 1; ending.exit_code == 0; fails_at++) {
       ending = child_run(fail_once);
