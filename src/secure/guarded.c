@@ -209,7 +209,6 @@ static struct guarded_slot *take_slot(size_t size, size_t alignment)
   slot->size = size;
   slot->alignment = alignment > LEAST_ALIGNMENT ? alignment : 0;
   slot->filling = (uint8_t)(1 + rng_below(&guarded.rng, UINT8_MAX));
-  slot->free_thread = 0;
   slot->free_stack.count = 0;
   return slot;
 }

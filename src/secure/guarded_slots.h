@@ -31,7 +31,7 @@ struct guarded_slot {
   size_t size;
   size_t alignment;  // as asked for
   uint32_t allocation_thread;
-  uint32_t free_thread;  // 0: not freed
+  uint32_t free_thread;  // if it is freed
   uint8_t state;
   uint8_t kind;
   uint8_t page_shift;  // the slot has 2 to the power of this os pages

@@ -465,6 +465,31 @@ static void a_child_goes_on_whatever_other_threads_did(void **state)
   assert_int_equal(guarded_live_count(), 0);
 }
 
+// At which side of their os pages blocks lie.
+static void write_sides(void)
+{
+  char sides[65] = "";
+  guarded_after_fork();
+  for (size_t i = 0; i < 64; i++) {
+    char *block = guarded_allocate(64, 0, KIND_MALLOC);
+    CHECK(block != NULL);
+    sides[i] = is_aligned(block, os_page_bytes()) ? 's' : 'e';
+    guarded_free(block, KIND_MALLOC, 0, 0);
+  }
+  fputs(sides, stderr);
+}
+
+static void each_child_is_random_by_itself(void **state)
+{
+  (void)state;
+  struct ending first = child_run(write_sides);
+  struct ending second = child_run(write_sides);
+  assert_int_equal(first.exit_code, 0);
+  assert_int_equal(second.exit_code, 0);
+  assert_int_equal(strspn(first.text, "se"), 64);
+  assert_int_equal(strncmp(first.text, second.text, 64) != 0, true);
+}
+
 static void a_handler_below_which_the_lock_is_held_gets_no_block(void **state)
 {
   (void)state;
@@ -500,6 +525,7 @@ int main(void)
       cmocka_unit_test(threads_share_them),
       REPORT_TEST(of_frees_at_the_same_time_one_wins),
       cmocka_unit_test(a_child_goes_on_whatever_other_threads_did),
+      cmocka_unit_test(each_child_is_random_by_itself),
       cmocka_unit_test(a_handler_below_which_the_lock_is_held_gets_no_block),
   };
   return SUITE_RUN(tests);
