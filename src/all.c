@@ -24,6 +24,7 @@
 #include "os/stack.c"
 #include "os/maps.c"
 #include "os/fault.c"
+#include "os/secret.c"
 
 #include "core/metadata.c"
 #include "core/page.c"
