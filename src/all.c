@@ -54,6 +54,7 @@
 #include "secure/guarded.c"
 #include "secure/guarded_fault.c"
 #endif
+#include "secure/vault.c"
 
 #include "handle/handle_table.c"
 #include "handle/scope.c"

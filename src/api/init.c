@@ -11,6 +11,7 @@
 #include "os/memory.h"
 #include "os/sealed.h"
 #include "os/system.h"
+#include "secure/vault.h"
 #include "stats/stats.h"
 
 // Keeps the memory of a process that is wholly idle moving back to the kernel.
@@ -58,6 +59,7 @@ __attribute__((constructor(101))) static void init_at_start(void)
 {
   init_once();
   handle_register_forks();
+  vault_register_forks();
   if (options.stats || options.verbose) {
     // Programs close descriptor 2 before destructors run.
     // Where there is none now, whoever opens a file next may get that number: then say nothing.
