@@ -78,6 +78,7 @@
 #include "api/malloc.c"
 #include "api/heaps.c"
 #include "api/numa.c"
+#include "api/secure.c"
 #include "api/handles.c"
 #include "api/smart.c"
 #include "api/report.c"

@@ -8,12 +8,14 @@
 #include "api/init.h"
 #include "base/fatal.h"
 #include "base/sealed.h"
+#include "base/wipe.h"
 #include "core/large.h"
 #include "core/registry.h"
 #include "mend/mend.h"
 #include "numa/bound.h"
 #include "os/memory.h"
 #include "os/sealed.h"
+#include "secure/vault.h"
 
 static struct {
   mend_out_of_memory_function function;
@@ -140,28 +142,34 @@ enum finding {
   MISUSE_INSIDE,
   MISUSE_MISALIGNED,
   MISUSE_OBJECT,
+  MISUSE_SECURE,
   MISUSE_COUNT
 };
 
 static const char *const misuse_messages[][MISUSE_COUNT] = {
     [USE_FREE] = {"free of a pointer that mend did not allocate",
                   "free of memory that is not in use", "free of a pointer inside a block",
-                  "free of a misaligned pointer", "free of an object that has a handle"},
+                  "free of a misaligned pointer", "free of an object that has a handle",
+                  "free of a secure block"},
     [USE_REALLOC] = {"realloc of a pointer that mend did not allocate",
                      "realloc of memory that is not in use", "realloc of a pointer inside a block",
-                     "realloc of a misaligned pointer", "realloc of an object that has a handle"},
+                     "realloc of a misaligned pointer", "realloc of an object that has a handle",
+                     "realloc of a secure block"},
     [USE_SIZE] = {"malloc_usable_size of a pointer that mend did not allocate",
                   "malloc_usable_size of memory that is not in use",
                   "malloc_usable_size of a pointer inside a block",
                   "malloc_usable_size of a misaligned pointer",
-                  "malloc_usable_size of an object that has a handle"},
+                  "malloc_usable_size of an object that has a handle",
+                  "malloc_usable_size of a secure block"},
 };
 
 static NOINLINE void refuse(const void *pointer, enum allocate_use use)
 {
   struct page *slice = page_around(pointer);
   enum finding misuse = MISUSE_UNUSED;
-  if (slice == NULL) {
+  if (vault_holds(pointer)) {
+    misuse = MISUSE_SECURE;
+  } else if (slice == NULL) {
     misuse = MISUSE_FOREIGN;
   } else if ((uintptr_t)pointer % 16 != 0) {
     misuse = MISUSE_MISALIGNED;
@@ -243,11 +251,19 @@ static void free_to_page(struct page *page, void *block)
   allocate_count_slow_call();
 }
 
+INTERNAL void allocate_wipe(struct page *page, void *block, size_t kept)
+{
+  if (!extent_is_live(page, block)) return;
+  size_t usable = extent_usable(page, block);
+  if (usable > kept) wipe_memory((char *)block + kept, usable - kept);
+}
+
 INTERNAL NOINLINE void allocate_free(void *block, const struct block_claim *claim)
 {
   if (block == NULL) return;
   int saved_errno = errno;
   struct page *page = allocate_page_of(block, USE_FREE);
+  if (page != NULL && UNLIKELY(allocate_wipes(page))) allocate_wipe(page, block, 0);
   if (page != NULL && extent_close(page, block, claim)) free_to_page(page, block);
   errno = saved_errno;
 }

@@ -44,6 +44,15 @@ INTERNAL NOINLINE void allocate_free(void *block, const struct block_claim *clai
 // Gives a block that was in use, and is wiped, to where free blocks of its page wait (hardened).
 INTERNAL NOINLINE void allocate_put_away(struct page *page, void *block);
 
+// Whether a block of this page is zeroed when it is freed.
+static inline bool allocate_wipes(struct page *page)
+{
+  const struct heap *heap = page_heap(page);
+  return heap != NULL && atomic_load_explicit(&heap->wipes, memory_order_relaxed);
+}
+// Zeroes a block, but for its first `kept` bytes, so that no optimizer drops it.
+INTERNAL void allocate_wipe(struct page *page, void *block, size_t kept);
+
 // Lets time pass: now and then a slow path looks whether other heaps need tending.
 INTERNAL void allocate_count_slow_call(void);
 

@@ -30,6 +30,13 @@ static bool close_block(void *block, size_t usable_size, void *unused)
   return true;
 }
 
+static bool wipe_block(void *block, size_t usable_size, void *unused)
+{
+  (void)usable_size, (void)unused;
+  allocate_wipe(page_first(page_at(block)), block, 0);
+  return true;
+}
+
 mend_heap *mend_heap_create(void)
 {
   init_once();
@@ -42,6 +49,8 @@ void mend_heap_destroy(mend_heap *heap)
   if (heap == NULL) return;
   if (!registry_is_first_class(core_of(heap))) fatal("destroy of a heap that does not exist", heap);
   int saved_errno = errno;
+  bool wipes = atomic_load_explicit(&core_of(heap)->wipes, memory_order_relaxed);
+  if (wipes) (void)mend_heap_visit(heap, wipe_block, NULL);
   if (!EXTENT_IS_PLAIN) (void)mend_heap_visit(heap, close_block, NULL);
   registry_destroy(core_of(heap));
   allocate_count_slow_call();

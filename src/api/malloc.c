@@ -182,9 +182,12 @@ static NOINLINE void *realloc_block(void *block, size_t size)
   if (UNLIKELY(size > BITS_MAX_SIZE - SLICE_BYTES)) return allocate_fail(ENOMEM);
   int saved_errno = errno;
   void *result = NULL;
+  bool wipes = allocate_wipes(page);
+  if (wipes) allocate_wipe(page, block, size);
   if (resize_in_place(page, block, size)) {
     result = block;
-  } else if (EXTENT_IS_PLAIN && page_kind(page) == PAGE_LARGE && size > page->block_bytes) {
+  } else if (EXTENT_IS_PLAIN && !wipes && page_kind(page) == PAGE_LARGE &&
+             size > page->block_bytes) {
     result = large_move(page, size);
   }
   errno = saved_errno;

@@ -165,6 +165,7 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, const struct page_so
   heap->keeps_unused = true;
   heap->is_direct = false;
   heap->has_objects = false;
+  atomic_store_explicit(&heap->wipes, false, memory_order_relaxed);
   heap->source = source;
   heap->request = (struct page_request){PAGE_ANY_NODE, 0};
   for (unsigned i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) heap->bins[i] = (struct bin){0};

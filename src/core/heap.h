@@ -38,8 +38,9 @@ struct heap {
   _Atomic(uint32_t) thread_number;                // the owner's for the kernel; 0: not known
   bool adopts;                                    // takes pages that ended threads left
   bool keeps_unused;                              // one unused page of a class rather than none
-  bool is_direct;    // frees into its pages go there at once: the page may go at any time
-  bool has_objects;  // its pages are bitmap pages of objects (a shared heap's; page.h)
+  bool is_direct;       // frees into its pages go there at once: the page may go at any time
+  bool has_objects;     // its pages are bitmap pages of objects (a shared heap's; page.h)
+  _Atomic(bool) wipes;  // a block of it is zeroed when it is freed (a first-class heap's)
   _Atomic(uint32_t) slow_calls;  // since the last look at the clock (owner)
   uint32_t tidied_ms;            // when its bins were last emptied (owner)
 

@@ -241,6 +241,7 @@ static struct heap *take_heap(uintptr_t owner)
   atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
   heap->adopts = owner != OWNER_SHARED;
   heap->is_direct = owner == OWNER_SHARED;
+  atomic_store_explicit(&heap->wipes, false, memory_order_relaxed);
   heap_leave(heap);
   return heap;
 }
@@ -311,12 +312,23 @@ INTERNAL bool registry_is_first_class(const struct heap *heap)
   return is_registered(heap) && heap_owner(heap) == OWNER_SHARED;
 }
 
+INTERNAL void registry_set_wipe(struct heap *heap, bool wipes)
+{
+  atomic_store_explicit(&heap->wipes, wipes, memory_order_relaxed);
+  struct heap *successor = atomic_load(&heap->successor);
+  if (successor != NULL) registry_set_wipe(successor, wipes);
+}
+
 INTERNAL struct heap *registry_serving(struct heap *heap)
 {
   if (LIKELY(!heap->is_given_up)) return heap;
   struct heap *successor = atomic_load(&heap->successor);
   if (successor != NULL) return registry_serving(successor);
   struct heap *created = registry_create();
+  if (created != NULL) {
+    bool wipes = atomic_load_explicit(&heap->wipes, memory_order_relaxed);
+    atomic_store_explicit(&created->wipes, wipes, memory_order_relaxed);
+  }
   if (created == NULL || atomic_compare_exchange_strong(&heap->successor, &successor, created)) {
     return created;
   }

@@ -35,6 +35,9 @@ INTERNAL bool registry_is_first_class(const struct heap *heap);
 // The heap that serves in place of a first-class heap: itself, unless it was given up in a fork;
 // NULL if there is no memory for another.
 INTERNAL struct heap *registry_serving(struct heap *heap);
+// Whether blocks of a first-class heap, and of what serves in its place, are wiped from now on when
+// they are freed.
+INTERNAL void registry_set_wipe(struct heap *heap, bool wipes);
 
 // Does what is due, if it is.
 INTERNAL void registry_tick(void);

@@ -1,0 +1,12 @@
+// expect: abort "write past the end of a secure block"
+// SPDX-License-Identifier: MIT
+#include "../support/support.h"
+#include "mend/secure.h"
+
+int main(void)
+{
+  char *block = mend_secure_alloc(32, MEND_SECURE_MAY_SWAP | MEND_SECURE_SHARE_PAGES);
+  ((volatile char *)opaque(block))[32] = 1;
+  mend_secure_free(block);
+  return 0;
+}

@@ -1,0 +1,11 @@
+// expect: signal SEGV
+// SPDX-License-Identifier: MIT
+#include "../support/support.h"
+#include "mend/secure.h"
+
+int main(void)
+{
+  char *block = mend_secure_alloc(100, MEND_SECURE_MAY_SWAP);
+  mend_secure_free(block);
+  return ((volatile char *)opaque(block))[0] & 0;
+}

@@ -1,0 +1,11 @@
+// expect: signal SEGV
+// SPDX-License-Identifier: MIT
+#include "../support/support.h"
+#include "mend/secure.h"
+
+int main(void)
+{
+  char *block = mend_secure_alloc((size_t)64 << 10, MEND_SECURE_MAY_SWAP);
+  ((volatile char *)opaque(block))[-1] = 1;
+  return 0;
+}
