@@ -30,14 +30,17 @@ count_in_core() {
   gcore -o "$work/core" "$process" >"$work/said" 2>&1 || status=$?
   exec 3>&- 4<&-
   wait "$process"
-  [ "$ready" = ready ] && [ "$status" = 0 ] || {
-    echo "cannot run: gcore says:"
-    cat "$work/said"
+  if [ "$ready" != ready ] || [ "$status" != 0 ]; then
+    echo "cannot run: gcore says:" >&2
+    cat "$work/said" >&2
     exit 77
-  } >&2
+  fi
   grep -a -c "key:key:key:key:" "$work/core.$process" || true
 }
 
-[ "$(count_in_core malloc)" -gt 0 ]
-[ "$(count_in_core secure)" = 0 ]
-[ "$(count_in_core shared)" = 0 ]
+found=$(count_in_core malloc)
+[ "$found" -gt 0 ]
+for kind in secure shared; do
+  found=$(count_in_core $kind)
+  [ "$found" = 0 ]
+done
