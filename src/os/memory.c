@@ -421,6 +421,12 @@ INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes)
   return OS_REFUSED;
 }
 
+INTERNAL bool os_memory_seal(void *start, size_t bytes)
+{
+  count_call();
+  return mprotect(start, bytes, PROT_READ) == 0;
+}
+
 INTERNAL bool os_memory_forbid(void *start, size_t bytes)
 {
   count_call();

@@ -85,6 +85,8 @@ INTERNAL bool os_guard_remove(void *start, size_t bytes);
 // Whether a guard costs no mapping of its own (Linux 6.13, except where memory is locked). The
 // first of these calls finds that out.
 INTERNAL bool os_guard_is_free_of_mappings(void);
+// Lets it be read and no longer written. False: the kernel refuses.
+INTERNAL bool os_memory_seal(void *start, size_t bytes);
 // Lets the kernel back this memory with huge pages.
 INTERNAL bool os_memory_advise_huge(void *start, size_t bytes);
 // How many system calls the functions above have made, and how many bytes have been purged.

@@ -428,6 +428,21 @@ static void huge_pages_are_granted_as_the_kernel_grants_them(void **state)
   assert_int_equal(start[0] + start[4 * MIB] + start[8 * MIB - 1], 9);
 }
 
+static void sealed_memory_can_be_read(void **state)
+{
+  (void)state;
+  struct os_range range = reserve(RANGE_BYTES, 1);
+  char *start = range.start;
+  assert_true(os_range_commit(&range, start, 3 * os_page_bytes()));
+  start[os_page_bytes()] = 'x';
+  assert_true(os_memory_seal(start + os_page_bytes(), os_page_bytes()));
+  assert_int_equal(start[os_page_bytes()], 'x');
+  assert_string_equal(mapping_at(start + os_page_bytes()).protection, "r--p");
+  assert_true(is_accessible(start) && is_accessible(start + 2 * os_page_bytes()));
+  assert_true(os_memory_permit(start + os_page_bytes(), os_page_bytes()));
+  assert_true(is_accessible(start + os_page_bytes()));
+}
+
 static void every_system_call_is_counted(void **state)
 {
   (void)state;
@@ -467,6 +482,7 @@ int main(void)
       cmocka_unit_test(moved_pages_leave_zeros_behind_or_are_not_moved_at_all),
       cmocka_unit_test(a_move_that_is_refused_leaves_the_contents_where_they_were),
       cmocka_unit_test(huge_pages_are_granted_as_the_kernel_grants_them),
+      cmocka_unit_test(sealed_memory_can_be_read),
       cmocka_unit_test(every_system_call_is_counted),
   };
   return SUITE_RUN(tests);
