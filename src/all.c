@@ -42,6 +42,9 @@
 #include "core/registry.c"
 #ifdef MEND_HARDENED
 #include "core/policy_hardened.c"
+#include "secure/extent.c"
+#include "secure/bounds.c"
+#include "secure/bounds_text.c"
 #endif
 
 #include "numa/bound.c"

@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The copying functions that libmend-secure.so takes over: which they are, that each is told what it
+# does beyond a block from level 3 on and only then, that calls which stay within their blocks are
+# not, that they work before the library has been relocated, and that real programs do on level 3
+# what they do without mend.
+#
+# environment: LIBMEND, the path of libmend.so; libmend-secure.so lies beside it
+. "$(dirname "$0")/lib/linked.bash"
+
+secure=$(realpath "$folder")/libmend-secure.so
+if [ ! -e "$secure" ]; then
+  echo "$(basename "$0"): skipped, $secure is not built"
+  exit 77
+fi
+build=("${CC:-cc}" -std=c17 -O1 -fno-builtin -pthread)
+"${build[@]}" -o "$work/copies" "$here/programs/copies.c"
+
+run() { # run LEVEL COMMAND...
+  env MEND_HARDEN="$1" LD_PRELOAD="$secure" "${@:2}" >"$work/out" 2>"$work/err"
+}
+
+# The table of names is what the library exports, without versions.
+nm --dynamic --defined-only "$secure" | awk '{ print $3 }' >"$work/exported"
+"$work/copies" list >"$work/functions"
+[ -s "$work/functions" ] || fail "there are no functions"
+while read -r name _; do
+  grep -qx "$name" "$work/exported" || fail "$name is not exported, unversioned"
+done <"$work/functions"
+
+for level in 0 1 2 3; do
+  run $level "$work/copies" fine || fail "level $level, calls that fit: $(cat "$work/err")"
+  grep -qx 'every copy is done' "$work/out" || fail "level $level: no end"
+done
+
+# told KIND TEXT NAME: the message names the function without what _FORTIFY_SOURCE makes of it.
+told() {
+  local plain=${3#__} status=0
+  plain=${plain%_chk}
+  run 3 "$work/copies" "$1" "$3" 2>"$work/shell" || status=$?
+  [ $status = 134 ] || fail "$1 by $3 ended with status $status"
+  grep -q "mend: .*$2 by $plain" "$work/err" || fail "$1 by $3 says: $(cat "$work/err")"
+}
+
+while read -r name reads; do
+  told overflow overflow "$name"
+  told freed 'use of freed memory' "$name"
+  [ "$reads" = fills ] || told overread overread "$name"
+done <"$work/functions"
+run 2 "$work/copies" overread memcpy || fail "level 2 checks copies: $(cat "$work/err")"
+
+# Libraries are relocated last to first: this one before what is preloaded.
+"${build[@]}" -O0 -fPIC -fno-plt -shared -o "$work/libresolver.so" "$here/programs/resolver.c"
+echo 'int resolver_works(void); int main(void) { return !resolver_works(); }' >"$work/main.c"
+"${build[@]}" -o "$work/resolved" "$work/main.c" "$work/libresolver.so" -Wl,-rpath,"$work"
+"$work/resolved" || fail "the resolver does not work without mend"
+for level in 2 3; do
+  run $level "$work/resolved" || fail "copies in a resolver, level $level: $(cat "$work/err")"
+  run $level env LD_BIND_NOW=1 "$work/resolved" || fail "with LD_BIND_NOW: $(cat "$work/err")"
+  [ ! -s "$work/err" ] || fail "the loader says: $(cat "$work/err")"
+done
+
+for program in awk bash git jq lua perl python3 sort sqlite3; do
+  LIBMEND=$secure MEND_HARDEN=3 "$here/../real/$program.sh" || [ $? = 77 ] ||
+    fail "$program on level 3"
+done
