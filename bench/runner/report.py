@@ -111,12 +111,17 @@ def judged_table(results):
     return [row("seen by the judge", results.names())] + rows if rows else []
 
 
-def bars_table(results):
+def bar_lines(judged):
     lines = []
-    for bar in bars.all_bars(results):
+    for bar in judged:
         value = "-" if bar.value is None else f"{bar.value:.3f}"
         bound = f"{'>' if bar.above else '<='} {bar.limit:g} {bar.unit}"
         lines.append(f"  {bar.verdict():<12} {value:>10}  {bound:<10}  {bar.text}")
+    return lines
+
+
+def bars_table(results):
+    lines = bar_lines(bars.all_bars(results))
     missing = bars.lacking(results, *SHOWN_GROUPS)
     note = [f"  partial: {', '.join(missing)} ran: no verdict on the whole set"] if missing else []
     return ["bars"] + lines + note if lines else []
@@ -129,7 +134,8 @@ def machine():
             "transparent huge pages": THP.read_text().strip() if THP.exists() else "not known"}
 
 
-def text_report(results, notes, rounds, scale):
+def head_lines(results, notes, rounds, scale):
+    """What was run, on what, with which allocators, and what was not."""
     form = (f"{rounds} rounds after one warm-up, work scale {scale}; "
             "medians, ± half of (highest - lowest) in percent")
     if rounds == 1:
@@ -137,18 +143,25 @@ def text_report(results, notes, rounds, scale):
     lines = [form]
     lines += [f"{name}: {value}" for name, value in machine().items()]
     lines += [f"{allocator.name}: {allocator.version()}" for allocator in results.allocators]
-    lines += [f"note: {note}" for note in notes]
+    return lines + [f"note: {note}" for note in notes]
+
+
+def text_report(results, notes, rounds, scale):
     tables = [measure_table(results, measure) for measure in MEASURES]
     tables += [means_table(results), judged_table(results), bars_table(results)]
+    return text_join(results, head_lines(results, notes, rounds, scale), tables)
+
+
+def text_join(results, lines, tables):
     for table in tables:
         lines += ["", *table] if table else []
     lines += [f"FAILED: {failure}" for failure in results.failures]
     return "\n".join(lines) + "\n"
 
 
-def json_report(results, notes, rounds, scale):
+def json_report(results, notes, rounds, scale, judged):
     judged = [{"bar": bar.text, "value": bar.value, "limit": bar.limit, "unit": bar.unit,
-               "verdict": bar.verdict()} for bar in bars.all_bars(results)]
+               "verdict": bar.verdict()} for bar in judged]
     versions = {allocator.name: allocator.version() for allocator in results.allocators}
     programs = {program.name: {"group": program.group,
                                "samples": {name: results.of(program.name, name)
@@ -165,6 +178,7 @@ def write_all(results, folder, notes, rounds, scale):
     notes = notes + ([note] if note else [])
     text = text_report(results, notes, rounds, scale)
     (folder / "bench.txt").write_text(text)
-    report = json.dumps(json_report(results, notes, rounds, scale), indent=1)
+    report = json.dumps(json_report(results, notes, rounds, scale,
+                                    bars.all_bars(results)), indent=1)
     (folder / "bench.json").write_text(report + "\n")
     return text
