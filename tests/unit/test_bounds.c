@@ -311,7 +311,7 @@ static void a_sealed_table_cannot_be_written(void **state)
 {
   (void)state;
   struct ending ending = child_run(write_into_the_table);
-  assert_string_equal(ending.text, "sealed");
+  assert_int_equal(strncmp(ending.text, "sealed", 6), 0);  // an emulator says more
   assert_int_equal(ending.signal_number, SIGSEGV);
 }
 
