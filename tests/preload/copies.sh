@@ -29,6 +29,12 @@ while read -r name _; do
   grep -qx "$name" "$work/exported" || fail "$name is not exported, unversioned"
 done <"$work/functions"
 
+# mend's own copies go past these names: nothing in the library asks the loader for one.
+readelf --relocs --wide "$secure" | awk '{ print $5 }' >"$work/asked"
+while read -r name _; do
+  ! grep -qxE "$name(@.*)?" "$work/asked" || fail "the library calls its own $name"
+done <"$work/functions"
+
 for level in 0 1 2 3; do
   run $level "$work/copies" fine || fail "level $level, calls that fit: $(cat "$work/err")"
   grep -qx 'every copy is done' "$work/out" || fail "level $level: no end"
@@ -49,6 +55,15 @@ while read -r name reads; do
   [ "$reads" = fills ] || told overread overread "$name"
 done <"$work/functions"
 run 2 "$work/copies" overread memcpy || fail "level 2 checks copies: $(cat "$work/err")"
+
+# The same where a program is linked with it. The archive leaves copies to the C library.
+"${build[@]}" -o "$work/linked" "$here/programs/copies.c" "$secure" -Wl,-rpath,"${secure%/*}"
+env MEND_HARDEN=3 "$work/linked" fine >"$work/out" || fail "linked: calls that fit are told"
+! env MEND_HARDEN=3 "$work/linked" overflow memcpy 2>"$work/err" || fail "linked: not told"
+grep -q 'overflow by memcpy' "$work/err" || fail "linked, it says: $(cat "$work/err")"
+"${build[@]}" -static -o "$work/static" "$here/programs/copies.c" -Wl,--undefined=malloc \
+  "${secure%.so}.a"
+env MEND_HARDEN=3 "$work/static" fine >"$work/out" || fail "a static program does not run"
 
 # Libraries are relocated last to first: this one before what is preloaded.
 "${build[@]}" -O0 -fPIC -fno-plt -shared -o "$work/libresolver.so" "$here/programs/resolver.c"
