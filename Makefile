@@ -22,7 +22,8 @@ help:
 	@echo "make check      fast lints: layers, names, sizes, format, docs, fast path"
 	@echo "make bench      mend beside the installed allocators: table, JSON and chart"
 	@echo "make test-long  the same tests as make test, 20 times as long (hours)"
-	@echo "make fuzz       the randomized model tests with fresh seeds, until one fails or ^C"
+	@echo "make fuzz       the randomized model tests with fresh seeds, and attackers made of random"
+	@echo "                bytes at each level of the hardened build, until one fails or ^C"
 	@echo "make install    to PREFIX, default $(PREFIX); below DESTDIR, if that is given"
 	@echo "make uninstall  takes the last one back, with the same PREFIX and DESTDIR"
 	@echo "make clean      removes $(BUILD)/"
@@ -66,7 +67,8 @@ fuzz:
 	@scripts/setup test
 	@cmake -S . -B $(BUILD) -DENABLE_TESTS=ON >/dev/null
 	@cmake --build $(BUILD) --parallel $(JOBS) >/dev/null
-	@while ctest --test-dir $(BUILD) -L model --output-on-failure; do :; done; exit 1
+	@while ctest --test-dir $(BUILD) -L model --output-on-failure && scripts/fuzz $(BUILD) 60; \
+	  do :; done; exit 1
 
 install: all
 	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"

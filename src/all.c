@@ -42,9 +42,6 @@
 #include "core/registry.c"
 #ifdef MEND_HARDENED
 #include "core/policy_hardened.c"
-#include "secure/extent.c"
-#include "secure/bounds.c"
-#include "secure/bounds_text.c"
 #endif
 
 #include "numa/bound.c"
@@ -53,6 +50,8 @@
 #include "secure/misuse.c"
 #include "secure/slot.c"
 #include "secure/nothing.c"
+#include "secure/bounds.c"
+#include "secure/bounds_text.c"
 #include "secure/guarded_slots.c"
 #include "secure/guarded.c"
 #include "secure/guarded_fault.c"
