@@ -50,11 +50,12 @@
 #include "secure/misuse.c"
 #include "secure/slot.c"
 #include "secure/nothing.c"
-#include "secure/bounds.c"
-#include "secure/bounds_text.c"
 #include "secure/guarded_slots.c"
 #include "secure/guarded.c"
 #include "secure/guarded_fault.c"
+#include "secure/extent.c"
+#include "secure/bounds.c"
+#include "secure/bounds_text.c"
 #endif
 #include "secure/vault.c"
 

@@ -102,6 +102,11 @@ INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alig
   int saved_errno = errno;
   bool is_zero;
   int error;
+  if (place.heap == NULL && place.node == PAGE_ANY_NODE) {
+    void *one = extent_allocate_guarded(size, alignment, place.kind);
+    errno = saved_errno;
+    if (one != NULL) return one;
+  }
   if (size == 0 && place.heap == NULL && alignment <= NATURAL_ALIGNMENT) {
     place.heap = extent_heap_of_nothing();
   }
@@ -262,6 +267,11 @@ INTERNAL NOINLINE void allocate_free(void *block, const struct block_claim *clai
 {
   if (block == NULL) return;
   int saved_errno = errno;
+  if (extent_is_guarded(block)) {
+    extent_free_guarded(block, claim);
+    errno = saved_errno;
+    return;
+  }
   struct page *page = allocate_page_of(block, USE_FREE);
   if (page != NULL && UNLIKELY(allocate_wipes(page))) allocate_wipe(page, block, 0);
   if (page != NULL && extent_close(page, block, claim)) free_to_page(page, block);

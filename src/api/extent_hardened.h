@@ -4,6 +4,8 @@
 #ifndef API_EXTENT_HARDENED_H
 #define API_EXTENT_HARDENED_H
 
+#include "core/policy.h"
+#include "secure/guarded.h"
 #include "secure/nothing.h"
 #include "secure/slot.h"
 
@@ -65,6 +67,46 @@ static inline bool extent_check(struct page *page, void *block)
 static inline void extent_misuse(const char *message, const void *pointer)
 {
   slot_misuse(message, pointer);
+}
+
+// Blocks that are guarded one by one lie in no page.
+static inline void *extent_allocate_guarded(size_t size, size_t alignment, enum block_kind kind)
+{
+  uint32_t first = 0;
+  struct policy_heap *own = heap_current->policy;
+  uint32_t *countdown = own != policy_none() ? &own->countdown : &first;
+  return guarded_wants_next(countdown) ? guarded_allocate(size, alignment, kind) : NULL;
+}
+
+static inline bool extent_is_guarded(const void *block)
+{
+  return guarded_owns(block);
+}
+
+static inline void extent_free_guarded(void *block, const struct block_claim *claim)
+{
+  guarded_free(block, claim->kind, claim->has_size ? claim->size : 0, claim->alignment);
+}
+
+static inline size_t extent_guarded_size(const void *block, bool is_for_realloc)
+{
+  return is_for_realloc ? guarded_size_for_realloc(block) : guarded_size(block);
+}
+
+// What follows from the level for other options.
+static inline void extent_choose_options(void)
+{
+  if (options.harden >= 1) options.handle_poison = 1;
+}
+
+static inline void extent_start(void)
+{
+  (void)guarded_start();
+}
+
+static inline void extent_register_forks(void)
+{
+  (void)os_on_fork(NULL, NULL, guarded_after_fork);
 }
 
 #endif

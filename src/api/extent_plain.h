@@ -81,4 +81,41 @@ static inline void extent_misuse(const char *message, const void *pointer)
   fatal(message, pointer);
 }
 
+// Blocks that are guarded one by one lie in no page (hardened): NULL if this one is not to be.
+static inline void *extent_allocate_guarded(size_t size, size_t alignment, enum block_kind kind)
+{
+  (void)size, (void)alignment, (void)kind;
+  return NULL;
+}
+
+static inline bool extent_is_guarded(const void *block)
+{
+  (void)block;
+  return false;
+}
+
+static inline void extent_free_guarded(void *block, const struct block_claim *claim)
+{
+  (void)block, (void)claim;
+}
+
+static inline size_t extent_guarded_size(const void *block, bool is_for_realloc)
+{
+  (void)block, (void)is_for_realloc;
+  return 0;
+}
+
+// What the hardened build does at the start.
+static inline void extent_choose_options(void)
+{
+}
+
+static inline void extent_start(void)
+{
+}
+
+static inline void extent_register_forks(void)
+{
+}
+
 #endif

@@ -11,9 +11,11 @@
 // A block of natural alignment from the thread's own heap; NULL and ENOMEM on failure.
 static inline void *front_allocate(size_t size, enum block_kind kind)
 {
+  struct policy_heap *own = heap_current->policy;
   size_t total = size + slot_extra_bytes();
-  if (LIKELY(size - 1 < SIZE_CLASS_MAX_BYTES - SLOT_CANARY_BYTES)) {
-    void *block = policy_take(heap_current->policy, size_class_of(total));
+  if (LIKELY(size - 1 < SIZE_CLASS_MAX_BYTES - SLOT_CANARY_BYTES && own->countdown > 1)) {
+    own->countdown--;
+    void *block = policy_take(own, size_class_of(total));
     if (LIKELY(block != NULL)) {
       struct page *page = page_first(page_of_units(page_units(block)));
       if (UNLIKELY(!slot_open_fast(page, block, size, kind))) {

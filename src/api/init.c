@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "api/extent.h"
 #include "base/options.h"
 #include "base/output.h"
 #include "core/registry.h"
@@ -46,8 +47,9 @@ INTERNAL void init_once(void)
   if (atomic_compare_exchange_strong(&state, &expected, 1)) {
     char *const *environment = os_environment();
     if (environment != NULL) options_read(environment, os_kernel_page_bytes());
-    if (!TUNING_HAS_LISTS && options.harden >= 1) options.handle_poison = 1;
+    extent_choose_options();
     atomic_store(&state, 2);
+    if (registry_init()) extent_start();
   }
   while (atomic_load(&state) != 2) os_sleep_ms(0);
   (void)registry_init();
@@ -59,6 +61,7 @@ __attribute__((constructor(101))) static void init_at_start(void)
 {
   init_once();
   handle_register_forks();
+  extent_register_forks();
   vault_register_forks();
   if (options.stats || options.verbose) {
     // Programs close descriptor 2 before destructors run.

@@ -117,6 +117,7 @@ void mend_cfree(void *block)
 size_t mend_malloc_usable_size(const void *block)
 {
   if (block == NULL) return 0;
+  if (extent_is_guarded(block)) return extent_guarded_size(block, false);
   struct page *page = allocate_page_of(block, USE_SIZE);
   return page != NULL ? extent_usable(page, block) : 0;
 }
@@ -131,7 +132,7 @@ size_t mend_good_size(size_t size)
 
 bool mend_owns(const void *pointer)
 {
-  return allocate_page_around(pointer) != NULL;
+  return extent_is_guarded(pointer) || allocate_page_around(pointer) != NULL;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -201,6 +202,17 @@ static NOINLINE void *realloc_block(void *block, size_t size)
   return block;
 }
 
+// A block that is guarded by itself always moves.
+static NOINLINE void *realloc_guarded(void *block, size_t size)
+{
+  size_t old = extent_guarded_size(block, true);
+  void *copy = mend_malloc(size);
+  if (copy == NULL) return NULL;
+  memcpy(copy, block, bits_smaller(old, size));
+  mend_free(block);
+  return copy;
+}
+
 void *mend_realloc(void *block, size_t size)
 {
   if (block == NULL) return mend_malloc(size);
@@ -208,6 +220,7 @@ void *mend_realloc(void *block, size_t size)
     mend_free(block);
     return NULL;
   }
+  if (extent_is_guarded(block)) return realloc_guarded(block, size);
   return realloc_block(block, size);
 }
 
@@ -221,6 +234,7 @@ void *mend_reallocarray(void *block, size_t count, size_t size)
 void *mend_expand(void *block, size_t size)
 {
   if (block == NULL || size > BITS_MAX_SIZE - SLICE_BYTES) return NULL;
+  if (extent_is_guarded(block)) return size <= extent_guarded_size(block, true) ? block : NULL;
   struct page *page = allocate_page_of(block, USE_REALLOC);
   if (page == NULL || !extent_check(page, block)) return NULL;
   if (size <= extent_usable(page, block)) return block;

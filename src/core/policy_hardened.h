@@ -58,6 +58,7 @@ struct policy_heap {
   struct rng rng;
   uint32_t fork_count;    // when it was seeded
   _Atomic(bool) is_busy;  // a signal handler has interrupted what must not be
+  uint32_t countdown;     // allocations until one is guarded, or 0
   struct pool pools[SIZE_CLASS_COUNT];
 };
 

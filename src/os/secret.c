@@ -45,7 +45,7 @@ INTERNAL void *os_secret_map(size_t bytes, enum os_fork_fate fate, int *error)
   if (madvise(outer, outer_bytes(bytes), MADV_DONTDUMP) != 0 ||
       !set_fate(outer, outer_bytes(bytes), fate)) {
     *error = EPERM;
-  } else if (os_secret_protect(start, bytes, OS_ACCESS_WRITE)) {
+  } else if (os_secret_protect(start, bytes, OS_SECRET_WRITE)) {
     return start;
   }
   os_secret_unmap(start, bytes);
@@ -58,11 +58,11 @@ INTERNAL int os_secret_lock(void *start, size_t bytes)
   return errno == EPERM ? EPERM : EAGAIN;
 }
 
-INTERNAL bool os_secret_protect(void *start, size_t bytes, enum os_access access)
+INTERNAL bool os_secret_protect(void *start, size_t bytes, enum os_secret_access access)
 {
-  static const int protections[] = {[OS_ACCESS_WRITE] = PROT_READ | PROT_WRITE,
-                                    [OS_ACCESS_READ] = PROT_READ,
-                                    [OS_ACCESS_NONE] = PROT_NONE};
+  static const int protections[] = {[OS_SECRET_WRITE] = PROT_READ | PROT_WRITE,
+                                    [OS_SECRET_READ] = PROT_READ,
+                                    [OS_SECRET_NONE] = PROT_NONE};
   return mprotect(start, bytes, protections[access]) == 0;
 }
 

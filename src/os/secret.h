@@ -16,7 +16,7 @@ enum os_fork_fate {
   OS_FORK_OMITTED,  // is not mapped in the child
 };
 
-enum os_access { OS_ACCESS_WRITE, OS_ACCESS_READ, OS_ACCESS_NONE };
+enum os_secret_access { OS_SECRET_WRITE, OS_SECRET_READ, OS_SECRET_NONE };
 
 // Maps zeroed, readable and writable memory, `bytes` > 0 of it, a multiple of the os page, that is
 // never dumped. Returns NULL, and why in *error: ENOMEM, or EPERM if the kernel does not keep it
@@ -25,7 +25,7 @@ INTERNAL void *os_secret_map(size_t bytes, enum os_fork_fate fate, int *error);
 // Keeps it in memory from now on. 0; EAGAIN if that is above the limit on locked memory or
 // there is no memory, EPERM if the process may lock none.
 INTERNAL int os_secret_lock(void *start, size_t bytes);
-INTERNAL bool os_secret_protect(void *start, size_t bytes, enum os_access access);
+INTERNAL bool os_secret_protect(void *start, size_t bytes, enum os_secret_access access);
 // Gives the memory back, and keeps the addresses inaccessible, also in children of forks.
 INTERNAL bool os_secret_retire(void *start, size_t bytes);
 // The same for the child of a fork that has been left nothing there.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "secure/bounds.h"
 
-#include "base/fatal.h"
 #include "base/format.h"
 #include "base/options.h"
 #include "os/memory.h"
 #include "secure/bounds_check.h"
+#include "secure/misuse.h"
 
 _Alignas(BOUNDS_TABLE_BYTES) union bounds_table mend_bounds;
 
@@ -66,7 +66,7 @@ INTERNAL NOINLINE void bounds_tell(const char *kind, const char *name, const voi
   format_text(&format, " by ");
   format_text(&format, name);
   *format.at = '\0';
-  fatal(text, pointer);
+  report_misuse(&(struct misuse){.what = text, .pointer = pointer});
 }
 
 // ---- Memory ----

@@ -27,7 +27,8 @@ enum { KEEP_SAMPLED = 768, KEEP_WHOLE = 16384 };
 enum { SAMPLE_LEVEL = 2, WHOLE_LEVEL = 4 };
 
 static struct {
-  _Atomic(uint32_t) rate;  // one of so many allocations; 0: none
+  _Atomic(uint32_t) rate;  // one of so many allocations; 0: none, or not known yet
+  _Atomic(bool) is_decided;
   _Atomic(size_t) live_count;
   size_t live_limit;
   struct rng rng;  // guarded_lock
@@ -54,7 +55,10 @@ INTERNAL bool guarded_start(void)
 {
   bool is_whole = options.harden >= WHOLE_LEVEL;
   uint32_t rate = is_whole ? 1 : (uint32_t)options.guard_rate;
-  if (options.harden < SAMPLE_LEVEL || rate == 0) return false;
+  if (options.harden < SAMPLE_LEVEL || rate == 0) {
+    atomic_store(&guarded.is_decided, true);
+    return false;
+  }
   int saved_errno = errno;
   guarded.live_limit = most_live();
   seed_guarded();
@@ -64,6 +68,7 @@ INTERNAL bool guarded_start(void)
     guarded_fault_watch();
     atomic_store(&guarded.rate, rate);
   }
+  atomic_store(&guarded.is_decided, true);
   errno = saved_errno;
   return is_started;
 }
@@ -97,7 +102,9 @@ INTERNAL NOINLINE bool guarded_begin_countdown(uint32_t *countdown)
   uint32_t rate = atomic_load_explicit(&guarded.rate, memory_order_acquire);
   bool is_first = *countdown == 0;
   if (rate <= 1) {
-    *countdown = rate;
+    // While it is not decided the next one asks again.
+    bool is_never = rate == 0 && atomic_load_explicit(&guarded.is_decided, memory_order_acquire);
+    *countdown = is_never ? UINT32_MAX : rate;
     return rate == 1;
   }
   // 1 to 2 * rate - 1: rate on average

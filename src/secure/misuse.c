@@ -178,7 +178,7 @@ static void put_place(const char *name, const void *place, const struct misuse *
   }
 }
 
-static const struct place *find_place(uintptr_t code)
+static const struct place *place_of_code(uintptr_t code)
 {
   const struct place *place = writing.places;
   while (place->address != code) place++;
@@ -196,7 +196,7 @@ static void put_stack(const char *name, uint32_t thread, const struct os_stack *
   }
   put_text(":\n");
   for (size_t i = 0; i < stack->count; i++) {
-    const struct place *place = find_place(stack->addresses[i]);
+    const struct place *place = place_of_code(stack->addresses[i]);
     put_text("    ");
     format_hex(&writing.format, place->address);
     if (place->module != NULL) {

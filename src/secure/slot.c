@@ -46,8 +46,7 @@ static uint32_t record_for(struct page *page, size_t size, enum block_kind kind,
 // ---------------------------------------------------------------------------------------------
 // Telling.
 
-// The block that an address lies in, or NULL; *page is its page.
-static char *block_around(const void *pointer, struct page **page)
+INTERNAL char *slot_block_around(const void *pointer, struct page **page)
 {
   struct page *slice = page_around(pointer);
   if (slice == NULL) return NULL;
@@ -66,7 +65,7 @@ static void tell(const char *message, const void *pointer, const void *damage)
 {
   struct misuse told = {.what = message, .pointer = pointer, .damage = damage};
   struct page *page;
-  const char *block = block_around(pointer, &page);
+  const char *block = slot_block_around(pointer, &page);
   if (block != NULL) {
     uint32_t record = atomic_load_explicit(record_of(page, block), memory_order_relaxed);
     told.block = block;
@@ -226,24 +225,4 @@ INTERNAL enum block_kind slot_kind(struct page *page, const void *block)
 {
   uint32_t record = atomic_load_explicit(record_of(page, block), memory_order_relaxed);
   return (enum block_kind)(record >> SLOT_KIND_SHIFT & SLOT_KIND_MASK);
-}
-
-// ---------------------------------------------------------------------------------------------
-
-INTERNAL size_t secure_bytes_from(const void *pointer)
-{
-  struct page *page = NULL;
-  const char *block = block_around(pointer, &page);
-  if (block == NULL) return SIZE_MAX;
-  if (!slot_is_live(page, block)) return 0;
-  size_t size = slot_size(page, block);
-  size_t offset = (size_t)((const char *)pointer - block);
-  return offset < size ? size - offset : 0;
-}
-
-INTERNAL bool secure_is_freed(const void *pointer)
-{
-  struct page *page = NULL;
-  const char *block = block_around(pointer, &page);
-  return block != NULL && !slot_is_live(page, block);
 }

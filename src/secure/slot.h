@@ -139,11 +139,8 @@ INTERNAL enum block_kind slot_kind(struct page *page, const void *block);
 INTERNAL void slot_misuse(const char *message, const void *pointer);
 // Tells of damage at the ends of a block in use; false if there is any.
 INTERNAL bool slot_check(struct page *page, void *block);
-// How many bytes of the block that an address lies in are behind it, of those that were asked for;
-// 0 if it is not in use; SIZE_MAX if the address lies in no block of ours.
-INTERNAL size_t secure_bytes_from(const void *pointer);
-// Whether an address lies in a block that was freed.
-INTERNAL bool secure_is_freed(const void *pointer);
+// The block, in use or not, that an address lies in, or NULL; *page is its page.
+INTERNAL char *slot_block_around(const void *pointer, struct page **page);
 
 // ---------------------------------------------------------------------------------------------
 // The same of a block of a bitmap page up to level 2 where all is as it should be. Else false, and

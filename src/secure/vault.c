@@ -333,7 +333,7 @@ static enum vault_verdict close_slot(struct vault *vault, uint32_t slot, const v
 {
   if (vault->state == VAULT_OMITTED) return VAULT_FINE;
   // If that is refused the memory goes back unseen, which wipes it too.
-  if (!shares(vault) && !os_secret_protect(vault->start, vault->bytes, OS_ACCESS_WRITE)) {
+  if (!shares(vault) && !os_secret_protect(vault->start, vault->bytes, OS_SECRET_WRITE)) {
     return VAULT_FINE;
   }
   enum vault_verdict verdict = check_canary(vault, slot, changed);
@@ -379,7 +379,7 @@ INTERNAL enum vault_verdict vault_ask(const void *block, struct vault_block *ans
   return verdict;
 }
 
-static enum vault_verdict protect_block(void *block, enum os_access access)
+static enum vault_verdict protect_block(void *block, enum os_secret_access access)
 {
   struct vault *vault = find(block);
   enum vault_verdict verdict = judge(vault, block);
@@ -388,7 +388,7 @@ static enum vault_verdict protect_block(void *block, enum os_access access)
   return os_secret_protect(vault->start, vault->bytes, access) ? VAULT_FINE : VAULT_NO_MEMORY;
 }
 
-INTERNAL enum vault_verdict vault_protect(void *block, enum os_access access)
+INTERNAL enum vault_verdict vault_protect(void *block, enum os_secret_access access)
 {
   os_lock_acquire(&vaults.lock);
   enum vault_verdict verdict = protect_block(block, access);

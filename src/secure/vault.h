@@ -46,7 +46,7 @@ INTERNAL void *vault_allocate(size_t size, unsigned flags, int *error);
 // the first byte that has.
 INTERNAL enum vault_verdict vault_free(void *block, const void **changed);
 INTERNAL enum vault_verdict vault_ask(const void *block, struct vault_block *answer);
-INTERNAL enum vault_verdict vault_protect(void *block, enum os_access access);
+INTERNAL enum vault_verdict vault_protect(void *block, enum os_secret_access access);
 // Whether an address is inside a block, or is that of a block of no bytes.
 INTERNAL bool vault_owns(const void *address);
 // Whether it is anywhere in a vault, also a freed one, or in the pages around it.

@@ -51,12 +51,12 @@ static void access_is_given_and_taken(void **state)
   (void)state;
   map(3, OS_FORK_COPIED);
   memory[5] = 7;
-  assert_true(os_secret_protect(memory, bytes, OS_ACCESS_READ));
+  assert_true(os_secret_protect(memory, bytes, OS_SECRET_READ));
   assert_int_equal(memory[5], 7);
   assert_true(fault_writes(memory + 5) && fault_writes(memory + bytes - 1));
-  assert_true(os_secret_protect(memory, bytes, OS_ACCESS_NONE));
+  assert_true(os_secret_protect(memory, bytes, OS_SECRET_NONE));
   assert_true(fault_reads(memory + 5));
-  assert_true(os_secret_protect(memory, bytes, OS_ACCESS_WRITE));
+  assert_true(os_secret_protect(memory, bytes, OS_SECRET_WRITE));
   assert_int_equal(memory[5], 7);
   assert_true(fault_none(memory + 5));
   os_secret_unmap(memory, bytes);

@@ -26,7 +26,7 @@ static struct {
   size_t mapped, retired, locked;  // vaults now
   size_t maps;                     // so far
   enum os_fork_fate fate;
-  enum os_access access;
+  enum os_secret_access access;
   bool was_wiped;  // the one that was given back last
 } kernel;
 
@@ -50,7 +50,7 @@ int os_secret_lock(void *start, size_t bytes)
   return kernel.lock_error;
 }
 
-bool os_secret_protect(void *start, size_t bytes, enum os_access access)
+bool os_secret_protect(void *start, size_t bytes, enum os_secret_access access)
 {
   CHECK(start != NULL && bytes > 0);
   if (kernel.refuses_protect) return false;
@@ -185,8 +185,8 @@ static void what_is_no_block_is_told(void **state)
     assert_true(vault_holds(alone + at));
   }
   assert_false(vault_holds(local));
-  assert_int_equal(vault_protect(shared, OS_ACCESS_READ), VAULT_UNFIT);
-  assert_int_equal(vault_protect(alone + 1, OS_ACCESS_READ), VAULT_INSIDE);
+  assert_int_equal(vault_protect(shared, OS_SECRET_READ), VAULT_UNFIT);
+  assert_int_equal(vault_protect(alone + 1, OS_SECRET_READ), VAULT_INSIDE);
   assert_int_equal(free_it(shared), VAULT_FINE);
   assert_int_equal(free_it(alone), VAULT_FINE);
 }
@@ -202,7 +202,7 @@ static void a_second_free_is_told_for_a_while(void **state)
     for (size_t j = 0; j <= i; j++) {
       enum vault_verdict verdict = i - j < 32 ? VAULT_FREED : VAULT_UNKNOWN;
       assert_int_equal(free_it(blocks[j]), verdict);
-      assert_int_equal(vault_protect(blocks[j], OS_ACCESS_READ), verdict);
+      assert_int_equal(vault_protect(blocks[j], OS_SECRET_READ), verdict);
       assert_int_equal(vault_holds(blocks[j]), verdict == VAULT_FREED);
     }
   }
@@ -257,10 +257,10 @@ static void others_do_not_share(void **state)
   blocks[4] = allocate(0, VAULT_SHARE_PAGES);
   assert_int_equal(kernel.fate, OS_FORK_COPIED);
   assert_int_equal(kernel.maps, 5);
-  assert_int_equal(vault_protect(blocks[3], OS_ACCESS_NONE), VAULT_FINE);  // it is alone
-  assert_int_equal(kernel.access, OS_ACCESS_NONE);
+  assert_int_equal(vault_protect(blocks[3], OS_SECRET_NONE), VAULT_FINE);  // it is alone
+  assert_int_equal(kernel.access, OS_SECRET_NONE);
   for (size_t i = 0; i < 5; i++) assert_int_equal(free_it(blocks[i]), VAULT_FINE);
-  assert_int_equal(kernel.access, OS_ACCESS_WRITE);  // to be wiped
+  assert_int_equal(kernel.access, OS_SECRET_WRITE);  // to be wiped
 }
 
 static void each_refusal_has_its_error(void **state)
@@ -278,7 +278,7 @@ static void each_refusal_has_its_error(void **state)
   assert_int_equal(vault_ask(block, &answer), VAULT_FINE);
   assert_false(answer.is_locked);
   kernel.refuses_protect = true;
-  assert_int_equal(vault_protect(block, OS_ACCESS_READ), VAULT_NO_MEMORY);
+  assert_int_equal(vault_protect(block, OS_SECRET_READ), VAULT_NO_MEMORY);
   kernel.refuses_retire = true;
   mapped = kernel.mapped;
   assert_int_equal(free_it(block), VAULT_FINE);  // unseen, and gone
@@ -344,7 +344,7 @@ static void look_at_what_was_inherited(void)
   CHECK(vault_ask(shared, &answer) == VAULT_FINE && !answer.is_locked);
   CHECK(vault_owns(copied) && vault_owns(wiped) && !vault_owns(omitted));
   CHECK(vault_ask(omitted, &answer) == VAULT_FINE && answer.size == 32);
-  CHECK(vault_protect(omitted, OS_ACCESS_READ) == VAULT_UNFIT);
+  CHECK(vault_protect(omitted, OS_SECRET_READ) == VAULT_UNFIT);
   CHECK(free_it(freed) == VAULT_FREED);
   char *other = allocate(32, VAULT_SHARE_PAGES);  // not beside what is not locked here
   CHECK(kernel.maps == maps + 1);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#include "secure/extent.h"
+
+#include "secure/guarded.h"
+#include "secure/slot.h"
+
+INTERNAL size_t secure_bytes_from(const void *pointer)
+{
+  if (guarded_owns(pointer)) return guarded_bytes_from(pointer);
+  struct page *page;
+  const char *block = slot_block_around(pointer, &page);
+  if (block == NULL) return SIZE_MAX;
+  if (!slot_is_live(page, block)) return 0;
+  size_t size = slot_size(page, block);
+  size_t offset = (size_t)((const char *)pointer - block);
+  return offset < size ? size - offset : 0;
+}
+
+INTERNAL bool secure_is_freed(const void *pointer)
+{
+  struct page *page;
+  const char *block = slot_block_around(pointer, &page);
+  return block != NULL && !slot_is_live(page, block);
+}
