@@ -22,7 +22,7 @@
 // Reads the options harden, guard_rate and guard_slots, once. Then, if blocks are to be guarded,
 // finds a range of addresses and watches faults. False if there are no guarded blocks.
 INTERNAL bool guarded_start(void);
-// In the child of a fork.
+// In the child of a fork, after metadata_after_fork.
 INTERNAL void guarded_after_fork(void);
 
 // Whether the next allocation should be guarded. The countdown is the caller's, one a thread or

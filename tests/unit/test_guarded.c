@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "capture.h"
+#include "core/metadata.h"
 #include "guarded.h"
 
 enum { THREADS = 4 };
@@ -436,6 +437,7 @@ static void *work_until_over(void *argument)
 
 static void work_in_child(void)
 {
+  metadata_after_fork();
   guarded_after_fork();
   CHECK(shared[0] == 'p' && guarded_size(shared) == 64);
   guarded_free(shared, KIND_MALLOC, 64, 0);
