@@ -23,6 +23,15 @@ static const char *const names[PLACES] = {"a block", "descriptors", "metadata",
                                           "a table of objects"};
 static uint64_t places[RUNS_MOST][PLACES];
 
+// Whether an address lies where blocks, descriptors or metadata may.
+static bool is_in_range(uintptr_t address)
+{
+  uintptr_t region = *(const uintptr_t *)mend_root.region_start;
+  uintptr_t table = *(const uintptr_t *)mend_root.page_table;
+  uintptr_t metadata = *(const uintptr_t *)mend_root.metadata_start;
+  return address - region < 4096 * GIB || address - table < 8 * GIB || address - metadata < 8 * GIB;
+}
+
 // Where the kernel has mapped what lies in none of the other ranges, and did not lie there before.
 static uint64_t new_mapping(uint64_t before[], size_t *count, bool is_first)
 {
@@ -33,7 +42,7 @@ static uint64_t new_mapping(uint64_t before[], size_t *count, bool is_first)
   CHECK(file != NULL);
   while (fgets(line, sizeof line, file) != NULL) {
     uint64_t start = strtoull(line, NULL, 16);
-    bool is_known = false;
+    bool is_known = is_in_range(start);
     for (size_t i = 0; i < *count && !is_first; i++) is_known |= before[i] == start;
     if (is_first && seen < 500) before[seen++] = start;
     if (!is_known && found == 0) found = start;
