@@ -69,7 +69,8 @@ void run_double_free(const struct attack *attack)
     free(block);
   }
   if (attack_way_is(attack, "interleaved")) free(neighbour);
-  if (attack_way_is(attack, "written") && size <= 60000) {
+  // Where it can be: large blocks, and guarded ones, are inaccessible.
+  if (attack_way_is(attack, "written") && size <= 60000 && attack_level() < 4) {
     attack_access();
     memset(opaque(block), 0x41, size);  // the marks of who looks for them in the block
   }
