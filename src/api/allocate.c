@@ -107,7 +107,7 @@ INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alig
     errno = saved_errno;
     if (one != NULL) return one;
   }
-  if (size == 0 && place.heap == NULL && alignment <= NATURAL_ALIGNMENT) {
+  if (size == 0 && place.heap == NULL && place.node == PAGE_ANY_NODE && alignment <= SLICE_BYTES) {
     place.heap = extent_heap_of_nothing();
   }
   size_t total = size + extent_extra_bytes();

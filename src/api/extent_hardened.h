@@ -85,7 +85,7 @@ static inline bool extent_is_guarded(const void *block)
 
 static inline void extent_free_guarded(void *block, const struct block_claim *claim)
 {
-  guarded_free(block, claim->kind, claim->has_size ? claim->size : 0, claim->alignment);
+  guarded_free(block, claim);
 }
 
 static inline size_t extent_guarded_size(const void *block, bool is_for_realloc)

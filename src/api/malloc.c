@@ -155,7 +155,7 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
       page_kind(page) == PAGE_LARGE && (total > SIZE_CLASS_MAX_BYTES || page_is_bound(page));
   if (stays_large && size < old) {
     // Closed while it is the block's: what is cut off may be another thread's at once.
-    extent_resize(block, old, size, page->block_bytes);
+    extent_resize(page, block, old, size);
     old = size;
   }
   bool is_resized = stays_large && large_resize(page, total);

@@ -101,7 +101,7 @@ static struct page *take_page(const struct page_source *source, struct page_requ
   if (page == NULL) return NULL;
   if (held_bytes != NULL) *held_bytes = *is_zero ? 0 : page->block_bytes;
   page->source = source;
-  page->is_rest_purged = *is_zero;
+  page->is_rest_purged = *is_zero || guards.tail_bytes > 0;  // there is a guard
   page_init(page, PAGE_LARGE, slices, usable_for(size), *is_zero);
   if (POLICY_FREE_IS_ZERO) *is_zero = true;
   atomic_store_explicit(&page->heap, NULL, memory_order_release);

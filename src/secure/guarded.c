@@ -326,17 +326,22 @@ static void report_wrong(const char *what, enum block_kind kind, const struct gu
   report_misuse(&misuse);
 }
 
-// What the caller says of a block that it frees, against what is known.
-static void check_claims(const struct guarded_slot *slot, enum block_kind kind, size_t size,
-                         size_t alignment)
+// What the caller says of a block that it frees, against what is known. (What operators new have
+// aligned is deleted by those that say so.)
+static void check_claim(const struct guarded_slot *slot, const struct block_claim *claim)
 {
+  enum block_kind kind = claim->kind;
   if (kind != KIND_ANY && slot->kind != KIND_ANY && kind != slot->kind) {
-    report_wrong("free by the wrong function", kind, slot);
+    report_wrong("free of a block of another kind", kind, slot);
   }
-  if (size != 0 && size != slot->size) report_wrong("free with the wrong size", kind, slot);
-  size_t real_alignment = bits_larger(slot->alignment, LEAST_ALIGNMENT);
-  if (alignment != 0 && bits_larger(alignment, LEAST_ALIGNMENT) != real_alignment) {
-    report_wrong("free with the wrong alignment", kind, slot);
+  if (claim->has_size && claim->size != slot->size) {
+    report_wrong("free with a wrong size", kind, slot);
+  }
+  bool may_be_silent = kind == KIND_ANY || kind == KIND_MALLOC;
+  if (claim->alignment == 0 && may_be_silent) return;
+  if (bits_larger(claim->alignment, LEAST_ALIGNMENT) !=
+      bits_larger(slot->alignment, LEAST_ALIGNMENT)) {
+    report_wrong("free with a wrong alignment", kind, slot);
   }
 }
 
@@ -345,7 +350,7 @@ static void check_surroundings(const struct guarded_slot *slot, struct page_span
   const char *damage = find_damage(slot, pages);
   if (damage == NULL) return;
   const char *what =
-      damage < slot->block ? "heap underflow found at free" : "heap overflow found at free";
+      damage < slot->block ? "underflow of a block" : "overflow of a block";
   struct misuse misuse = describe_block(what, slot->block, slot);
   misuse.damage = damage;
   misuse.free_stack = NULL;
@@ -382,7 +387,7 @@ static void release_block(struct guarded_slot *slot, struct page_span pages)
   count_dead();
 }
 
-INTERNAL void guarded_free(void *block, enum block_kind kind, size_t size, size_t alignment)
+INTERNAL void guarded_free(void *block, const struct block_claim *claim)
 {
   int saved_errno = errno;
   struct os_stack stack;
@@ -393,7 +398,7 @@ INTERNAL void guarded_free(void *block, enum block_kind kind, size_t size, size_
   leave_guarded(true);
   if (slot != NULL) {
     struct page_span pages = pages_of(&copy);
-    check_claims(&copy, kind, size, alignment);
+    check_claim(&copy, claim);
     check_surroundings(&copy, pages);
     release_block(slot, pages);
   } else {

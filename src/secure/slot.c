@@ -86,11 +86,6 @@ INTERNAL void slot_misuse(const char *message, const void *pointer)
 // ---------------------------------------------------------------------------------------------
 // Ends of blocks.
 
-static bool is_zero(const char *bytes, size_t count)
-{
-  return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
-}
-
 // The first byte behind what was asked for that is not as it was left.
 static const char *first_damage(struct page *page, const char *block, size_t size)
 {
@@ -100,11 +95,38 @@ static const char *first_damage(struct page *page, const char *block, size_t siz
   for (size_t i = 0; i < sizeof word; i++) {
     if (block[size + i] != right[i]) return block + size + i;
   }
-  return (const char *)slot_last_word(page, block);
+  const char *last = (const char *)slot_last_word(page, block);
+  const char *at = block + size + sizeof word;
+  while (at < last && *at == 0) at++;
+  return at < last ? at : last;
 }
 
-// Tells of damage at the ends of a block and of those beside it; false if there is any. What is
-// damaged before it may have been overrun by its own user, or from here.
+// At level 3 the ends of all slots within so many bytes are looked at.
+enum { SWEPT_BYTES = 64 };
+
+// Tells of damage at the ends of the blocks beside a block; false if there is any. What is damaged
+// before it may have been overrun by its own user, or from here.
+static bool check_neighbours(struct page *page, char *block)
+{
+  uint32_t index = page_block_index(page, block);
+  uint32_t count = options.harden >= 3 ? 1 + (uint32_t)(SWEPT_BYTES / page->block_bytes) : 1;
+  for (uint32_t i = 1; i <= count && i <= index; i++) {
+    char *before = block - i * page->block_bytes;
+    if (LIKELY(slot_is_last_word_intact(page, before))) continue;
+    tell("underflow of a block", block, (char *)slot_last_word(page, before));
+    return false;
+  }
+  if (options.harden < 3) return true;
+  for (uint32_t i = 1; i <= count && index + i < page->capacity; i++) {
+    char *after = block + i * page->block_bytes;
+    if (LIKELY(slot_is_last_word_intact(page, after))) continue;
+    tell("overflow of a block", block, (char *)slot_last_word(page, after));
+    return false;
+  }
+  return true;
+}
+
+// Tells of damage at the ends of a block and of those beside it; false if there is any.
 static bool check_ends(struct page *page, char *block, uint32_t record)
 {
   if (options.harden < 2 || policy_is_void(page)) return true;
@@ -112,22 +134,16 @@ static bool check_ends(struct page *page, char *block, uint32_t record)
   bool is_intact = slot_is_end_intact(page, block, size);
   if (UNLIKELY(!is_intact)) tell("overflow of a block", block, first_damage(page, block, size));
   if (holds_one(page)) return is_intact;
-  uint32_t index = page_block_index(page, block);
-  if (UNLIKELY(!slot_is_last_word_intact(page, block - page->block_bytes))) {
-    tell("underflow of a block", block, block - SLOT_CANARY_BYTES);
-    is_intact = false;
-  }
-  char *next = block + page->block_bytes;
-  bool has_next = options.harden >= 3 && index + 1 < page->capacity;
-  if (UNLIKELY(has_next && !slot_is_last_word_intact(page, next))) {
-    tell("overflow of a block", block, next);
-    is_intact = false;
-  }
-  return is_intact;
+  return check_neighbours(page, block) && is_intact;
 }
 
 INTERNAL bool slot_check(struct page *page, void *block)
 {
+  enum block_kind kind = slot_kind(page, block);
+  if (UNLIKELY(options.harden >= 1 && kind != KIND_MALLOC)) {
+    tell("realloc of a block of another kind", block, NULL);
+    return false;
+  }
   return check_ends(page, block, atomic_load_explicit(record_of(page, block), memory_order_relaxed));
 }
 
@@ -142,11 +158,21 @@ INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_
   if (holds_one(page)) {
     policy_of(page)->size = size;
     policy_seal(page);
-  } else if (options.harden >= 3 && !policy_is_void(page) && !is_zero(block, page->block_bytes)) {
+  } else if (options.harden >= 3 && !policy_is_void(page) && !slot_is_zero(block, page->block_bytes)) {
     tell("write to freed memory", block, NULL);
   }
   if (options.harden >= 2 && !policy_is_void(page)) slot_write_end(page, block, size);
   atomic_store_explicit(record, record_for(page, size, kind, alignment), memory_order_relaxed);
+}
+
+// free takes blocks of any alignment; what operators new have aligned is deleted by those that say
+// so.
+static bool is_alignment_true(uint32_t record, const struct block_claim *claim)
+{
+  unsigned bits = record >> SLOT_ALIGNMENT_SHIFT & SLOT_ALIGNMENT_MASK;
+  bool may_be_silent = claim->kind == KIND_MALLOC || claim->kind == KIND_ANY;
+  if (claim->alignment == 0 && may_be_silent) return true;
+  return alignment_bits(claim->alignment) == bits;
 }
 
 static bool is_claim_true(struct page *page, void *block, uint32_t record,
@@ -159,8 +185,7 @@ static bool is_claim_true(struct page *page, void *block, uint32_t record,
     message = "free of a block of another kind";
   } else if (UNLIKELY(claim->has_size && claim->size != size_of(page, record))) {
     message = "free with a wrong size";
-  } else if (UNLIKELY(claim->alignment != 0 && alignment_bits(claim->alignment) !=
-                                                   (record >> SLOT_ALIGNMENT_SHIFT & SLOT_ALIGNMENT_MASK))) {
+  } else if (UNLIKELY(!is_alignment_true(record, claim))) {
     message = "free with a wrong alignment";
   }
   if (LIKELY(message == NULL)) return true;

@@ -72,15 +72,25 @@ static inline void slot_write_end(const struct page *page, char *block, size_t s
   memcpy(block + size, &first, sizeof first);
 }
 
+static inline bool slot_is_zero(const char *bytes, size_t count)
+{
+  return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
+}
+
 // Whether what follows the bytes that were asked for is as it was left.
 static inline bool slot_is_end_intact(const struct page *page, const char *block, size_t size)
 {
   _Atomic(uint64_t) *last = slot_last_word(page, block);
   uint64_t canary = slot_canary(page, last);
+  size_t slack = page->block_bytes - size;
   uint64_t found;
   memcpy(&found, block + size, sizeof found);
-  return found == slot_first_word(page->block_bytes - size, canary) &&
-         atomic_load_explicit(last, memory_order_relaxed) == canary;
+  if (found != slot_first_word(slack, canary) ||
+      atomic_load_explicit(last, memory_order_relaxed) != canary) {
+    return false;
+  }
+  return LIKELY(slack <= 2 * SLOT_CANARY_BYTES) ||
+         slot_is_zero(block + size + SLOT_CANARY_BYTES, slack - 2 * SLOT_CANARY_BYTES);
 }
 
 // Whether the last word of a block, in use or not, is as it was left.
@@ -137,7 +147,7 @@ INTERNAL size_t slot_size(struct page *page, const void *block);
 INTERNAL enum block_kind slot_kind(struct page *page, const void *block);
 // Tells of a pointer that is no block, or not to be used so.
 INTERNAL void slot_misuse(const char *message, const void *pointer);
-// Tells of damage at the ends of a block in use; false if there is any.
+// Whether a block in use may be resized: malloc's, and no damage at its ends; else that was told.
 INTERNAL bool slot_check(struct page *page, void *block);
 // The block, in use or not, that an address lies in, or NULL; *page is its page.
 INTERNAL char *slot_block_around(const void *pointer, struct page **page);
@@ -167,8 +177,10 @@ static inline bool slot_close_fast(struct page *page, uint32_t index, char *bloc
   uint32_t right = SLOT_LIVE | (uint32_t)claim->kind << SLOT_KIND_SHIFT;
   uint32_t mask = SLOT_STATE_MASK | SLOT_KIND_MASK << SLOT_KIND_SHIFT;
   size_t size = page->block_bytes - (before >> SLOT_SLACK_SHIFT);
-  if (UNLIKELY((before & mask) != right || claim->alignment != 0 || options.harden > 2 ||
-               (claim->has_size && claim->size != size))) {
+  uint32_t aligned = SLOT_ALIGNMENT_MASK << SLOT_ALIGNMENT_SHIFT;
+  bool is_plain = claim->kind == KIND_MALLOC || (before & aligned) == 0;
+  if (UNLIKELY((before & mask) != right || !is_plain || claim->alignment != 0 ||
+               options.harden > 2 || (claim->has_size && claim->size != size))) {
     return false;
   }
   bool is_intact = options.harden < 2 || (slot_is_end_intact(page, block, size) &&

@@ -92,7 +92,7 @@ static void keep_within_the_budget(void)
     }
     CHECK(count == BUDGET / 4);
     CHECK(test_is_instrumented() || mapping_count() <= before + BUDGET);
-    while (count-- > 0) guarded_free(blocks[count], KIND_MALLOC, 1 + count * 50, 0);
+    while (count-- > 0) guarded_release(blocks[count], KIND_MALLOC, 1 + count * 50, 0);
   }
   CHECK(test_is_instrumented() || mapping_count() <= before + 8);
 }
@@ -108,7 +108,7 @@ static void use_freed_block(void)
   guarded_begin(4);
   volatile char *block = guarded_block_at(64, 0, true);
   block[63] = 1;
-  guarded_free((void *)block, KIND_MALLOC, 64, 0);
+  guarded_release((void *)block, KIND_MALLOC, 64, 0);
   fprintf(stderr, "freed\n");
   block[63] = 1;
 }
@@ -146,7 +146,7 @@ static bool use_some(void)
     if (block == NULL) continue;
     CHECK(is_zero(block, size));
     memset(block, 0xff, size);
-    guarded_free(block, KIND_MALLOC, size, 0);
+    guarded_release(block, KIND_MALLOC, size, 0);
   }
   CHECK(guarded_live_count() == 0);
   return has_all;

@@ -18,6 +18,12 @@ static inline void guarded_begin(unsigned level)
   CHECK(guarded_start());
 }
 
+// Frees a block; a size or alignment of 0 is not said.
+static inline void guarded_release(void *block, enum block_kind kind, size_t size, size_t alignment)
+{
+  guarded_free(block, &(struct block_claim){kind, size != 0, size, alignment});
+}
+
 // With this alignment (0: none was asked for), at the end of its os pages or at the start of them.
 // Blocks that lie otherwise are freed.
 static inline void *guarded_block_at(size_t size, size_t alignment, bool at_end)
@@ -27,7 +33,7 @@ static inline void *guarded_block_at(size_t size, size_t alignment, bool at_end)
     CHECK(block != NULL);
     bool is_at_start = is_aligned(block, os_page_bytes());
     if (is_at_start != at_end) return block;
-    guarded_free(block, KIND_MALLOC, 0, 0);
+    guarded_release(block, KIND_MALLOC, 0, 0);
   }
 }
 

@@ -91,7 +91,7 @@ static void sample_all(void)
   for (size_t i = 0; i < 10; i++) CHECK((blocks[i] = guarded_allocate(1, 0, KIND_NEW)) != NULL);
   CHECK(guarded_allocate(1, 0, KIND_NEW) == NULL);
   CHECK(guarded_live_count() == 10);
-  guarded_free(blocks[3], KIND_NEW, 0, 0);
+  guarded_release(blocks[3], KIND_NEW, 0, 0);
   CHECK(guarded_allocate(1, 0, KIND_NEW) != NULL);
   CHECK(guarded_allocate(1, 0, KIND_NEW) == NULL);
 }
@@ -138,7 +138,7 @@ static void blocks_are_zero_aligned_and_of_the_size_asked_for(void **state)
       at_end += end % page == 0 || page - end % page < 16;
     }
     memset(block, 0xff, size);
-    guarded_free(block, KIND_MALLOC, size, alignment);
+    guarded_release(block, KIND_MALLOC, size, alignment);
     assert_int_equal(guarded_bytes_from(block), 0);
   }
   assert_true(test_scaled(400) < 400 || (at_start > 20 && at_end > 20));
@@ -161,7 +161,7 @@ static void what_is_too_large_is_refused(void **state)
   char *block = guarded_allocate(limit, 0, KIND_MALLOC);
   assert_non_null(block);
   block[0] = block[limit - 1] = 1;
-  guarded_free(block, KIND_MALLOC, limit, 0);
+  guarded_release(block, KIND_MALLOC, limit, 0);
   assert_int_equal(guarded_live_count(), 0);
   assert_int_equal(errno, 4711);
 }
@@ -179,7 +179,7 @@ static void no_two_live_blocks_overlap_and_contents_stay(void **state)
     size_t at = random_below(&random, LIVE);
     if (live[at].block != NULL) {
       assert_int_equal(pattern_difference(live[at].block, live[at].size, at), live[at].size);
-      guarded_free(live[at].block, KIND_ANY, live[at].size, 0);
+      guarded_release(live[at].block, KIND_ANY, live[at].size, 0);
     }
     live[at].size = 1 + random_size(&random, 20000);
     live[at].block = guarded_allocate(live[at].size, 0, KIND_NEW);
@@ -187,7 +187,7 @@ static void no_two_live_blocks_overlap_and_contents_stay(void **state)
     pattern_fill(live[at].block, live[at].size, at);
   }
   for (size_t i = 0; i < LIVE; i++) {
-    if (live[i].block != NULL) guarded_free(live[i].block, KIND_ANY, 0, 0);
+    if (live[i].block != NULL) guarded_release(live[i].block, KIND_ANY, 0, 0);
   }
   assert_int_equal(guarded_live_count(), 0);
 }
@@ -196,11 +196,11 @@ static void a_freed_address_does_not_come_back_soon(void **state)
 {
   (void)state;
   char *block = guarded_allocate(3000, 0, KIND_MALLOC);
-  guarded_free(block, KIND_MALLOC, 0, 0);
+  guarded_release(block, KIND_MALLOC, 0, 0);
   for (size_t i = 0; i < (TEST_IS_WASTEFUL ? 10 : test_scaled(5000)); i++) {
     char *other = guarded_allocate(3000, 0, KIND_MALLOC);
     assert_true(other + 4096 < block || other > block + 4096);
-    guarded_free(other, KIND_MALLOC, 0, 0);
+    guarded_release(other, KIND_MALLOC, 0, 0);
   }
 }
 
@@ -246,9 +246,9 @@ static void a_double_free_is_told_with_both_stacks(void **state)
 {
   (void)state;
   char *block = guarded_allocate(100, 0, KIND_MALLOC);
-  guarded_free(block, KIND_MALLOC, 0, 0);
+  guarded_release(block, KIND_MALLOC, 0, 0);
   assert_int_equal(captured.calls, 0);
-  guarded_free(block, KIND_MALLOC, 0, 0);
+  guarded_release(block, KIND_MALLOC, 0, 0);
   assert_reported("double free", block);
   assert_shown(": 100 bytes asked for, 100 held, by malloc\n");
   assert_shown("\n  called:\n    0x");
@@ -264,12 +264,12 @@ static void pointers_that_are_no_blocks_are_told(void **state)
   static const ptrdiff_t misaligned[] = {1, 8, 15, 199, -1, -8};
   for (size_t i = 0; i < sizeof misaligned / sizeof misaligned[0]; i++) {
     capture_begin();
-    guarded_free(block + misaligned[i], KIND_MALLOC, 0, 0);
+    guarded_release(block + misaligned[i], KIND_MALLOC, 0, 0);
     assert_reported("free of a misaligned pointer", block + misaligned[i]);
   }
   for (ptrdiff_t at = 16; at < 200; at += 16) {
     capture_begin();
-    guarded_free(block + at, KIND_MALLOC, 0, 0);
+    guarded_release(block + at, KIND_MALLOC, 0, 0);
     assert_reported("free of a pointer inside a block", block + at);
     capture_begin();
     assert_int_equal(guarded_size(block + at), 0);
@@ -279,13 +279,13 @@ static void pointers_that_are_no_blocks_are_told(void **state)
     assert_reported("realloc of a pointer inside a block", block + at);
   }
   capture_begin();
-  guarded_free(block + 208, KIND_MALLOC, 0, 0);
+  guarded_release(block + 208, KIND_MALLOC, 0, 0);
   assert_reported("free of memory that is not in use", block + 208);
   assert_int_equal(guarded_size(block), 200);
   capture_begin();
-  guarded_free(block, KIND_MALLOC, 200, 0);
+  guarded_release(block, KIND_MALLOC, 200, 0);
   assert_int_equal(captured.calls, 0);
-  guarded_free(block + 16, KIND_MALLOC, 0, 0);
+  guarded_release(block + 16, KIND_MALLOC, 0, 0);
   assert_reported("free of memory that is not in use", block + 16);
   capture_begin();
   assert_int_equal(guarded_size(block), 0);
@@ -295,7 +295,7 @@ static void pointers_that_are_no_blocks_are_told(void **state)
   assert_reported("realloc of memory that is not in use", block);
   capture_begin();
   char *nowhere = guarded_extent.start + atomic_load(&guarded_extent.bytes) - 16;
-  guarded_free(nowhere, KIND_MALLOC, 0, 0);
+  guarded_release(nowhere, KIND_MALLOC, 0, 0);
   assert_reported("free of memory that is not in use", nowhere);
 }
 
@@ -310,30 +310,30 @@ static void wrong_kinds_sizes_and_alignments_are_told(void **state)
     enum block_kind freed = kinds[i % 3];
     void *block = guarded_allocate(40, 0, made);
     capture_begin();
-    guarded_free(block, freed, 40, 16);
+    guarded_release(block, freed, 40, 16);
     if (made == freed) {
       assert_int_equal(captured.calls, 0);
     } else {
-      assert_reported("free by the wrong function", block);
+      assert_reported("free of a block of another kind", block);
       assert_shown(details[i % 3]);
     }
   }
   void *block = guarded_allocate(40, 0, KIND_NEW);
   capture_begin();
-  guarded_free(block, KIND_NEW, 41, 0);
-  assert_reported("free with the wrong size", block);
+  guarded_release(block, KIND_NEW, 41, 0);
+  assert_reported("free with a wrong size", block);
   block = guarded_allocate(40, 0, KIND_NEW);
   capture_begin();
-  guarded_free(block, KIND_NEW, 40, 32);
-  assert_reported("free with the wrong alignment", block);
+  guarded_release(block, KIND_NEW, 40, 32);
+  assert_reported("free with a wrong alignment", block);
   block = guarded_allocate(40, 64, KIND_NEW);
   capture_begin();
-  guarded_free(block, KIND_NEW, 40, 16);
-  assert_reported("free with the wrong alignment", block);
+  guarded_release(block, KIND_NEW, 40, 16);
+  assert_reported("free with a wrong alignment", block);
   assert_shown(", aligned to 64, by new\n");
   block = guarded_allocate(40, 64, KIND_NEW);
   capture_begin();
-  guarded_free(block, KIND_ANY, 0, 0);
+  guarded_release(block, KIND_ANY, 0, 0);
   assert_int_equal(captured.calls, 0);
 }
 
@@ -346,15 +346,15 @@ static void changed_bytes_beside_the_block_are_told_at_free(void **state)
     ptrdiff_t at;
     const char *what;
   } cases[] = {
-      {true, 40, "heap overflow found at free"},  {true, 47, "heap overflow found at free"},
-      {true, -1, "heap underflow found at free"}, {true, -100, "heap underflow found at free"},
-      {false, 40, "heap overflow found at free"}, {false, 1000, "heap overflow found at free"}};
+      {true, 40, "overflow of a block"},  {true, 47, "overflow of a block"},
+      {true, -1, "underflow of a block"}, {true, -100, "underflow of a block"},
+      {false, 40, "overflow of a block"}, {false, 1000, "overflow of a block"}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     unsigned char *block = guarded_block_at(40, 0, cases[i].at_end);
     char line[100];
     capture_begin();
     block[cases[i].at] ^= 1;
-    guarded_free(block, KIND_MALLOC, 0, 0);
+    guarded_release(block, KIND_MALLOC, 0, 0);
     assert_reported(cases[i].what, block);
     snprintf(line, sizeof line, "\n  damage 0x%zx is ", (size_t)(uintptr_t)(block + cases[i].at));
     assert_shown(line);
@@ -374,14 +374,14 @@ static void work_for(size_t rounds, uint64_t seed)
     if (blocks[at] != NULL) {
       CHECK(blocks[at][0] == (char)at);
       CHECK(guarded_size(blocks[at]) == 100 * (at + 1));
-      guarded_free(blocks[at], KIND_MALLOC, 100 * (at + 1), 0);
+      guarded_release(blocks[at], KIND_MALLOC, 100 * (at + 1), 0);
     }
     blocks[at] = guarded_allocate(100 * (at + 1), 0, KIND_MALLOC);
     CHECK(blocks[at] != NULL && blocks[at][0] == 0);
     blocks[at][0] = (char)at;
   }
   for (size_t i = 0; i < 8; i++) {
-    if (blocks[i] != NULL) guarded_free(blocks[i], KIND_MALLOC, 0, 0);
+    if (blocks[i] != NULL) guarded_release(blocks[i], KIND_MALLOC, 0, 0);
   }
 }
 
@@ -406,7 +406,7 @@ static void *free_shared(void *unused)
 {
   atomic_fetch_add(&arrived, 1);
   while (atomic_load(&arrived) < THREADS) os_thread_yield();
-  guarded_free(shared, KIND_MALLOC, 0, 0);
+  guarded_release(shared, KIND_MALLOC, 0, 0);
   return unused;
 }
 
@@ -430,7 +430,7 @@ static void *work_until_over(void *argument)
   while (!atomic_load(&is_over)) {
     void *block = guarded_allocate(1 + (uintptr_t)argument % 5000, 0, KIND_MALLOC);
     CHECK(block != NULL);
-    guarded_free(block, KIND_MALLOC, 0, 0);
+    guarded_release(block, KIND_MALLOC, 0, 0);
   }
   return NULL;
 }
@@ -440,7 +440,7 @@ static void work_in_child(void)
   metadata_after_fork();
   guarded_after_fork();
   CHECK(shared[0] == 'p' && guarded_size(shared) == 64);
-  guarded_free(shared, KIND_MALLOC, 64, 0);
+  guarded_release(shared, KIND_MALLOC, 64, 0);
   work_for(100, 1);
 }
 
@@ -463,7 +463,7 @@ static void a_child_goes_on_whatever_other_threads_did(void **state)
   shared = guarded_allocate(64, 0, KIND_MALLOC);
   shared[0] = 'p';
   threads_run(3, one_of_them, which, sizeof which[0]);
-  guarded_free(shared, KIND_MALLOC, 64, 0);
+  guarded_release(shared, KIND_MALLOC, 64, 0);
   assert_int_equal(guarded_live_count(), 0);
 }
 
@@ -476,7 +476,7 @@ static void write_sides(void)
     char *block = guarded_allocate(64, 0, KIND_MALLOC);
     CHECK(block != NULL);
     sides[i] = is_aligned(block, os_page_bytes()) ? 's' : 'e';
-    guarded_free(block, KIND_MALLOC, 0, 0);
+    guarded_release(block, KIND_MALLOC, 0, 0);
   }
   fputs(sides, stderr);
 }
@@ -502,10 +502,10 @@ static void a_handler_below_which_the_lock_is_held_gets_no_block(void **state)
   assert_int_equal(guarded_bytes_from(block), 64);
   uint32_t countdown = 0;
   assert_true(guarded_wants_next(&countdown));
-  guarded_free(block, KIND_MALLOC, 0, 0);
+  guarded_release(block, KIND_MALLOC, 0, 0);
   os_lock_release(&guarded_lock);
   assert_int_equal(guarded_size(block), 64);
-  guarded_free(block, KIND_MALLOC, 0, 0);
+  guarded_release(block, KIND_MALLOC, 0, 0);
 }
 
 int main(void)

@@ -25,7 +25,7 @@ static void take_misstep(void)
   guarded_begin(4);
   volatile char *block = guarded_block_at(misstep.size, misstep.alignment, misstep.at_end);
   fprintf(stderr, "%p\n", (void *)(block + misstep.at));
-  if (misstep.is_freed) guarded_free((void *)block, KIND_MALLOC, 0, 0);
+  if (misstep.is_freed) guarded_release((void *)block, KIND_MALLOC, 0, 0);
   if (misstep.is_write) {
     block[misstep.at] = 1;
   } else {
@@ -124,7 +124,7 @@ static void use_block_of_size_zero(void)
   guarded_begin(4);
   volatile char *block = guarded_allocate(0, 0, KIND_NEW);
   CHECK(block != NULL && guarded_size((void *)block) == 0);
-  guarded_free((void *)block, KIND_NEW, 0, 0);
+  guarded_release((void *)block, KIND_NEW, 0, 0);
   block = guarded_allocate(0, 0, KIND_NEW);
   fprintf(stderr, "reading\n");
   (void)block[0];
@@ -179,7 +179,7 @@ static void recover(void)
     volatile char *block = guarded_block_at(32, 0, true);
     if (sigsetjmp(after_fault, 1) == 0) block[32] = 1;
     CHECK(handled == i);
-    guarded_free((void *)block, KIND_MALLOC, 0, 0);
+    guarded_release((void *)block, KIND_MALLOC, 0, 0);
   }
 }
 
