@@ -9,6 +9,7 @@
 // has become of the block meanwhile, as long as it is not in use again.
 //
 //   UNUSED --[slot_open]--> LIVE --[slot_close]--> FREED --[slot_open]--> LIVE ...
+//                           LIVE --[slot_resize]--> CHANGING --> LIVE
 //
 // From level 2 on, the eight bytes behind what was asked for, and the last eight of the block, hold
 // a *canary*, made of the page's secret and the address; what is not in use is zero. They are
@@ -28,7 +29,7 @@
 
 // A record: state, kind, logarithm of the alignment (0: natural), and how many bytes of the block
 // were not asked for.
-enum record_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
+enum record_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED, SLOT_CHANGING };
 enum {
   SLOT_STATE_MASK = 3,
   SLOT_KIND_SHIFT = 2,
@@ -165,7 +166,7 @@ static inline bool slot_open_fast(struct page *page, void *block, size_t size, e
   size_t slack = page->block_bytes - size;
   uint32_t after =
       SLOT_LIVE | (uint32_t)kind << SLOT_KIND_SHIFT | (uint32_t)slack << SLOT_SLACK_SHIFT;
-  atomic_store_explicit(record, after, memory_order_relaxed);
+  atomic_store_explicit(record, after, memory_order_release);  // as slot_open
   return true;
 }
 
