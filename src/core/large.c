@@ -244,7 +244,7 @@ static void shrink(struct page *page, size_t usable)
 
 INTERNAL bool large_resize(struct page *page, size_t size)
 {
-  if (policy_lead_bytes(page) > 0) return false;  // it is surrounded
+  if (policy_is_surrounded(page)) return false;
   size_t usable = usable_for(size);
   uint32_t slices = slices_for(size);
   if (slices == 0) return false;

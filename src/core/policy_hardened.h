@@ -206,6 +206,11 @@ INTERNAL void policy_guard_large(struct page *page);
 // The block is free: makes it inaccessible, and returns a page that has been so for long, for the
 // caller to give back, or NULL.
 INTERNAL struct page *policy_retire_large(struct page *page);
+static inline bool policy_is_surrounded(const struct page *page)
+{
+  return page->words != NULL;  // objects have nothing beside them
+}
+
 // The guard before a large block.
 static inline size_t policy_lead_bytes(const struct page *page)
 {

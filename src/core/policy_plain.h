@@ -133,6 +133,13 @@ static inline void policy_guard_large(struct page *page)
   (void)page;
 }
 
+// Whether a block has guards, and cannot change where it is.
+static inline bool policy_is_surrounded(const struct page *page)
+{
+  (void)page;
+  return false;
+}
+
 static inline size_t policy_lead_bytes(const struct page *page)
 {
   (void)page;

@@ -113,7 +113,7 @@ const struct threat attack_threats[] = {
    "there is a guard at the end of each page", "",
    "-ffff", run_overflow_long, long_ways, of_every_class},
   {"overread", "P4", "the byte behind a block is read",
-   "each block is followed by a guard", "", "----f", run_overread, one_way, whole_pages},
+   "each block ends or begins at a guard", "", "----f", run_overread, one_way, whole_pages},
   {"pointers_in_heap", "P5", "the memory of blocks, live and freed, is searched for addresses",
    "whatever the allocator knows is in a range of its own", "",
    "nnnnn", run_scan_for_pointers, scan_ways, of_every_class},
