@@ -74,7 +74,7 @@ static inline void *extent_allocate_guarded(size_t size, size_t alignment, enum 
 {
   uint32_t first = 0;
   struct policy_heap *own = heap_current->policy;
-  uint32_t *countdown = own != policy_none() ? &own->countdown : &first;
+  uint32_t *countdown = own != POLICY_NOTHING ? &own->countdown : &first;
   return guarded_wants_next(countdown) ? guarded_allocate(size, alignment, kind) : NULL;
 }
 

@@ -11,7 +11,7 @@
 #include "core/registry.h"
 #include "os/system.h"
 
-INTERNAL struct heap heap_empty;
+INTERNAL struct heap heap_empty = {.policy = POLICY_NOTHING};
 #ifndef MEND_ONE_FILE
 _Thread_local struct heap *heap_current = &heap_empty;
 #endif
@@ -170,7 +170,7 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, const struct page_so
   heap->request = (struct page_request){PAGE_ANY_NODE, 0};
   for (unsigned i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) heap->bins[i] = (struct bin){0};
   for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) heap->shelves[i] = (struct shelf){0};
-  heap->policy = policy_none();
+  heap->policy = POLICY_NOTHING;
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
     list_init(&heap->queue[i]);
     mark_queued(heap, i, false);

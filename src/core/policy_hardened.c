@@ -9,6 +9,8 @@
 #include "core/metadata.h"
 #include "os/system.h"
 
+INTERNAL struct policy_heap policy_nothing;
+
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)  // odd, its bits mixed: 2^64 over the golden ratio
 
 static struct {
@@ -60,16 +62,10 @@ static uint64_t random_bits(unsigned count)
   return bits;
 }
 
-INTERNAL struct policy_heap *policy_none(void)
-{
-  static struct policy_heap none;
-  return &none;
-}
-
 INTERNAL bool policy_prepare(struct heap *heap)
 {
   uint32_t fork_count = atomic_load_explicit(&policy.fork_count, memory_order_relaxed);
-  bool is_new = heap->policy == policy_none();
+  bool is_new = heap->policy == POLICY_NOTHING;
   if (LIKELY(!is_new && heap->policy->fork_count == fork_count)) return true;
   struct policy_heap *own = is_new ? metadata_allocate(sizeof *own) : heap->policy;
   if (own == NULL) return false;
@@ -192,23 +188,27 @@ INTERNAL bool policy_close_page(struct heap *heap, struct page *page, bool is_cl
 // ---------------------------------------------------------------------------------------------
 // Pools.
 
-#define POOL_BYTES ((size_t)1 << 20)  // that the blocks of a pool hold, as long as they are enough
+#define POOL_BYTES ((size_t)256 << 10)  // that the blocks of a pool hold, if they are enough
 
 enum {
-  POOL_CHOICE = 256,       // of so many blocks one is chosen, if they are small
-  POOL_CHOICE_LEAST = 16,  // and if they are large
-  POOL_READY = 64,         // what is taken at a time below level 2, where nothing is left to chance
+  POOL_CHOICE = 256,  // of so many blocks one is chosen, if they are small,
+  POOL_LEAST = 4,     // and if they are large
+  POOL_STEP = 64,
 };
 
-static void open_pool(struct pool *pool, unsigned size_class)
+// The pool of a class, made if need be; NULL if there is no memory.
+static struct pool *open_pool(struct policy_heap *own, unsigned size_class)
 {
-  if (options.harden < 2) {
-    pool->high = 2 * POOL_READY;
-    return;
-  }
-  size_t low = bits_smaller(POOL_BYTES / size_class_bytes(size_class), POOL_CHOICE);
-  pool->low = (uint32_t)bits_larger(low, POOL_CHOICE_LEAST);
-  pool->high = 3 * pool->low;
+  struct pool *pool = own->pools[size_class];
+  if (LIKELY(pool != NULL)) return pool;
+  pool = metadata_allocate(sizeof *pool);
+  if (pool == NULL) return NULL;
+  uint32_t fitting = (uint32_t)bits_larger(POOL_BYTES / size_class_bytes(size_class), POOL_LEAST);
+  if (options.harden >= 2) pool->low = (uint32_t)bits_smaller(fitting, POOL_CHOICE);
+  pool->step = (uint32_t)bits_smaller(fitting, POOL_STEP);
+  pool->high = pool->low + 2 * pool->step;
+  own->pools[size_class] = pool;
+  return pool;
 }
 
 // Blocks on the way back to their pages, gathered by the words of the bitmaps that they are in.
@@ -280,8 +280,8 @@ INTERNAL void policy_return_all(struct heap *heap)
   if (atomic_load_explicit(&own->is_busy, memory_order_relaxed)) return;
   policy_set_busy(own, true);
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
-    struct pool *pool = &own->pools[i];
-    if (pool->high == 0) continue;
+    struct pool *pool = own->pools[i];
+    if (pool == NULL) continue;
     shrink_pool(pool, 0);
     empty_ring(pool);
   }
@@ -290,10 +290,9 @@ INTERNAL void policy_return_all(struct heap *heap)
 
 INTERNAL void policy_forget_all(struct heap *heap)
 {
-  if (heap->policy == policy_none()) return;
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
-    struct pool *pool = &heap->policy->pools[i];
-    if (pool->high == 0) continue;
+    struct pool *pool = heap->policy->pools[i];
+    if (pool == NULL) continue;
     pool->count = 0;
     memset(pool->ring, 0, sizeof pool->ring);
   }
@@ -305,10 +304,9 @@ INTERNAL void policy_put_slowly(struct heap *heap, struct page *page, void *bloc
   bool may_wait = heap != NULL && !page->is_direct && policy_prepare(heap) &&
                   !atomic_load_explicit(&heap->policy->is_busy, memory_order_relaxed);
   if (may_wait) {
-    struct pool *pool = &heap->policy->pools[page->size_class];
     policy_set_busy(heap->policy, true);
-    if (pool->high == 0) open_pool(pool, page->size_class);
-    if (pool->count >= pool->high) shrink_pool(pool, pool->high - pool->high / 3);
+    struct pool *pool = open_pool(heap->policy, page->size_class);
+    if (pool != NULL && pool->count >= pool->high) shrink_pool(pool, pool->high - pool->step);
     policy_set_busy(heap->policy, false);
     if (policy_put(heap->policy, page->size_class, block)) return;
   }
@@ -327,7 +325,7 @@ static void fill_from_word(struct pool *pool, struct page *page, uint32_t word, 
 static bool fill_pool(struct heap *heap, unsigned size_class, uint32_t enough)
 {
   struct policy_heap *own = heap->policy;
-  struct pool *pool = &own->pools[size_class];
+  struct pool *pool = own->pools[size_class];
   while (pool->count < enough) {
     struct page *page = heap_find_page(heap, size_class);
     if (page == NULL) return pool->count > 0;
@@ -343,12 +341,12 @@ INTERNAL void *policy_take_inside(struct heap *heap, unsigned size_class)
 {
   if (!policy_prepare(heap)) return NULL;
   struct policy_heap *own = heap->policy;
-  struct pool *pool = &own->pools[size_class];
-  if (pool->high == 0) open_pool(pool, size_class);
+  struct pool *pool = open_pool(own, size_class);
+  if (pool == NULL) return NULL;
   void *block = policy_take(own, size_class);
   if (block != NULL) return block;
   if (atomic_load_explicit(&own->is_busy, memory_order_relaxed)) return NULL;
-  bool is_filled = fill_pool(heap, size_class, pool->low + 1 + (pool->low == 0 ? 0 : POOL_READY));
+  bool is_filled = fill_pool(heap, size_class, pool->low + pool->step);
   if (!is_filled) return NULL;
   block = policy_take(own, size_class);
   if (block != NULL) return block;

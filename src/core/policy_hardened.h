@@ -42,12 +42,13 @@ struct policy_page {
 // It is chosen one call before, and is the last one meanwhile, so that what is read of it can be on
 // its way to the cache. From level 3 on a freed block waits in a ring before, where all keep their
 // order.
-enum { POOL_MOST = 768, POOL_RING = 256 };
+enum { POOL_MOST = 448, POOL_RING = 256 };
 
 struct pool {
   uint32_t count;
   uint32_t low;   // blocks that are to stay while there is memory
-  uint32_t high;  // the most; 0: the pool was never used
+  uint32_t high;  // the most
+  uint32_t step;  // what comes and goes at a time
   uint32_t ring_at;
   void *blocks[POOL_MOST];
   void *ring[POOL_RING];
@@ -59,7 +60,7 @@ struct policy_heap {
   uint32_t fork_count;    // when it was seeded
   _Atomic(bool) is_busy;  // a signal handler has interrupted what must not be
   uint32_t countdown;     // allocations until one is guarded, or 0
-  struct pool pools[SIZE_CLASS_COUNT];
+  struct pool *pools[SIZE_CLASS_COUNT];  // NULL: nothing of that class was needed yet
 };
 
 static inline size_t policy_guard_bytes(void)
@@ -117,7 +118,8 @@ INTERNAL void policy_seal(struct page *page);
 INTERNAL void policy_verify(struct page *page);
 
 // What a heap has that was never used: all pools are empty, and have no room.
-INTERNAL struct policy_heap *policy_none(void);
+INTERNAL_DATA struct policy_heap policy_nothing;
+#define POLICY_NOTHING (&policy_nothing)
 // Makes what a heap has beside it; false if there is no memory. Inside, or the owner.
 INTERNAL bool policy_prepare(struct heap *heap);
 
@@ -144,9 +146,9 @@ static inline void policy_choose(struct policy_heap *own, struct pool *pool)
 // A block out of the pool; NULL if there are not enough: then heap_take. (Owner)
 static inline void *policy_take(struct policy_heap *own, unsigned size_class)
 {
-  struct pool *pool = &own->pools[size_class];
-  uint32_t count = pool->count;
-  if (UNLIKELY(count <= pool->low || atomic_load_explicit(&own->is_busy, memory_order_relaxed))) {
+  struct pool *pool = own->pools[size_class];
+  uint32_t count = LIKELY(pool != NULL) ? pool->count : 0;
+  if (UNLIKELY(count == 0 || count <= pool->low || atomic_load_explicit(&own->is_busy, memory_order_relaxed))) {
     return NULL;
   }
   policy_set_busy(own, true);
@@ -160,8 +162,8 @@ static inline void *policy_take(struct policy_heap *own, unsigned size_class)
 // Puts a freed block in. False if there is no room: then policy_put_slowly. (Owner)
 static inline bool policy_put(struct policy_heap *own, unsigned size_class, void *block)
 {
-  struct pool *pool = &own->pools[size_class];
-  if (UNLIKELY(pool->count >= pool->high ||
+  struct pool *pool = own->pools[size_class];
+  if (UNLIKELY(pool == NULL || pool->count >= pool->high ||
                atomic_load_explicit(&own->is_busy, memory_order_relaxed))) {
     return false;
   }

@@ -49,10 +49,7 @@ static inline void policy_set_purged(struct page *page, uint32_t n, uint64_t bit
 }
 
 // What the hardened policy does besides.
-static inline struct policy_heap *policy_none(void)
-{
-  return NULL;
-}
+#define POLICY_NOTHING NULL
 
 static inline bool policy_prepare(struct heap *heap)
 {
