@@ -13,8 +13,8 @@ INTERNAL _Atomic(size_t) region_units;
 
 INTERNAL uint32_t page_slices_for(size_t block_bytes)
 {
-  size_t least = bits_smaller(TUNING_PAGE_ROOM / block_bytes, TUNING_PAGE_ENOUGH);
-  least = bits_larger(least, TUNING_PAGE_LEAST);
+  bool is_small = block_bytes <= SIZE_CLASS_SMALL_BYTES;
+  size_t least = is_small ? TUNING_SMALL_BLOCKS : TUNING_MEDIUM_BLOCKS;
   size_t bytes = least * block_bytes + policy_guard_bytes();
   return (uint32_t)bits_smaller((bytes + SLICE_BYTES - 1) >> SLICE_SHIFT, TUNING_PAGE_SLICES);
 }

@@ -188,12 +188,12 @@ INTERNAL bool policy_close_page(struct heap *heap, struct page *page, bool is_cl
 // ---------------------------------------------------------------------------------------------
 // Pools.
 
-#define POOL_BYTES ((size_t)256 << 10)  // that the blocks of a pool hold, if they are enough
+#define POOL_BYTES ((size_t)256 << 10)  // that come and go at a time, if they are enough blocks
 
 enum {
-  POOL_CHOICE = 256,  // of so many blocks one is chosen, if they are small,
-  POOL_LEAST = 4,     // and if they are large
-  POOL_STEP = 64,
+  POOL_CHOICE = 256,  // of so many blocks one is chosen, if they are small
+  POOL_LEAST = 4,
+  POOL_MOST_STEP = 64,
 };
 
 // The pool of a class, made if need be; NULL if there is no memory.
@@ -204,8 +204,8 @@ static struct pool *open_pool(struct policy_heap *own, unsigned size_class)
   pool = metadata_allocate(sizeof *pool);
   if (pool == NULL) return NULL;
   uint32_t fitting = (uint32_t)bits_larger(POOL_BYTES / size_class_bytes(size_class), POOL_LEAST);
-  if (options.harden >= 2) pool->low = (uint32_t)bits_smaller(fitting, POOL_CHOICE);
-  pool->step = (uint32_t)bits_smaller(fitting, POOL_STEP);
+  pool->step = (uint32_t)bits_smaller(fitting, POOL_MOST_STEP);
+  if (options.harden >= 2) pool->low = size_class < SIZE_CLASS_SMALL_COUNT ? POOL_CHOICE : pool->step;
   pool->high = pool->low + 2 * pool->step;
   own->pools[size_class] = pool;
   return pool;

@@ -44,15 +44,13 @@ enum {
   TUNING_GROWTH_LEAST = 4 << 20,  // and growth that free memory inside of pages is purged for
 #ifdef MEND_HARDENED
   TUNING_HAS_LISTS = 0,        // small blocks are linked through themselves while they are free
-  TUNING_PAGE_ROOM = 272 << 10,  // a page has room for as many blocks as take this much,
-  TUNING_PAGE_LEAST = 16,        // but for at least so many
-  TUNING_PAGE_ENOUGH = 272,      // and not for more than so many on that account
+  TUNING_SMALL_BLOCKS = 272,   // a page of small blocks has room for at least so many,
+  TUNING_MEDIUM_BLOCKS = 16,   // one of medium blocks for so many
   TUNING_PAGE_SLICES = 32,     // the most slices that such a page has
 #else
   TUNING_HAS_LISTS = 1,
-  TUNING_PAGE_ROOM = 1,
-  TUNING_PAGE_LEAST = 2,
-  TUNING_PAGE_ENOUGH = 2,
+  TUNING_SMALL_BLOCKS = 2,
+  TUNING_MEDIUM_BLOCKS = 2,
   TUNING_PAGE_SLICES = 2,
 #endif
   TUNING_POST_PATIENCE = 1000,    // looks for a post that is on its way
