@@ -16,6 +16,7 @@ INTERNAL struct policy_heap policy_nothing;
 static struct {
   uint64_t key[2];
   _Atomic(uint32_t) fork_count;
+  _Atomic(size_t) guard_mappings;  // caused by guards, where they are mappings
   struct os_lock lock;  // protects what follows
   struct rng rng;       // of what belongs to no heap
 } policy;
@@ -116,6 +117,29 @@ INTERNAL void policy_verify(struct page *page)
 }
 
 // ---------------------------------------------------------------------------------------------
+// Guards. Where each costs mappings of its own, some pages have to go without.
+
+enum { MAPPINGS_A_GUARD = 2 };
+
+static bool install_guard(char *start, size_t bytes)
+{
+  bool is_free = os_guard_is_free_of_mappings();
+  size_t cost = is_free ? 0 : MAPPINGS_A_GUARD;
+  size_t before = atomic_fetch_add_explicit(&policy.guard_mappings, cost, memory_order_relaxed);
+  if ((is_free || before + cost <= options.map_budget) && os_guard_install(start, bytes)) return true;
+  atomic_fetch_sub_explicit(&policy.guard_mappings, cost, memory_order_relaxed);
+  return false;
+}
+
+static bool remove_guard(char *start, size_t bytes)
+{
+  if (!os_guard_remove(start, bytes)) return false;
+  size_t cost = os_guard_is_free_of_mappings() ? 0 : MAPPINGS_A_GUARD;
+  atomic_fetch_sub_explicit(&policy.guard_mappings, cost, memory_order_relaxed);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------
 // Pages.
 
 static size_t page_policy_bytes(const struct page *page, uint32_t word_count)
@@ -167,7 +191,7 @@ INTERNAL void policy_open_page(struct heap *heap, struct page *page)
   atomic_fetch_and_explicit(&page->words[0], ~reserved, memory_order_relaxed);
   if ((page->flags & PAGE_IS_ZERO) != 0) mark_purged(page);
   page->flags |= PAGE_IS_ZERO;
-  if (options.harden >= 1 && os_guard_install(guard_of(page), guarded_bytes(page))) {
+  if (options.harden >= 1 && install_guard(guard_of(page), guarded_bytes(page))) {
     page->flags |= PAGE_HAS_GUARD;
   }
 }
@@ -176,7 +200,7 @@ INTERNAL bool policy_close_page(struct heap *heap, struct page *page, bool is_cl
 {
   policy_verify(page);
   if ((page->flags & PAGE_HAS_GUARD) != 0) {
-    if (!os_guard_remove(guard_of(page), guarded_bytes(page))) return false;
+    if (!remove_guard(guard_of(page), guarded_bytes(page))) return false;
     page->flags &= (uint8_t)~PAGE_HAS_GUARD;
   }
   if (!is_clean || heap->has_objects || options.harden < 2) {
@@ -374,9 +398,11 @@ INTERNAL void policy_guard_large(struct page *page)
   size_t lead = policy_lead_bytes(page);
   char *end = page_start(page) + lead + page->block_bytes;
   size_t rest = (size_t)(page_start(page) + page_run_bytes(page) - end);
-  bool is_guarded = lead > 0 && os_guard_install(page_start(page), lead);
-  if (rest > 0 && os_guard_install(end, rest)) is_guarded = true;
-  if (is_guarded) page->flags |= PAGE_HAS_GUARD;
+  bool is_renewed = (page->flags & PAGE_HAS_GUARD) != 0;
+  // The one behind it counts for both, once.
+  if (rest == 0 || !(is_renewed ? os_guard_install(end, rest) : install_guard(end, rest))) return;
+  page->flags |= PAGE_HAS_GUARD;
+  if (lead > 0) (void)os_guard_install(page_start(page), lead);
 }
 
 // An object's has nothing beside it.
@@ -399,7 +425,8 @@ static bool close_large(struct page *page)
 {
   if (page->words != NULL) policy_free_words(page, 0);
   page->words = NULL;
-  if (!os_guard_remove(page_start(page), page_run_bytes(page))) return false;
+  bool has_guard = (page->flags & PAGE_HAS_GUARD) != 0;
+  if (has_guard && !remove_guard(page_start(page), page_run_bytes(page))) return false;
   page->flags &= (uint8_t)~PAGE_HAS_GUARD;
   chunk_set_untouched(page);
   return true;
@@ -408,13 +435,15 @@ static bool close_large(struct page *page)
 INTERNAL struct page *policy_retire_large(struct page *page)
 {
   size_t bytes = page_run_bytes(page);
-  bool is_kept = options.harden >= 1 && !page_is_bound(page) && bytes <= LARGE_QUARANTINE_BYTES / LARGE_QUARANTINE &&
+  // Without a guard around it it was beyond the budget, and would be as a whole.
+  bool has_guard = (page->flags & PAGE_HAS_GUARD) != 0;
+  bool is_kept = has_guard && !page_is_bound(page) &&
+                 bytes <= LARGE_QUARANTINE_BYTES / LARGE_QUARANTINE &&
                  !os_lock_is_mine(&large_quarantine.lock);
   if (!is_kept || !os_guard_install(page_start(page), bytes)) {
     os_memory_purge(page_start(page), bytes);
     return close_large(page) ? page : NULL;
   }
-  page->flags |= PAGE_HAS_GUARD;
   struct page **place = &large_quarantine.places[random_bits(32) % LARGE_QUARANTINE];
   os_lock_acquire(&large_quarantine.lock);
   struct page *leaving = *place;
