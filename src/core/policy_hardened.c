@@ -186,6 +186,7 @@ INTERNAL void policy_open_page(struct heap *heap, struct page *page)
   page->carved = page->capacity;
   own->secret = rng_bits(&heap->policy->rng, 64);
   own->reserved_slots = heap->has_objects ? 0 : 1;
+  if (!heap->has_objects) page->first_word = rng_below(&heap->policy->rng, page->capacity) / 64;
   own->is_void = (heap->request.flags & PAGE_REQUEST_VOID) != 0;
   uint64_t reserved = bits_low_mask(own->reserved_slots);
   atomic_fetch_and_explicit(&page->words[0], ~reserved, memory_order_relaxed);
@@ -353,7 +354,8 @@ static bool fill_pool(struct heap *heap, unsigned size_class, uint32_t enough)
   while (pool->count < enough) {
     struct page *page = heap_find_page(heap, size_class);
     if (page == NULL) return pool->count > 0;
-    uint32_t word = (uint32_t)rng_bits(&own->rng, 12);
+    // One word after the other, so that what is used together lies together, as far as chance lets.
+    uint32_t word = page->first_word + 1;
     uint64_t bits = page_bitmap_take_word(page, &word);
     heap_park_if_full(heap, page);
     fill_from_word(pool, page, word, bits);
