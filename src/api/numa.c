@@ -10,7 +10,8 @@ void *mend_numa_alloc_on_node(size_t size, int node)
 {
   // What stands for no node inside is one that does not exist.
   if (node < 0) return allocate_fail(EINVAL);
-  return allocate_at((struct allocate_place){NULL, node, KIND_MALLOC}, size, NATURAL_ALIGNMENT, true);
+  return allocate_at((struct allocate_place){NULL, node, KIND_MALLOC}, size, NATURAL_ALIGNMENT,
+                     true);
 }
 
 int mend_numa_node_of(const void *pointer)

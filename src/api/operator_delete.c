@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The twelve replaceable operators delete of C++. All are free: what they know beyond the address is
-// not needed. (The hardened build looks at it: operator_delete_hardened.c.)
+// The twelve replaceable operators delete of C++. All are free: what they know beyond the address
+// is not needed. (The hardened build looks at it: operator_delete_hardened.c.)
 #include "api/override.h"
 
 OVERRIDE(_ZdlPv, mend_free);

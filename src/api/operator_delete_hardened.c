@@ -15,8 +15,10 @@ MEND_EXPORT void _ZdlPvmSt11align_val_t(void *block, size_t size, size_t alignme
 MEND_EXPORT void _ZdaPvmSt11align_val_t(void *block, size_t size, size_t alignment);
 MEND_EXPORT void _ZdlPvRKSt9nothrow_t(void *block, const void *nothrow);
 MEND_EXPORT void _ZdaPvRKSt9nothrow_t(void *block, const void *nothrow);
-MEND_EXPORT void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment, const void *nothrow);
-MEND_EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment, const void *nothrow);
+MEND_EXPORT void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment,
+                                                     const void *nothrow);
+MEND_EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment,
+                                                     const void *nothrow);
 
 MEND_EXPORT void _ZdlPv(void *block)
 {
@@ -70,13 +72,15 @@ MEND_EXPORT void _ZdaPvRKSt9nothrow_t(void *block, const void *nothrow)
   front_free(block, &(struct block_claim){KIND_NEW_ARRAY, false, 0, 0});
 }
 
-MEND_EXPORT void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment, const void *nothrow)
+MEND_EXPORT void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment,
+                                                     const void *nothrow)
 {
   (void)nothrow;
   front_free(block, &(struct block_claim){KIND_NEW, false, 0, alignment});
 }
 
-MEND_EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment, const void *nothrow)
+MEND_EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment,
+                                                     const void *nothrow)
 {
   (void)nothrow;
   front_free(block, &(struct block_claim){KIND_NEW_ARRAY, false, 0, alignment});

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // The eight replaceable operators new of C++, by their mangled names, so that a C library serves
-// them without linking the C++ one. (The twelve operators delete: operator_delete.c.) When memory runs out the program's new-handler is called until it
-// gives up; then std::bad_alloc is thrown, or NULL returned. What is needed for that is found in
-// whatever C++ library the process has: without one nobody can have called these.
+// them without linking the C++ one. (The twelve operators delete: operator_delete.c.) When memory
+// runs out the program's new-handler is called until it gives up; then std::bad_alloc is thrown, or
+// NULL returned. What is needed for that is found in whatever C++ library the process has: without
+// one nobody can have called these.
 #include <setjmp.h>
 #include <unwind.h>
 

@@ -85,8 +85,8 @@ bool mend_secure_owns(const void *pointer)
 bool mend_secure_protect(void *block, enum mend_secure_access access)
 {
   static const enum os_secret_access accesses[] = {[MEND_SECURE_READ_WRITE] = OS_SECRET_WRITE,
-                                            [MEND_SECURE_READ_ONLY] = OS_SECRET_READ,
-                                            [MEND_SECURE_NO_ACCESS] = OS_SECRET_NONE};
+                                                   [MEND_SECURE_READ_ONLY] = OS_SECRET_READ,
+                                                   [MEND_SECURE_NO_ACCESS] = OS_SECRET_NONE};
   enum vault_verdict verdict = VAULT_UNFIT;
   int saved_errno = errno;
   if (block != NULL && (unsigned)access <= MEND_SECURE_NO_ACCESS) {

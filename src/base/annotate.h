@@ -6,8 +6,8 @@
 // Between allocations all of a page is forbidden: annotate_allocate opens exactly the bytes that
 // were asked for, annotate_free closes the whole block before it enters any bin or page. The links
 // of free blocks live in closed memory. A function that touches such is ANNOTATE_MAY_TOUCH_FREED,
-// for the sanitizers, and does so between annotate_touch_begin and _end, for Valgrind: block_link.h,
-// api/extent_exact.h, and os/memory.c where the kernel does not take memory back.
+// for the sanitizers, and does so between annotate_touch_begin and _end, for Valgrind:
+// block_link.h, api/extent_exact.h, and os/memory.c where the kernel does not take memory back.
 #ifndef BASE_ANNOTATE_H
 #define BASE_ANNOTATE_H
 

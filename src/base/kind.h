@@ -16,7 +16,7 @@ enum block_kind {
 // What a caller says of a block that it frees.
 struct block_claim {
   enum block_kind kind;
-  bool has_size;     // whether it says how much was asked for:
+  bool has_size;  // whether it says how much was asked for:
   size_t size;
   size_t alignment;  // 0: it does not say
 };

@@ -115,7 +115,7 @@ enum {
   PAGE_IS_LEAVING = 16,  // NONE: the memory of these free `slices` is being returned (chunk.c)
   PAGE_IS_FOREIGN = 32,  // NONE: from here on `slices` are nobody's: others' mappings (frontier.c)
   PAGE_IS_BOUND = 64,    // LARGE: to its `node`; NONE: about to be unbound, before it is filed
-  PAGE_HAS_GUARD = 128,  // its last os page, or what surrounds its block, is inaccessible (hardened)
+  PAGE_HAS_GUARD = 128,  // its last os page, or what surrounds its block, faults (hardened)
 };
 
 // The blocks' region, read by every free. `start` and `pages` are written once, before there is a

@@ -17,8 +17,8 @@ static struct {
   uint64_t key[2];
   _Atomic(uint32_t) fork_count;
   _Atomic(size_t) guard_mappings;  // caused by guards, where they are mappings
-  struct os_lock lock;  // protects what follows
-  struct rng rng;       // of what belongs to no heap
+  struct os_lock lock;             // protects what follows
+  struct rng rng;                  // of what belongs to no heap
 } policy;
 
 enum { LARGE_GUARD_OS_PAGES = 16, LARGE_QUARANTINE = 256 };
@@ -97,7 +97,8 @@ static uint64_t check_of(const struct page *page)
   sum = mixed(sum, page->block_bytes);
   sum = mixed(sum, page->slices | (uint64_t)page->carved << 32);
   sum = mixed(sum, own->secret);
-  sum = mixed(sum, own->lead_bytes | (uint64_t)own->reserved_slots << 32 | (uint64_t)own->is_void << 48);
+  sum = mixed(sum,
+              own->lead_bytes | (uint64_t)own->reserved_slots << 32 | (uint64_t)own->is_void << 48);
   sum = mixed(sum, (uint64_t)page->capacity | (uint64_t)page->bin_offset << 16 |
                        (uint64_t)page->is_direct << 32 |
                        (uint64_t)(page->flags & PAGE_HAS_GUARD) << 40);
@@ -126,7 +127,8 @@ static bool install_guard(char *start, size_t bytes)
   bool is_free = os_guard_is_free_of_mappings();
   size_t cost = is_free ? 0 : MAPPINGS_A_GUARD;
   size_t before = atomic_fetch_add_explicit(&policy.guard_mappings, cost, memory_order_relaxed);
-  if ((is_free || before + cost <= options.map_budget) && os_guard_install(start, bytes)) return true;
+  if ((is_free || before + cost <= options.map_budget) && os_guard_install(start, bytes))
+    return true;
   atomic_fetch_sub_explicit(&policy.guard_mappings, cost, memory_order_relaxed);
   return false;
 }
@@ -230,7 +232,8 @@ static struct pool *open_pool(struct policy_heap *own, unsigned size_class)
   if (pool == NULL) return NULL;
   uint32_t fitting = (uint32_t)bits_larger(POOL_BYTES / size_class_bytes(size_class), POOL_LEAST);
   pool->step = (uint32_t)bits_smaller(fitting, POOL_MOST_STEP);
-  if (options.harden >= 2) pool->low = size_class < SIZE_CLASS_SMALL_COUNT ? POOL_CHOICE : pool->step;
+  if (options.harden >= 2)
+    pool->low = size_class < SIZE_CLASS_SMALL_COUNT ? POOL_CHOICE : pool->step;
   pool->high = pool->low + 2 * pool->step;
   own->pools[size_class] = pool;
   return pool;
@@ -264,7 +267,8 @@ static void send_home(struct homeward *homeward, void *block)
   uint64_t bit = UINT64_C(1) << index % 64;
   unsigned i = (unsigned)(page_index(page) * 5 + index / 64) % HOMEWARD_SLOTS;
   bool is_taken = (homeward->taken >> i & 1) != 0;
-  bool is_same = is_taken && homeward->slots[i].page == page && homeward->slots[i].word == index / 64;
+  bool is_same =
+      is_taken && homeward->slots[i].page == page && homeward->slots[i].word == index / 64;
   if (is_same && (homeward->slots[i].bits & bit) != 0) fatal("double free", block);
   if (is_same) {
     homeward->slots[i].bits |= bit;

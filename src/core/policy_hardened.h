@@ -27,14 +27,14 @@ struct heap;
 
 // Beside a page's bitmap; the records lie behind that.
 struct policy_page {
-  uint64_t secret;                          // of this page
-  uint64_t check;                           // of its descriptor; see policy_seal
-  size_t size;                              // LARGE: what was asked for
-  uint32_t lead_bytes;                      // LARGE: the guard before the block
-  uint16_t reserved_slots;                  // 1, or 0 of objects
-  bool is_void;                             // its blocks cannot be touched
-  uint64_t purged[POLICY_PURGED_BITS / 64]; // os pages that hold no memory
-  _Atomic(uint64_t) words[];                // the bitmap
+  uint64_t secret;                           // of this page
+  uint64_t check;                            // of its descriptor; see policy_seal
+  size_t size;                               // LARGE: what was asked for
+  uint32_t lead_bytes;                       // LARGE: the guard before the block
+  uint16_t reserved_slots;                   // 1, or 0 of objects
+  bool is_void;                              // its blocks cannot be touched
+  uint64_t purged[POLICY_PURGED_BITS / 64];  // os pages that hold no memory
+  _Atomic(uint64_t) words[];                 // the bitmap
 };
 
 // The free blocks of a class that a thread has at hand. What is taken is any one of them, and from

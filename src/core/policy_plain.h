@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The plain policy: small blocks lie on list pages, pages are short, and a bitmap page keeps nothing
-// of its blocks but whether they are free.
+// The plain policy: small blocks lie on list pages, pages are short, and a bitmap page keeps
+// nothing of its blocks but whether they are free.
 #ifndef CORE_POLICY_PLAIN_H
 #define CORE_POLICY_PLAIN_H
 

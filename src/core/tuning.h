@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The sizes that the core is built around, and a second set of tiny ones: in the stress build every
-// page holds a handful of blocks and every cache an entry or two, so that slow paths always run. The
-// hardened build has long pages, so that there are many places for a block to be.
+// page holds a handful of blocks and every cache an entry or two, so that slow paths always run.
+// The hardened build has long pages, so that there are many places for a block to be.
 #ifndef CORE_TUNING_H
 #define CORE_TUNING_H
 
@@ -43,22 +43,22 @@ enum {
   TUNING_COMMIT_MOST = 32 << 20,  // and the largest step
   TUNING_GROWTH_LEAST = 4 << 20,  // and growth that free memory inside of pages is purged for
 #ifdef MEND_HARDENED
-  TUNING_HAS_LISTS = 0,        // small blocks are linked through themselves while they are free
-  TUNING_SMALL_BLOCKS = 272,   // a page of small blocks has room for at least so many,
-  TUNING_MEDIUM_BLOCKS = 16,   // one of medium blocks for so many
-  TUNING_PAGE_SLICES = 32,     // the most slices that such a page has
+  TUNING_HAS_LISTS = 0,       // small blocks are linked through themselves while they are free
+  TUNING_SMALL_BLOCKS = 272,  // a page of small blocks has room for at least so many,
+  TUNING_MEDIUM_BLOCKS = 16,  // one of medium blocks for so many
+  TUNING_PAGE_SLICES = 32,    // the most slices that such a page has
 #else
   TUNING_HAS_LISTS = 1,
   TUNING_SMALL_BLOCKS = 2,
   TUNING_MEDIUM_BLOCKS = 2,
   TUNING_PAGE_SLICES = 2,
 #endif
-  TUNING_POST_PATIENCE = 1000,    // looks for a post that is on its way
-  TUNING_PURGE_PATIENCE = 16,     // waits for the purges of others before there is no memory
-  TUNING_OWNERS_PER_TICK = 4,     // heaps of which a tick asks whether their threads are there
-  TUNING_HEAPS_PER_LOOK = 64,     // heaps passed to find one of another thread
-  TUNING_FULLEST_OF = 4,          // queued pages that are compared when blocks are needed
-  TUNING_WAKE_SHARE = 64,         // a full page is used again when 1/64 of its blocks are free
+  TUNING_POST_PATIENCE = 1000,  // looks for a post that is on its way
+  TUNING_PURGE_PATIENCE = 16,   // waits for the purges of others before there is no memory
+  TUNING_OWNERS_PER_TICK = 4,   // heaps of which a tick asks whether their threads are there
+  TUNING_HEAPS_PER_LOOK = 64,   // heaps passed to find one of another thread
+  TUNING_FULLEST_OF = 4,        // queued pages that are compared when blocks are needed
+  TUNING_WAKE_SHARE = 64,       // a full page is used again when 1/64 of its blocks are free
 };
 
 // Blocks of at least this size ask for huge pages and are moved by the kernel rather than copied.

@@ -349,8 +349,7 @@ static void check_surroundings(const struct guarded_slot *slot, struct page_span
 {
   const char *damage = find_damage(slot, pages);
   if (damage == NULL) return;
-  const char *what =
-      damage < slot->block ? "underflow of a block" : "overflow of a block";
+  const char *what = damage < slot->block ? "underflow of a block" : "overflow of a block";
   struct misuse misuse = describe_block(what, slot->block, slot);
   misuse.damage = damage;
   misuse.free_stack = NULL;

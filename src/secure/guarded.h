@@ -40,7 +40,8 @@ static inline bool guarded_wants_next(uint32_t *countdown)
 INTERNAL void *guarded_allocate(size_t size, size_t alignment, enum block_kind kind);
 // Whether an address is one that guarded blocks or their surroundings have.
 INTERNAL bool guarded_owns(const void *pointer);
-// Frees a block that guarded_owns. A misuse is reported; should the program go on after that, a free that names no live block does nothing.
+// Frees a block that guarded_owns. A misuse is reported; should the program go on after that, a
+// free that names no live block does nothing.
 INTERNAL void guarded_free(void *block, const struct block_claim *claim);
 // The size that was asked for. What is no live block is reported, as a misuse of
 // malloc_usable_size or of realloc; 0 if the program goes on.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Blocks of no bytes: each has an address of its own, 16 bytes from the next, and every access to it
-// faults. They come from a heap whose pages are all guard.
+// Blocks of no bytes: each has an address of its own, 16 bytes from the next, and every access to
+// it faults. They come from a heap whose pages are all guard.
 #ifndef SECURE_NOTHING_H
 #define SECURE_NOTHING_H
 

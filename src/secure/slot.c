@@ -39,8 +39,8 @@ static unsigned alignment_bits(size_t alignment)
 static uint32_t record_for(struct page *page, size_t size, enum block_kind kind, size_t alignment)
 {
   size_t slack = holds_one(page) ? 0 : page->block_bytes - size;
-  return SLOT_LIVE | (uint32_t)kind << SLOT_KIND_SHIFT | alignment_bits(alignment) << SLOT_ALIGNMENT_SHIFT |
-         (uint32_t)slack << SLOT_SLACK_SHIFT;
+  return SLOT_LIVE | (uint32_t)kind << SLOT_KIND_SHIFT |
+         alignment_bits(alignment) << SLOT_ALIGNMENT_SHIFT | (uint32_t)slack << SLOT_SLACK_SHIFT;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -171,7 +171,8 @@ INTERNAL bool slot_check(struct page *page, void *block)
     tell("realloc of a block of another kind", block, NULL);
     return false;
   }
-  return check_ends(page, block, atomic_load_explicit(record_of(page, block), memory_order_relaxed));
+  return check_ends(page, block,
+                    atomic_load_explicit(record_of(page, block), memory_order_relaxed));
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -185,7 +186,8 @@ INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_
   if (holds_one(page)) {
     policy_of(page)->size = size;
     policy_seal(page);
-  } else if (options.harden >= 3 && !policy_is_void(page) && !slot_is_zero(block, page->block_bytes)) {
+  } else if (options.harden >= 3 && !policy_is_void(page) &&
+             !slot_is_zero(block, page->block_bytes)) {
     tell("write to freed memory", block, NULL);
   }
   if (options.harden >= 2 && !policy_is_void(page)) slot_write_end(page, block, size);
@@ -239,7 +241,8 @@ INTERNAL bool slot_close(struct page *page, void *block, const struct block_clai
     tell("double free", block, NULL);
     return false;
   }
-  if (options.harden >= 2 && !holds_one(page) && !policy_is_void(page)) slot_wipe(page, block, size);
+  if (options.harden >= 2 && !holds_one(page) && !policy_is_void(page))
+    slot_wipe(page, block, size);
   return true;
 }
 

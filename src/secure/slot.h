@@ -136,8 +136,8 @@ static inline bool slot_is_zeroed(void)
 // The block is about to be the user's, who has asked for `size` bytes.
 INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_kind kind,
                         size_t alignment);
-// It no longer is; it is wiped. Returns false if it was not, or not as the claim says: that has been
-// told, and the block is left alone.
+// It no longer is; it is wiped. Returns false if it was not, or not as the claim says: that has
+// been told, and the block is left alone.
 INTERNAL bool slot_close(struct page *page, void *block, const struct block_claim *claim);
 // The user has a new size at the same place.
 INTERNAL void slot_resize(struct page *page, void *block, size_t size);
@@ -184,8 +184,9 @@ static inline bool slot_close_fast(struct page *page, uint32_t index, char *bloc
                options.harden > 2 || (claim->has_size && claim->size != size))) {
     return false;
   }
-  bool is_intact = options.harden < 2 || (slot_is_end_intact(page, block, size) &&
-                                          slot_is_last_word_intact(page, block - page->block_bytes));
+  bool is_intact =
+      options.harden < 2 || (slot_is_end_intact(page, block, size) &&
+                             slot_is_last_word_intact(page, block - page->block_bytes));
   uint32_t after = (before & ~(uint32_t)SLOT_STATE_MASK) | SLOT_FREED;
   // acq_rel: what was done to the block comes before, its wiping after
   if (UNLIKELY(!is_intact || !atomic_compare_exchange_strong(record, &before, after))) return false;

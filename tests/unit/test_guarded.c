@@ -345,10 +345,9 @@ static void changed_bytes_beside_the_block_are_told_at_free(void **state)
     bool at_end;
     ptrdiff_t at;
     const char *what;
-  } cases[] = {
-      {true, 40, "overflow of a block"},  {true, 47, "overflow of a block"},
-      {true, -1, "underflow of a block"}, {true, -100, "underflow of a block"},
-      {false, 40, "overflow of a block"}, {false, 1000, "overflow of a block"}};
+  } cases[] = {{true, 40, "overflow of a block"},  {true, 47, "overflow of a block"},
+               {true, -1, "underflow of a block"}, {true, -100, "underflow of a block"},
+               {false, 40, "overflow of a block"}, {false, 1000, "overflow of a block"}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     unsigned char *block = guarded_block_at(40, 0, cases[i].at_end);
     char line[100];
