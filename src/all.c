@@ -41,6 +41,7 @@
 #include "core/large.c"
 #include "core/registry.c"
 #ifdef MEND_HARDENED
+#include "core/policy_seal.c"
 #include "core/policy_hardened.c"
 #endif
 

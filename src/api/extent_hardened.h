@@ -56,7 +56,7 @@ static inline void extent_resize(struct page *page, void *block, size_t old_size
 
 static inline size_t extent_usable(struct page *page, const void *block)
 {
-  return slot_size(page, block);
+  return slot_checked_size(page, block);
 }
 
 static inline bool extent_check(struct page *page, void *block)

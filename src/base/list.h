@@ -7,6 +7,9 @@
 #define BASE_LIST_H
 
 #include "base/internal.h"
+#ifdef MEND_HARDENED
+#include "base/fatal.h"
+#endif
 
 struct list {
   struct list *prev;
@@ -29,8 +32,19 @@ static inline bool list_contains_node(const struct list *node)
   return node->next != NULL;
 }
 
+// In the hardened build two neighbours must know each other before they are changed.
+static inline void list_check(const struct list *prev, const struct list *next)
+{
+#ifdef MEND_HARDENED
+  if (UNLIKELY(prev->next != next || next->prev != prev)) fatal("corrupted metadata", prev);
+#else
+  (void)prev, (void)next;
+#endif
+}
+
 static inline void list_insert_between(struct list *node, struct list *prev, struct list *next)
 {
+  list_check(prev, next);
   node->prev = prev;
   node->next = next;
   prev->next = node;
@@ -49,6 +63,8 @@ static inline void list_push_back(struct list *head, struct list *node)
 
 static inline void list_remove(struct list *node)
 {
+  list_check(node->prev, node);
+  list_check(node, node->next);
   node->prev->next = node->next;
   node->next->prev = node->prev;
   node->prev = NULL;

@@ -215,6 +215,7 @@ static void purge_for_growth(struct heap *heap)
   heap->purged_at_bytes = peak;
   for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
     struct page *page = CONTAINER_OF(at, struct page, chain);
+    policy_verify_listed(heap, page);
     if (page_kind(page) == PAGE_BITMAP) (void)page_bitmap_purge(page);
   }
 }
@@ -249,6 +250,7 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
 
 static void release_page(struct heap *heap, struct page *page)
 {
+  policy_verify_unused(page);
   if (!page_retire(page)) return;  // it hangs in an inbox: whoever reads that sees to it
   remove_page(heap, page);
   give_page(heap, page, true);
@@ -292,6 +294,7 @@ INTERNAL struct page *heap_adopt_from(struct heap *heap, struct heap *from, unsi
   remote_read_inbox(from);
   if (list_is_empty(&from->queue[size_class])) return NULL;
   struct page *page = CONTAINER_OF(from->queue[size_class].next, struct page, link);
+  policy_verify_listed(from, page);
   remove_page(from, page);
   add_page(heap, page);
   queue(heap, page);
@@ -316,7 +319,8 @@ INTERNAL struct page *heap_find_page(struct heap *heap, unsigned size_class)
   struct list *queue = &heap->queue[size_class];
   if (!list_is_empty(queue)) {
     struct page *page = fullest_queued(queue);
-    policy_verify(page);
+    policy_verify_listed(heap, page);
+    if (UNLIKELY(page->size_class != size_class)) fatal("corrupted metadata", page);
     return page;
   }
   struct page *page = heap->adopts ? registry_adopt(heap, size_class) : NULL;
@@ -428,6 +432,7 @@ INTERNAL size_t heap_collect(struct heap *heap, bool bins, bool purges)
   for (struct list *at = heap->pages.next; at != &heap->pages; at = next) {
     next = at->next;
     struct page *page = CONTAINER_OF(at, struct page, chain);
+    policy_verify_listed(heap, page);
     if (purges) bytes += purge_page(page);
     if ((page->flags & PAGE_IS_CLOSED) != 0) continue;
     if (page_is_unused(page)) {
@@ -443,6 +448,7 @@ INTERNAL void heap_give_pages(struct heap *from, struct heap *to)
 {
   while (!list_is_empty(&from->pages)) {
     struct page *page = CONTAINER_OF(from->pages.next, struct page, chain);
+    policy_verify_listed(from, page);
     remove_page(from, page);
     add_page(to, page);
     if (page_has_free(page)) queue(to, page);
@@ -474,7 +480,9 @@ INTERNAL void heap_free_all(struct heap *heap)
   heap->keeps_unused = false;
   remote_read_inbox(heap);
   while (!list_is_empty(&heap->pages)) {
-    discard_page(heap, CONTAINER_OF(heap->pages.next, struct page, chain));
+    struct page *page = CONTAINER_OF(heap->pages.next, struct page, chain);
+    policy_verify_listed(heap, page);
+    discard_page(heap, page);
   }
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) (void)bin_empty(heap_bin(heap, i));
   policy_forget_all(heap);

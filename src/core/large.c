@@ -67,6 +67,7 @@ INTERNAL void large_attach(struct page *page, struct heap *heap)
 {
   atomic_store_explicit(&page->heap, heap, memory_order_release);
   list_push_back(&heap->large, &page->chain);
+  if (!TUNING_HAS_LISTS && page->words != NULL) policy_seal(page);
 }
 
 static void attach_to_heap(struct page *page, struct heap *heap)
@@ -81,7 +82,9 @@ static void attach_to_heap(struct page *page, struct heap *heap)
 static void detach_from_heap(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  if (heap == NULL || heap->is_given_up) return;
+  if (heap == NULL) return;
+  policy_verify_heap(heap, page);
+  if (heap->is_given_up) return;
   heap_enter(heap);
   list_remove(&page->chain);
   heap_leave(heap);
@@ -123,6 +126,7 @@ INTERNAL enum os_bound large_bind(struct page *page, size_t size, int node)
   policy_guard_large(page);  // once more: the guards were renewed as well
   enum os_bound bound = mapping_bind(page, node);
   if (bound == OS_BOUND) advise_huge(page, size);
+  if (!TUNING_HAS_LISTS && page->words != NULL) policy_seal(page);
   return bound;
 }
 

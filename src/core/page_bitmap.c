@@ -126,6 +126,7 @@ INTERNAL uint64_t page_bitmap_take_word(struct page *page, uint32_t *word)
   uint32_t i = find_word(page, *word % word_count(page));
   if ((page->flags & PAGE_IS_CLOSED) != 0 || i == word_count(page)) return 0;
   uint64_t bits = atomic_load_explicit(&words_of(page)[i], memory_order_relaxed);
+  policy_verify_free(page, i, bits, valid_bits(page, i));
   take_bits(page, i, bits);
   *word = i;
   return bits;
@@ -150,6 +151,7 @@ INTERNAL enum page_bitmap_freed page_bitmap_free_bits(struct page *page, uint32_
   // acq_rel: the thread that counts to 0 may give the page away, after all others' frees.
   uint64_t count = bits_count(bits);
   uint64_t used = atomic_fetch_sub_explicit(&page->remote, count, memory_order_acq_rel);
+  if (UNLIKELY(used < count)) fatal("corrupted metadata", page);
   return used == count ? FREED_LAST_BLOCK : FREED_BLOCK;
 }
 
@@ -218,6 +220,7 @@ static bool is_free_between(struct page *page, size_t from, size_t to)
   uint32_t last = (uint32_t)((to - 1) / page->block_bytes);
   for (uint32_t i = (uint32_t)(from / page->block_bytes); i <= last; i++) {
     if (i >= page->capacity || page_bitmap_is_live(page, i)) return false;
+    policy_verify_free(page, i / BITS_A_WORD, UINT64_C(1) << i % BITS_A_WORD, UINT64_MAX);
   }
   return true;
 }

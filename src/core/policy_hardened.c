@@ -11,10 +11,7 @@
 
 INTERNAL struct policy_heap policy_nothing;
 
-#define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)  // odd, its bits mixed: 2^64 over the golden ratio
-
 static struct {
-  uint64_t key[2];
   _Atomic(uint32_t) fork_count;
   _Atomic(size_t) guard_mappings;  // caused by guards, where they are mappings
   struct os_lock lock;             // protects what follows
@@ -42,7 +39,7 @@ static void seed(struct rng *rng)
 
 INTERNAL void policy_init(void)
 {
-  os_entropy(policy.key, sizeof policy.key);
+  policy_seal_init();
   seed(&policy.rng);
 }
 
@@ -77,46 +74,6 @@ INTERNAL bool policy_prepare(struct heap *heap)
 }
 
 // ---------------------------------------------------------------------------------------------
-// The keyed check. Not a cryptographic one: nobody sees it, nor what it is made of.
-
-static uint64_t mixed(uint64_t sum, uint64_t value)
-{
-  sum = (sum ^ value ^ policy.key[1]) * MULTIPLIER;
-  return sum ^ sum >> 29;
-}
-
-// What stays while a page is in use. (A large block's heap does not.)
-static uint64_t check_of(const struct page *page)
-{
-  bool is_large = atomic_load_explicit(&page->kind, memory_order_relaxed) == PAGE_LARGE;
-  const struct policy_page *own = policy_of(page);
-  uint64_t sum = policy.key[0];
-  sum = mixed(sum, (uintptr_t)page);
-  sum = mixed(sum, (uintptr_t)page->words);
-  sum = mixed(sum, (uintptr_t)page->source);
-  sum = mixed(sum, page->block_bytes);
-  sum = mixed(sum, page->slices | (uint64_t)page->carved << 32);
-  sum = mixed(sum, own->secret);
-  sum = mixed(sum,
-              own->lead_bytes | (uint64_t)own->reserved_slots << 32 | (uint64_t)own->is_void << 48);
-  sum = mixed(sum, (uint64_t)page->capacity | (uint64_t)page->bin_offset << 16 |
-                       (uint64_t)page->is_direct << 32 |
-                       (uint64_t)(page->flags & PAGE_HAS_GUARD) << 40);
-  if (is_large) return mixed(sum, own->size);
-  sum = mixed(sum, page->size_class | (uint64_t)page->inverse << 32);
-  return mixed(sum, (uintptr_t)atomic_load_explicit(&page->heap, memory_order_relaxed));
-}
-
-INTERNAL void policy_seal(struct page *page)
-{
-  policy_of(page)->check = check_of(page);
-}
-
-INTERNAL void policy_verify(struct page *page)
-{
-  if (UNLIKELY(policy_of(page)->check != check_of(page))) fatal("corrupted metadata", page);
-}
-
 // ---------------------------------------------------------------------------------------------
 // Guards. Where each costs mappings of its own, some pages have to go without.
 

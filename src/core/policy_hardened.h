@@ -79,6 +79,12 @@ static inline _Atomic(uint32_t) *policy_record(const struct page *page, uint32_t
   return (_Atomic(uint32_t) *)(void *)(page->words + word_count) + index;
 }
 
+// Whether a record says that its block is in use; the rest of it is the layer's above.
+static inline bool policy_is_marked_live(const struct page *page, uint32_t index)
+{
+  return (atomic_load_explicit(policy_record(page, index), memory_order_relaxed) & 1) != 0;
+}
+
 static inline uint32_t policy_reserved_slots(const struct page *page)
 {
   return policy_of(page)->reserved_slots;
@@ -112,10 +118,23 @@ INTERNAL void policy_open_page(struct heap *heap, struct page *page);
 // It is not used any more: makes its memory such as free memory has to be. `is_clean`: its blocks
 // have all been freed one by one. False if the kernel will not have that: then nobody gets it.
 INTERNAL bool policy_close_page(struct heap *heap, struct page *page, bool is_clean);
+// Once, before the first page: chooses the key of the check.
+INTERNAL void policy_seal_init(void);
 // Computes the check anew, after a change of what it covers: all that stays while a page is in use.
 INTERNAL void policy_seal(struct page *page);
 // Ends the process if the descriptor is not as it was when it was sealed.
 INTERNAL void policy_verify(struct page *page);
+// The same of a page that a list of this heap has led to, which must be one of its own. Inside.
+INTERNAL void policy_verify_listed(struct heap *heap, struct page *page);
+// The same of an address that is to be a heap's, and of a posted page's.
+INTERNAL void policy_verify_heap(const struct heap *heap, const struct page *page);
+// The same of these free blocks of a word: they are none, or the layer above has them in use.
+INTERNAL void policy_verify_free(struct page *page, uint32_t word, uint64_t bits, uint64_t valid);
+// Of a page that counts no block in use: all its blocks must be free.
+INTERNAL void policy_verify_unused(struct page *page);
+// A free run in a row, and the end of it. With the chunk lock.
+INTERNAL void policy_seal_run(struct page *run);
+INTERNAL void policy_verify_run(const struct page *run);
 
 // What a heap has that was never used: all pools are empty, and have no room.
 INTERNAL_DATA struct policy_heap policy_nothing;

@@ -107,6 +107,37 @@ static inline void policy_verify(struct page *page)
   (void)page;
 }
 
+static inline void policy_verify_listed(struct heap *heap, struct page *page)
+{
+  (void)heap, (void)page;
+}
+
+static inline void policy_verify_heap(const struct heap *heap, const struct page *page)
+{
+  (void)heap, (void)page;
+}
+
+static inline void policy_verify_free(struct page *page, uint32_t word, uint64_t bits,
+                                      uint64_t valid)
+{
+  (void)page, (void)word, (void)bits, (void)valid;
+}
+
+static inline void policy_verify_unused(struct page *page)
+{
+  (void)page;
+}
+
+static inline void policy_seal_run(struct page *run)
+{
+  (void)run;
+}
+
+static inline void policy_verify_run(const struct page *run)
+{
+  (void)run;
+}
+
 // Large blocks.
 struct policy_guards {
   size_t lead_bytes;

@@ -29,6 +29,7 @@ static void init_common_heap(struct heap *heap)
 {
   registry.common = heap;
   heap_init(registry.common, OWNER_SHARED, &chunk_source);
+  registry.common->self = heap;
   registry.common->keeps_unused = false;
 }
 

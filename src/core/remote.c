@@ -3,6 +3,7 @@
 
 #include "base/fatal.h"
 #include "core/heap.h"
+#include "core/policy.h"
 #include "core/block_link.h"
 
 #define COUNT_SHIFT 48
@@ -46,6 +47,7 @@ static void post(struct page *page)
 {
   struct heap *heap = page_heap(page);
   if (heap == NULL) return;  // its heap has ended and left it behind (discard_page)
+  policy_verify_heap(heap, page);
   struct page *first = atomic_load_explicit(&heap->inbox, memory_order_relaxed);
   do {
     atomic_store_explicit(&page->inbox_next, first, memory_order_relaxed);
@@ -74,7 +76,9 @@ static void remote_notify(struct page *page)
 static void reclaim(struct page *page)
 {
   struct heap *heap = page_heap(page);
-  if (heap == NULL || heap->is_given_up) return;
+  if (heap == NULL) return;
+  policy_verify_heap(heap, page);
+  if (heap->is_given_up) return;
   if (notice_becomes_posted(page)) post(page);
   bool has_owner = heap_owner(heap) != OWNER_SHARED;
   uint32_t posts = atomic_fetch_add_explicit(&heap->unused_posts, 1, memory_order_relaxed) + 1;
@@ -91,6 +95,7 @@ INTERNAL void remote_read_inbox(struct heap *heap)
   // acquire: pairs with post
   struct page *page = atomic_exchange_explicit(&heap->inbox, NULL, memory_order_acquire);
   while (page != NULL) {
+    policy_verify_heap(heap, page);
     struct page *next = atomic_load_explicit(&page->inbox_next, memory_order_relaxed);
     if (page_heap(page) != heap) {
       post(page);  // the page has changed hands since: send it on

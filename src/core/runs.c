@@ -3,6 +3,7 @@
 
 #include "base/fatal.h"
 #include "core/mapping.h"
+#include "core/policy.h"
 
 #define EXACT_ROWS 32
 #define ROW_COUNT 136  // up to 2^31 slices
@@ -82,10 +83,12 @@ static void insert_run(struct page *run)
     list_push_back(&runs.order, &run->chain);
     runs.dirty_bytes += run->block_bytes;
   }
+  policy_seal_run(run);
 }
 
 static void remove_run(struct page *run)
 {
+  policy_verify_run(run);
   struct run_set *set = set_of(run);
   unsigned row = row_of(run->slices);
   list_remove(&run->link);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/annotate.h"
+#include "base/fatal.h"
 #include "base/options.h"
 #include "core/heap.h"
 #include "core/large.h"
@@ -107,7 +108,8 @@ static const char *first_damage(struct page *page, const char *block, size_t siz
 #if HAS_THREAD_SANITIZER
 __attribute__((no_sanitize("thread"), noinline))
 #endif
-static bool is_others_end_intact(struct page *page, uint32_t index)
+static bool
+is_others_end_intact(struct page *page, uint32_t index)
 {
   enum { LOOKS = 3 };
   const char *block = page_start(page) + index * page->block_bytes;
@@ -184,6 +186,7 @@ INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_
   uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
   if (UNLIKELY(state_of(before) == SLOT_LIVE)) tell("corrupted metadata", block, NULL);
   if (holds_one(page)) {
+    policy_verify(page);
     policy_of(page)->size = size;
     policy_seal(page);
   } else if (options.harden >= 3 && !policy_is_void(page) &&
@@ -225,6 +228,7 @@ static bool is_claim_true(struct page *page, void *block, uint32_t record,
 
 INTERNAL bool slot_close(struct page *page, void *block, const struct block_claim *claim)
 {
+  if (holds_one(page)) policy_verify(page);
   _Atomic(uint32_t) *record = record_of(page, block);
   uint32_t before = atomic_load_explicit(record, memory_order_acquire);
   if (UNLIKELY(state_of(before) != SLOT_LIVE)) {
@@ -276,6 +280,18 @@ INTERNAL bool slot_is_live(struct page *page, const void *block)
 INTERNAL size_t slot_size(struct page *page, const void *block)
 {
   return size_of(page, atomic_load_explicit(record_of(page, block), memory_order_relaxed));
+}
+
+INTERNAL size_t slot_checked_size(struct page *page, const void *block)
+{
+  if (holds_one(page)) policy_verify(page);
+  size_t size = slot_size(page, block);
+  if (options.harden < 2 || policy_is_void(page)) return size;
+  if (UNLIKELY(size > page->block_bytes - SLOT_CANARY_BYTES)) fatal("corrupted metadata", block);
+  if (UNLIKELY(!slot_is_end_intact(page, block, size))) {
+    tell("overflow of a block", block, first_damage(page, block, size));
+  }
+  return size;
 }
 
 INTERNAL enum block_kind slot_kind(struct page *page, const void *block)

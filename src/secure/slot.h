@@ -145,6 +145,8 @@ INTERNAL void slot_resize(struct page *page, void *block, size_t size);
 INTERNAL bool slot_is_live(struct page *page, const void *block);
 // What its user has asked for.
 INTERNAL size_t slot_size(struct page *page, const void *block);
+// The same of a block in use, looking at whether its end is where that says.
+INTERNAL size_t slot_checked_size(struct page *page, const void *block);
 INTERNAL enum block_kind slot_kind(struct page *page, const void *block);
 // Tells of a pointer that is no block, or not to be used so.
 INTERNAL void slot_misuse(const char *message, const void *pointer);
