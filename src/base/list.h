@@ -71,4 +71,12 @@ static inline void list_remove(struct list *node)
   node->next = NULL;
 }
 
+// The same where the list is known: its head must know both its ends.
+static inline void list_remove_from(struct list *head, struct list *node)
+{
+  list_check(head, head->next);
+  list_check(head->prev, head);
+  list_remove(node);
+}
+
 #endif

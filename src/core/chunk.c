@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "core/frontier.h"
 #include "core/mapping.h"
+#include "core/policy.h"
 #include "core/runs.h"
 #include "os/memory.h"
 #include "os/system.h"
@@ -168,10 +169,11 @@ INTERNAL size_t chunk_purge(size_t keep)
 static size_t purge_rest(struct page *page)
 {
   size_t end = slices_to_bytes(page->slices);
-  if (page->is_rest_purged || page->block_bytes >= end) return 0;
+  size_t from = policy_lead_bytes(page) + page->block_bytes;
+  if (page->is_rest_purged || from >= end) return 0;
   page->is_rest_purged = true;
-  os_memory_purge(page_start(page) + page->block_bytes, end - page->block_bytes);
-  return end - page->block_bytes;
+  os_memory_purge(page_start(page) + from, end - from);
+  return end - from;
 }
 
 INTERNAL size_t chunk_purge_rests(void)

@@ -36,7 +36,7 @@ INTERNAL bool heap_may_have(struct heap *heap, unsigned size_class)
 static void unqueue(struct heap *heap, struct page *page)
 {
   if (!list_contains_node(&page->link)) return;
-  list_remove(&page->link);
+  list_remove_from(&heap->queue[page->size_class], &page->link);
   if (list_is_empty(&heap->queue[page->size_class])) mark_queued(heap, page->size_class, false);
 }
 
@@ -192,7 +192,7 @@ static void add_page(struct heap *heap, struct page *page)
 static void remove_page(struct heap *heap, struct page *page)
 {
   unqueue(heap, page);
-  list_remove(&page->chain);
+  list_remove_from(&heap->pages, &page->chain);
 }
 
 // Ends a page that no post can reach any more. `is_clean`: its blocks have been freed one by one.

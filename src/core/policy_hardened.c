@@ -74,7 +74,6 @@ INTERNAL bool policy_prepare(struct heap *heap)
 }
 
 // ---------------------------------------------------------------------------------------------
-// ---------------------------------------------------------------------------------------------
 // Guards. Where each costs mappings of its own, some pages have to go without.
 
 enum { MAPPINGS_A_GUARD = 2 };

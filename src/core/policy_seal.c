@@ -73,6 +73,8 @@ INTERNAL void policy_verify_listed(struct heap *heap, struct page *page)
   require(is_descriptor(page) && page_kind(page) == PAGE_BITMAP, page);
   policy_verify(page);
   require(page_heap(page) == heap, page);
+  list_check(page->chain.prev, &page->chain);
+  list_check(&page->chain, page->chain.next);
 }
 
 // Every heap of the registry knows itself.
