@@ -120,18 +120,108 @@ INTERNAL bool metadata_lock_is_mine(void)
   return os_lock_is_mine(&metadata.lock);
 }
 
+// ---------------------------------------------------------------------------------------------
+// Pieces that are free. Where there is no more address space to be had, they change their sizes.
+
+static size_t piece_bytes(unsigned index)
+{
+  return (size_t)1 << (index + SMALLEST_SHIFT);
+}
+
+static void push_piece(unsigned index, struct piece *piece)
+{
+  piece->next = metadata.free[index];
+  metadata.free[index] = piece;
+}
+
+static struct piece *pop_piece(unsigned index)
+{
+  struct piece *piece = metadata.free[index];
+  if (piece != NULL) metadata.free[index] = piece->next;
+  return piece;
+}
+
+// Halves a larger one until one of this size is left; NULL if there is none.
+static struct piece *split_larger(unsigned index)
+{
+  unsigned from = index + 1;
+  while (from < SIZE_COUNT && metadata.free[from] == NULL) from++;
+  if (from >= SIZE_COUNT) return NULL;
+  struct piece *piece = pop_piece(from);
+  while (from > index) {
+    from--;
+    push_piece(from, (struct piece *)(void *)((char *)piece + piece_bytes(from)));
+  }
+  return piece;
+}
+
+static struct piece *merge_lists(struct piece *one, struct piece *other)
+{
+  struct piece *first = NULL;
+  struct piece **end = &first;
+  while (one != NULL && other != NULL) {
+    struct piece **lower = one < other ? &one : &other;
+    *end = *lower;
+    end = &(*lower)->next;
+    *lower = *end;
+  }
+  *end = one != NULL ? one : other;
+  return first;
+}
+
+// A list by addresses. (Of twice as many pieces each, the places hold what is sorted already.)
+static struct piece *sort_pieces(struct piece *list)
+{
+  struct piece *places[40] = {NULL};
+  while (list != NULL) {
+    struct piece *sorted = list;
+    list = list->next;
+    sorted->next = NULL;
+    unsigned i = 0;
+    for (; places[i] != NULL; i++) {
+      sorted = merge_lists(places[i], sorted);
+      places[i] = NULL;
+    }
+    places[i] = sorted;
+  }
+  for (unsigned i = 0; i < 40; i++) list = merge_lists(places[i], list);
+  return list;
+}
+
+// Joins those of this size that lie side by side, in twos.
+static void join_pairs(unsigned index)
+{
+  struct piece *piece = sort_pieces(metadata.free[index]);
+  metadata.free[index] = NULL;
+  while (piece != NULL) {
+    struct piece *next = piece->next;
+    size_t alignment = bits_smaller(piece_bytes(index + 1), 4096);
+    size_t at = (size_t)((char *)piece - metadata.range.start);
+    bool is_pair = at % alignment == 0 && (char *)piece + piece_bytes(index) == (char *)next;
+    struct piece *after = is_pair ? next->next : next;
+    push_piece(index + is_pair, piece);
+    piece = after;
+  }
+}
+
+static struct piece *join_smaller(unsigned index)
+{
+  for (unsigned i = 0; i < index; i++) join_pairs(i);
+  return pop_piece(index);
+}
+
+// ---------------------------------------------------------------------------------------------
+
 INTERNAL void *metadata_allocate(size_t bytes)
 {
   unsigned index = size_index(bytes);
   if (index >= SIZE_COUNT || metadata_lock_is_mine()) return NULL;
   os_lock_acquire(&metadata.lock);
-  struct piece *piece = metadata.free[index];
-  if (piece != NULL) {
-    metadata.free[index] = piece->next;
-    memset(piece, 0, (size_t)1 << (index + SMALLEST_SHIFT));
-  } else {
-    piece = extend((size_t)1 << (index + SMALLEST_SHIFT));
-  }
+  struct piece *piece = pop_piece(index);
+  bool is_fresh = piece == NULL && (piece = extend(piece_bytes(index))) != NULL;
+  if (piece == NULL) piece = split_larger(index);
+  if (piece == NULL) piece = join_smaller(index);
+  if (piece != NULL && !is_fresh) memset(piece, 0, piece_bytes(index));
   os_lock_release(&metadata.lock);
   return piece;
 }
@@ -142,8 +232,7 @@ INTERNAL void metadata_free(void *memory, size_t bytes)
   if (metadata_lock_is_mine()) return;  // it is lost
   unsigned index = size_index(bytes);
   os_lock_acquire(&metadata.lock);
-  piece->next = metadata.free[index];
-  metadata.free[index] = piece;
+  push_piece(index, piece);
   os_lock_release(&metadata.lock);
 }
 
