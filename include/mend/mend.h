@@ -212,7 +212,8 @@ MEND_EXPORT void mend_heap_collect(mend_heap *heap) MEND_NOTHROW;
 // lock: it may read the block, but must not call back into mend.
 typedef bool (*mend_visit_function)(void *block, size_t usable_size, void *argument);
 // Visits every live block of `heap`; NULL stands for the calling thread's own blocks of up to
-// 64 KiB. A block that another thread is freeing at this moment, or has freed and keeps ready for
+// 64 KiB, in the hardened build without those of no bytes and those that are guarded one by one. A
+// block that another thread is freeing at this moment, or has freed and keeps ready for
 // itself, may or may not be seen. Returns false if the function stopped the visit.
 MEND_EXPORT bool mend_heap_visit(mend_heap *heap, mend_visit_function function, void *argument)
     MEND_NOTHROW;

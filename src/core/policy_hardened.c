@@ -298,6 +298,18 @@ INTERNAL void policy_put_slowly(struct heap *heap, struct page *page, void *bloc
   remote_free_bitmap(page, block, page_block_index(page, block));
 }
 
+INTERNAL uint32_t policy_waiting_places(const struct heap *heap, unsigned size_class)
+{
+  return heap->policy->pools[size_class] == NULL ? 0 : POOL_MOST + POOL_RING;
+}
+
+INTERNAL const void *policy_waiting(const struct heap *heap, unsigned size_class, uint32_t place)
+{
+  const struct pool *pool = heap->policy->pools[size_class];
+  if (place >= POOL_MOST) return pool->ring[place - POOL_MOST];
+  return place < pool->count ? pool->blocks[place] : NULL;
+}
+
 static void fill_from_word(struct pool *pool, struct page *page, uint32_t word, uint64_t bits)
 {
   char *first = page_start(page) + word * 64 * page->block_bytes;
@@ -357,6 +369,7 @@ INTERNAL struct policy_guards policy_choose_guards(bool is_object, size_t alignm
 
 INTERNAL void policy_guard_large(struct page *page)
 {
+  if (options.harden < 1) return;
   size_t lead = policy_lead_bytes(page);
   char *end = page_start(page) + lead + page->block_bytes;
   size_t rest = (size_t)(page_start(page) + page_run_bytes(page) - end);

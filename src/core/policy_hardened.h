@@ -214,6 +214,11 @@ INTERNAL void policy_return_all(struct heap *heap);
 // Forgets what is in them: the pages are gone. Inside.
 INTERNAL void policy_forget_all(struct heap *heap);
 
+// Of the places where blocks of a class wait in a heap's pool: how many there are, and the block in
+// one of them, or NULL. Inside; the owner, or of a shared heap.
+INTERNAL uint32_t policy_waiting_places(const struct heap *heap, unsigned size_class);
+INTERNAL const void *policy_waiting(const struct heap *heap, unsigned size_class, uint32_t place);
+
 // How large the guards before and behind it are to be.
 struct policy_guards {
   size_t lead_bytes;  // less than a slice

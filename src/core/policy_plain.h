@@ -138,6 +138,20 @@ static inline void policy_verify_run(const struct page *run)
   (void)run;
 }
 
+// Blocks wait in bins and on shelves alone.
+static inline uint32_t policy_waiting_places(const struct heap *heap, unsigned size_class)
+{
+  (void)heap, (void)size_class;
+  return 0;
+}
+
+static inline const void *policy_waiting(const struct heap *heap, unsigned size_class,
+                                         uint32_t place)
+{
+  (void)heap, (void)size_class, (void)place;
+  return NULL;
+}
+
 // Large blocks.
 struct policy_guards {
   size_t lead_bytes;

@@ -13,6 +13,7 @@
 #include "base/output.h"
 #include "core/chunk.h"
 #include "core/metadata.h"
+#include "core/policy.h"
 #include "core/registry.h"
 #include "handle/handle_heap.h"
 #include "os/memory.h"
@@ -59,7 +60,7 @@ static void subtract(struct tally *tally, unsigned size_class, const void *block
   tally->classes[size_class].free_count++;
 }
 
-// Blocks that wait in the heap's bins and on its shelves are not live.
+// Blocks that wait in the heap's bins and pools and on its shelves are not live.
 static void subtract_kept(struct tally *tally, struct heap *heap)
 {
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
@@ -70,6 +71,12 @@ static void subtract_kept(struct tally *tally, struct heap *heap)
     const struct shelf *shelf = &heap->shelves[i];
     for (uint32_t j = 0; j < shelf->count; j++) {
       subtract(tally, SIZE_CLASS_SMALL_COUNT + i, shelf->blocks[j]);
+    }
+  }
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    for (uint32_t j = 0; j < policy_waiting_places(heap, i); j++) {
+      const void *block = policy_waiting(heap, i, j);
+      if (block != NULL) subtract(tally, i, block);
     }
   }
 }
