@@ -44,7 +44,9 @@ static void a_snapshot_before_a_pass_and_one_after_it_differ_as_its_report_says(
   map_take(&report);
   struct map_sum after = map_sum("bitmap", "handles:0");
   assert_int_equal(after.used, COUNT / 10);
-  assert_int_equal(before.pages - after.pages, report.pages_emptied);
+  // From level 1 on they stay for one more pass, inaccessible.
+  size_t gone = test_harden_level() >= 1 ? 0 : report.pages_emptied;
+  assert_int_equal(before.pages - after.pages, gone);
   assert_int_equal(before.resident_bytes, report.before.resident_bytes);
   assert_int_equal(after.resident_bytes, report.after.resident_bytes);
   assert_int_equal(map_figure("report.objects_moved"), report.objects_moved);
@@ -69,7 +71,8 @@ static void blocks_of_all_kinds_are_on_pages_of_theirs(void **state)
   for (size_t i = 0; i < 7; i++) {
     const struct map_line *page = map_page_of(blocks[i]);
     assert_non_null(page);
-    if (!TEST_IS_ANNOTATED) assert_string_equal(page->kind, kinds[i]);
+    const char *kind = TEST_IS_HARDENED && i < 3 ? "bitmap" : kinds[i];
+    if (!TEST_IS_ANNOTATED) assert_string_equal(page->kind, kind);
     assert_true(page->block_bytes >= sizes[i] && page->used > 0);
     mend_free(blocks[i]);
   }

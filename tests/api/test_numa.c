@@ -238,7 +238,9 @@ static void a_block_shrinks_where_it_is(void **state)
   unsigned char *block = allocate(10 * MIB);
   memset(block, 5, 10 * MIB);
   for (size_t size = MIB; size > 0; size /= 10) {
-    assert_ptr_equal(mend_realloc(block, size), block);
+    unsigned char *same = mend_realloc(block, size);
+    if (!TEST_IS_HARDENED) assert_ptr_equal(same, block);
+    block = same;
     assert_true(is_bound(block) && block[size - 1] == 5);
   }
   assert_true(mend_malloc_usable_size(block) <= (size_t)sysconf(_SC_PAGESIZE));
@@ -281,13 +283,16 @@ static void a_thousand_blocks_cost_mappings_while_they_live(void **state)
   struct mend_stats full = stats_now();
   assert_int_equal(full.large_count, before.large_count + BLOCKS);
   assert_true(is_growth_by(before.large_bytes, full.large_bytes, usable));
-  assert_int_equal(full.mapping_count, before.mapping_count + 2 * BLOCKS);
+  size_t mappings = full.mapping_count - before.mapping_count;
+  // Where places are chosen at random, some lie beside others that are bound.
+  assert_true(mappings == 2 * BLOCKS || (TEST_IS_HARDENED && mappings <= 2 * BLOCKS + 2));
   for (size_t i = 0; i < BLOCKS; i += 37) assert_true(is_bound(blocks[i]));
   for (size_t i = 0; i < BLOCKS; i++) mend_free(blocks[i * 7 % BLOCKS]);
   struct mend_stats after = stats_now();
   assert_int_equal(after.large_count, before.large_count);
   assert_int_equal(after.large_bytes, before.large_bytes);
-  assert_int_equal(after.mapping_count, before.mapping_count);
+  assert_true(after.mapping_count == before.mapping_count ||
+              (TEST_IS_HARDENED && after.mapping_count < before.mapping_count));
   assert_true(after.retained_bytes <= before.retained_bytes);
 }
 
@@ -378,7 +383,8 @@ static void threads_mix_bound_and_other_blocks(void **state)
   size_t mappings = stats_now().mapping_count;
   threads_run(THREADS, use_both, seeds, sizeof seeds[0]);
   mend_collect(true);
-  assert_true(stats_now().mapping_count <= mappings);
+  size_t left = stats_now().mapping_count;
+  assert_true(left <= mappings + (TEST_IS_HARDENED ? 500 : 0));  // places are chosen at random
 }
 
 static void *free_it(void *block)
@@ -405,8 +411,8 @@ static void run_short_of_addresses(void)
   CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
   memset(block, 3, 300000);
   errno = 0;
-  CHECK(mend_numa_alloc_on_node(4 * GIB + 1, NODE) == NULL && errno == ENOMEM);
-  CHECK(mend_realloc(block, 4 * GIB + 1) == NULL && errno == ENOMEM);
+  CHECK(mend_numa_alloc_on_node(64 * GIB + 1, NODE) == NULL && errno == ENOMEM);
+  CHECK(mend_realloc(block, 64 * GIB + 1) == NULL && errno == ENOMEM);
   CHECK(is_bound(block) && block[299999] == 3);
   mend_free(block);
   block = allocate(300000);

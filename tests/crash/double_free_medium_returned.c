@@ -1,4 +1,4 @@
-// expect: abort "double free"
+// expect: abort "double free"; hardened: abort "free of memory that is not in use"
 // SPDX-License-Identifier: MIT
 //
 // The thread does not keep the block for itself any more.

@@ -41,7 +41,7 @@ static bool sum_block(void *block, size_t usable_size, void *argument)
   CHECK(is_aligned(block, 16));
   // A block that is being handed out at this moment may be seen; where exact sizes are kept in the
   // blocks, its size is not there yet.
-  *(size_t *)argument += TEST_IS_ANNOTATED ? 1 : usable_size;
+  *(size_t *)argument += TEST_HAS_EXACT_SIZES ? 1 : usable_size;
   return true;
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/types.h>
 
 enum { TEST_PASS = 0, TEST_FAIL = 1, TEST_CANNOT_RUN = 77 };
@@ -34,6 +35,22 @@ enum { TEST_PASS = 0, TEST_FAIL = 1, TEST_CANNOT_RUN = 77 };
 #ifndef TEST_IS_ANNOTATED
 #define TEST_IS_ANNOTATED 0
 #endif
+
+// Linked with the hardened library (MEND_TEST_HARDENED), at the level in test_harden_level: all
+// pages are bitmap pages, and large blocks are surrounded and neither grow nor shrink.
+#ifndef TEST_IS_HARDENED
+#define TEST_IS_HARDENED 0
+#endif
+static inline int test_harden_level(void)  // 0 to 4; -1: it is not linked with it
+{
+  const char *level = getenv("MEND_HARDEN");
+  if (!TEST_IS_HARDENED) return -1;
+  return level != NULL ? level[0] - '0' : 2;
+}
+
+// Where a block's usable size is what was asked for, while the library's figures count what it
+// takes.
+#define TEST_HAS_EXACT_SIZES (TEST_IS_ANNOTATED || TEST_IS_HARDENED)
 
 // Built for Valgrind, which has few addresses to give, and ends where there is no memory.
 #ifdef MEND_ANNOTATE_VALGRIND
@@ -95,7 +112,7 @@ static inline bool is_aligned(const void *pointer, size_t alignment)
 static inline bool is_growth_by(size_t before, size_t after, size_t usable_bytes)
 {
   size_t growth = after - before;
-  return TEST_IS_ANNOTATED ? growth >= usable_bytes : growth == usable_bytes;
+  return TEST_HAS_EXACT_SIZES ? growth >= usable_bytes : growth == usable_bytes;
 }
 
 // A small random generator (splitmix64). Each thread needs its own.
