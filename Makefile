@@ -31,7 +31,8 @@ help:
 all:
 	@cmake -S . -B $(BUILD) >/dev/null
 	@cmake --build $(BUILD) --parallel $(JOBS) --target mend mend_static mend_core \
-	  mend_core_static mend_o mend_command
+	  mend_core_static mend_secure mend_secure_static mend_secure_core mend_secure_core_static \
+	  mend_o mend_command
 
 demo:
 	@scripts/setup demo
