@@ -98,7 +98,7 @@ const struct threat attack_threats[] = {
    "there is a secret behind each", OVER,
    "nnfff", run_overflow_source, source_names, of_few_classes},
   {"overflow_freed", "P4", "it is freed by another thread, by a forked child, by realloc",
-   "each of them checks the secret", OVER "|realloc of an overflowed block",
+   "each of them checks the secret", OVER,
    "nnfff", run_overflow_freed, overflow_frees, of_few_classes},
   {"overflow_gap", "P4", "a byte further behind a block's end is written, and the block freed",
    "64 bytes behind the secret are checked, too", OVER,
