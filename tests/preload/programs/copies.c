@@ -257,7 +257,7 @@ static void leave(const char *kind, function *call)
     other[0] = '\0';
     call(other, text_fill(malloc(SIZE), SIZE, false), SIZE + 4);
   } else {
-    char *block = calloc(1, LARGE);
+    char *block = calloc(1, SIZE);  // a large one is inaccessible
     free(block);
     call(block, text_fill(local, SIZE, true), SIZE);
   }
