@@ -43,12 +43,16 @@ INTERNAL void policy_init(void)
   seed(&policy.rng);
 }
 
-INTERNAL void policy_after_fork(void)
+INTERNAL void policy_after_fork(struct heap *heap)
 {
   (void)os_lock_take_from_strangers(&policy.lock);
   (void)os_lock_take_from_strangers(&large_quarantine.lock);
   atomic_fetch_add_explicit(&policy.fork_count, 1, memory_order_relaxed);
   seed(&policy.rng);
+  // A fork below a signal handler may have interrupted the drawing of a number.
+  bool is_busy =
+      heap_is_barred(heap) || atomic_load_explicit(&heap->policy->is_busy, memory_order_relaxed);
+  if (heap->policy != POLICY_NOTHING && !is_busy) (void)policy_prepare(heap);
 }
 
 static uint64_t random_bits(unsigned count)

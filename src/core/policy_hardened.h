@@ -107,8 +107,9 @@ static inline void policy_set_purged(struct page *page, uint32_t n, uint64_t bit
 
 // Once, before the first page.
 INTERNAL void policy_init(void);
-// In the child of a fork: its random numbers are to be others.
-INTERNAL void policy_after_fork(void);
+// In the child of a fork: its random numbers are to be others. Those of `heap`, the forking thread's,
+// are so at once, since its fast paths draw them; each other heap's from its next slow path on.
+INTERNAL void policy_after_fork(struct heap *heap);
 
 INTERNAL _Atomic(uint64_t) *policy_make_words(struct page *page, uint32_t count);
 INTERNAL void policy_free_words(struct page *page, uint32_t count);

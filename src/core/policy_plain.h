@@ -82,8 +82,9 @@ static inline void policy_init(void)
 {
 }
 
-static inline void policy_after_fork(void)
+static inline void policy_after_fork(struct heap *heap)
 {
+  (void)heap;
 }
 
 static inline void policy_open_page(struct heap *heap, struct page *page)

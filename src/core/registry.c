@@ -482,7 +482,7 @@ static void fork_child(void)
   os_sealed_after_fork();
   metadata_after_fork();
   chunk_after_fork();
-  policy_after_fork();
+  policy_after_fork(heap_current);
   renew_common_heap();
   registry.process_id = os_process_id();
   for (struct heap *heap = next_heap(registry.common); heap != NULL; heap = heap->next) {

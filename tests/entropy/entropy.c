@@ -26,7 +26,14 @@
 
 #include "sample.h"
 
-enum { STARTS = 2000, STARTS_LONG = 10000, PAIRS = 20000, REUSES = 2000, FORK_BLOCKS = 16 };
+enum {
+  STARTS = 2000,
+  STARTS_LONG = 10000,
+  PAIRS = 20000,
+  REUSES = 2000,
+  FORK_BLOCKS = 16,
+  FORK_ALIKE_MOST = 4
+};
 enum { DEMANDED_BITS = 8, REGION_BYTES = 1 << 20 };
 #define CHANCE 1e-9
 
@@ -203,15 +210,26 @@ static void take_in_child(uintptr_t *blocks)
   close(ends[1]);
 }
 
-// Two children of one process do not place their blocks alike, nor does one as the parent does.
+// How many blocks lie at the same places, one for one.
+static size_t count_alike(const uintptr_t *left, const uintptr_t *right)
+{
+  size_t alike = 0;
+  for (size_t i = 0; i < FORK_BLOCKS; i++) alike += left[i] == right[i];
+  return alike;
+}
+
+// Two children of one process do not place their blocks alike, nor does one as the parent does,
+// also where the parent has its blocks ready. (The first was chosen before the fork; another one
+// may be alike by chance.)
 static void compare_children(void)
 {
   uintptr_t blocks[3][FORK_BLOCKS];
+  for (size_t i = 0; i < FORK_BLOCKS; i++) opaque(malloc(24));
   take_in_child(blocks[0]);
   take_in_child(blocks[1]);
   for (size_t i = 0; i < FORK_BLOCKS; i++) blocks[2][i] = (uintptr_t)opaque(malloc(24));
-  bool is_alike = memcmp(blocks[0], blocks[1], sizeof blocks[0]) == 0 ||
-                  memcmp(blocks[0], blocks[2], sizeof blocks[0]) == 0;
+  bool is_alike = count_alike(blocks[0], blocks[1]) > FORK_ALIKE_MOST ||
+                  count_alike(blocks[0], blocks[2]) > FORK_ALIKE_MOST;
   printf("forked children: %s\n", is_alike ? "ALIKE" : "differ");
   has_failed |= is_alike && is_demanded;
 }
