@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# What `cmake --install` puts where: headers, libraries, the objects, the command and its manual, the
-# CMake package, the pkg-config files and the licence. Nothing in the installed tree holds an
+# What `cmake --install` puts where: headers, libraries, the objects, the command and its manual,
+# the CMake package, the pkg-config files and the licence. Nothing in the installed tree holds an
 # absolute path, so it may be moved.
 include(CMakePackageConfigHelpers)
 

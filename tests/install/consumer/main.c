@@ -20,7 +20,8 @@ int main(int argc, char **argv)
   bool is_mend = mend_owns(block);
   bool is_hardened = mend_malloc_usable_size(other) == 100;
   bool is_right_build = is_hardened == (strcmp(argv[2], "hardened") == 0);
-  printf("malloc is mend's: %s; hardened: %s\n", is_mend ? "yes" : "no", is_hardened ? "yes" : "no");
+  printf("malloc is mend's: %s; hardened: %s\n", is_mend ? "yes" : "no",
+         is_hardened ? "yes" : "no");
   free(block);
   mend_free(other);
   bool is_redirected = mend_is_redirected();
