@@ -57,9 +57,9 @@ struct pool {
 // Beside a heap. (Owner)
 struct policy_heap {
   struct rng rng;
-  uint32_t fork_count;    // when it was seeded
-  _Atomic(bool) is_busy;  // a signal handler has interrupted what must not be
-  uint32_t countdown;     // allocations until one is guarded, or 0
+  uint32_t fork_count;                   // when it was seeded
+  _Atomic(bool) is_busy;                 // a signal handler has interrupted what must not be
+  uint32_t countdown;                    // allocations until one is guarded, or 0
   struct pool *pools[SIZE_CLASS_COUNT];  // NULL: nothing of that class was needed yet
 };
 
@@ -107,8 +107,9 @@ static inline void policy_set_purged(struct page *page, uint32_t n, uint64_t bit
 
 // Once, before the first page.
 INTERNAL void policy_init(void);
-// In the child of a fork: its random numbers are to be others. Those of `heap`, the forking thread's,
-// are so at once, since its fast paths draw them; each other heap's from its next slow path on.
+// In the child of a fork: its random numbers are to be others. Those of `heap`, the forking
+// thread's, are so at once, since its fast paths draw them; each other heap's from its next slow
+// path on.
 INTERNAL void policy_after_fork(struct heap *heap);
 
 INTERNAL _Atomic(uint64_t) *policy_make_words(struct page *page, uint32_t count);
@@ -168,7 +169,8 @@ static inline void *policy_take(struct policy_heap *own, unsigned size_class)
 {
   struct pool *pool = own->pools[size_class];
   uint32_t count = LIKELY(pool != NULL) ? pool->count : 0;
-  if (UNLIKELY(count == 0 || count <= pool->low || atomic_load_explicit(&own->is_busy, memory_order_relaxed))) {
+  if (UNLIKELY(count == 0 || count <= pool->low ||
+               atomic_load_explicit(&own->is_busy, memory_order_relaxed))) {
     return NULL;
   }
   policy_set_busy(own, true);

@@ -82,7 +82,8 @@ static struct mend_fragmentation measure(mend_handle_heap *heap)
 // Where pages are tiny, much of each is left over at its end.
 static bool is_dense(double external)
 {
-  // From level 1 on the pages that objects have been moved from stay, inaccessible, for one more pass.
+  // From level 1 on the pages that objects have been moved from stay, inaccessible, for one more
+  // pass.
   return TEST_IS_WASTEFUL || external < (test_harden_level() >= 1 ? 0.3 : 0.2);
 }
 

@@ -264,7 +264,8 @@ static void of_two_threads_that_free_one_is_told(void **state)
 {
   (void)state;
   struct ending ending = child_run(one_of_two_wins);
-  if (ending.exit_code != 0) fprintf(stderr, "signal %d: %.300s\n", ending.signal_number, ending.text);
+  if (ending.exit_code != 0)
+    fprintf(stderr, "signal %d: %.300s\n", ending.signal_number, ending.text);
   assert_int_equal(ending.exit_code, 0);
   assert_non_null(strstr(ending.text, "mend: double free: "));
 }
