@@ -238,15 +238,13 @@ INTERNAL bool slot_close(struct page *page, void *block, const struct block_clai
   }
   if (UNLIKELY(!is_claim_true(page, block, before, claim))) return false;
   (void)check_ends(page, block, before);
-  size_t size = size_of(page, before);
   uint32_t after = (before & ~(uint32_t)SLOT_STATE_MASK) | SLOT_FREED;
   // acq_rel: what was done to the block comes before, its wiping after
   if (UNLIKELY(!atomic_compare_exchange_strong(record, &before, after))) {
     tell("double free", block, NULL);
     return false;
   }
-  if (options.harden >= 2 && !holds_one(page) && !policy_is_void(page))
-    slot_wipe(page, block, size);
+  if (options.harden >= 2 && !holds_one(page) && !policy_is_void(page)) slot_wipe(page, block);
   return true;
 }
 

@@ -56,12 +56,18 @@ static inline _Atomic(uint64_t) *slot_last_word(const struct page *page, const v
   return (_Atomic(uint64_t) *)((uintptr_t)block + at);
 }
 
-// The word behind what was asked for: the canary as well, as far as it is not in the last word.
+// Of the word behind what was asked for, the bits that are not in the last word as well.
+static inline uint64_t slot_first_mask(size_t slack)
+{
+  return bits_low_mask((unsigned)bits_smaller(slack - SLOT_CANARY_BYTES, SLOT_CANARY_BYTES) * 8);
+}
+
+// The word behind what was asked for: the canary from its start, and again where the last begins.
 static inline uint64_t slot_first_word(size_t slack, uint64_t canary)
 {
-  if (slack >= 2 * SLOT_CANARY_BYTES || slack == SLOT_CANARY_BYTES) return canary;
-  unsigned bits = (unsigned)(slack - SLOT_CANARY_BYTES) * 8;
-  return (canary & bits_low_mask(bits)) | canary << bits;
+  uint64_t mask = slot_first_mask(slack);
+  unsigned bits = (unsigned)(slack - SLOT_CANARY_BYTES) * 8 % 64;
+  return (canary & mask) | (canary << bits & ~mask);
 }
 
 static inline void slot_write_end(const struct page *page, char *block, size_t size)
@@ -78,20 +84,21 @@ static inline bool slot_is_zero(const char *bytes, size_t count)
   return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
 }
 
-// Whether what follows the bytes that were asked for is as it was left.
+// Whether what follows the bytes that were asked for is as it was left. Most blocks have no third
+// word there; with few branches for their sake, since sizes are hard to foresee.
 static inline bool slot_is_end_intact(const struct page *page, const char *block, size_t size)
 {
   _Atomic(uint64_t) *last = slot_last_word(page, block);
   uint64_t canary = slot_canary(page, last);
   size_t slack = page->block_bytes - size;
-  uint64_t found;
-  memcpy(&found, block + size, sizeof found);
-  if (found != slot_first_word(slack, canary) ||
-      atomic_load_explicit(last, memory_order_relaxed) != canary) {
-    return false;
-  }
-  return LIKELY(slack <= 2 * SLOT_CANARY_BYTES) ||
-         slot_is_zero(block + size + SLOT_CANARY_BYTES, slack - 2 * SLOT_CANARY_BYTES);
+  uint64_t first;
+  memcpy(&first, block + size, sizeof first);
+  uint64_t damage = (first ^ canary) & slot_first_mask(slack);
+  damage |= atomic_load_explicit(last, memory_order_relaxed) ^ canary;
+  if (UNLIKELY(damage != 0)) return false;
+  const char *rest = block + size + SLOT_CANARY_BYTES;
+  return LIKELY(rest >= (const char *)last) ||
+         slot_is_zero(rest, (size_t)((const char *)last - rest));
 }
 
 // Whether the last word of a block, in use or not, is as it was left.
@@ -99,22 +106,20 @@ static inline bool slot_is_last_word_intact(const struct page *page, const char 
 {
   _Atomic(uint64_t) *last = slot_last_word(page, block);
   uint64_t found = atomic_load_explicit(last, memory_order_relaxed);
-  return found == 0 || found == slot_canary(page, last);
+  return ((found ^ slot_canary(page, last)) & -(uint64_t)(found != 0)) == 0;
 }
 
-// Zeroes a block in use, by its size and what follows it.
-static inline void slot_wipe(const struct page *page, char *block, size_t size)
+// Zeroes a block in use. Its last word is never seen half written.
+static inline void slot_wipe(const struct page *page, char *block)
 {
-  enum { SHORT = 256 };
-  if (page->block_bytes <= SHORT) {
-    _Atomic(uint64_t) *words = (_Atomic(uint64_t) *)(void *)block;
-    for (size_t i = 0; i < page->block_bytes / sizeof(uint64_t); i++) {
-      atomic_store_explicit(&words[i], 0, memory_order_relaxed);
-    }
-    return;
+  enum { SHORT = 256, STEP = 16 };
+  size_t bytes = page->block_bytes;
+  if (LIKELY(bytes <= SHORT)) {
+    for (char *at = block; at < block + bytes - STEP; at += STEP) memset(at, 0, STEP);
+    memset(block + bytes - STEP, 0, STEP - SLOT_CANARY_BYTES);
+  } else {
+    memset(block, 0, bytes - SLOT_CANARY_BYTES);
   }
-  size_t end = bits_smaller(size + SLOT_CANARY_BYTES, page->block_bytes - SLOT_CANARY_BYTES);
-  memset(block, 0, end);
   atomic_store_explicit(slot_last_word(page, block), 0, memory_order_relaxed);
 }
 
@@ -163,8 +168,9 @@ static inline bool slot_open_fast(struct page *page, void *block, size_t size, e
 {
   _Atomic(uint32_t) *record = policy_record(page, page_block_index(page, block));
   uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
-  if (UNLIKELY((before & SLOT_STATE_MASK) == SLOT_LIVE || options.harden > 2)) return false;
-  if (options.harden == 2) slot_write_end(page, block, size);
+  size_t level = options.harden;
+  if (UNLIKELY((before & SLOT_STATE_MASK) == SLOT_LIVE || level > 2)) return false;
+  if (level == 2) slot_write_end(page, block, size);
   size_t slack = page->block_bytes - size;
   uint32_t after =
       SLOT_LIVE | (uint32_t)kind << SLOT_KIND_SHIFT | (uint32_t)slack << SLOT_SLACK_SHIFT;
@@ -177,22 +183,22 @@ static inline bool slot_close_fast(struct page *page, uint32_t index, char *bloc
 {
   _Atomic(uint32_t) *record = policy_record(page, index);
   uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
+  size_t level = options.harden;
   uint32_t right = SLOT_LIVE | (uint32_t)claim->kind << SLOT_KIND_SHIFT;
   uint32_t mask = SLOT_STATE_MASK | SLOT_KIND_MASK << SLOT_KIND_SHIFT;
   size_t size = page->block_bytes - (before >> SLOT_SLACK_SHIFT);
   uint32_t aligned = SLOT_ALIGNMENT_MASK << SLOT_ALIGNMENT_SHIFT;
   bool is_plain = claim->kind == KIND_MALLOC || (before & aligned) == 0;
-  if (UNLIKELY((before & mask) != right || !is_plain || claim->alignment != 0 ||
-               options.harden > 2 || (claim->has_size && claim->size != size))) {
+  if (UNLIKELY((before & mask) != right || !is_plain || claim->alignment != 0 || level > 2 ||
+               (claim->has_size && claim->size != size))) {
     return false;
   }
-  bool is_intact =
-      options.harden < 2 || (slot_is_end_intact(page, block, size) &&
-                             slot_is_last_word_intact(page, block - page->block_bytes));
+  bool is_intact = level < 2 || (slot_is_end_intact(page, block, size) &&
+                                 slot_is_last_word_intact(page, block - page->block_bytes));
   uint32_t after = (before & ~(uint32_t)SLOT_STATE_MASK) | SLOT_FREED;
   // acq_rel: what was done to the block comes before, its wiping after
   if (UNLIKELY(!is_intact || !atomic_compare_exchange_strong(record, &before, after))) return false;
-  if (options.harden == 2) slot_wipe(page, block, size);
+  if (level == 2) slot_wipe(page, block);
   return true;
 }
 
