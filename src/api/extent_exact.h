@@ -86,6 +86,11 @@ static inline void extent_resize(struct page *page, void *block, size_t old_size
   extent_write(block, size, page->block_bytes);
 }
 
+static inline void extent_clear_end(char *end, size_t bytes)
+{
+  (void)end, (void)bytes;
+}
+
 // Whether what is around a block in use is as it should be; else that has been told.
 static inline bool extent_check(struct page *page, void *block)
 {

@@ -54,6 +54,14 @@ static inline void extent_resize(struct page *page, void *block, size_t old_size
   slot_resize(page, block, size);
 }
 
+// What was behind the end of a block that has grown is the user's now.
+static inline void extent_clear_end(char *end, size_t bytes)
+{
+  if (options.harden < 2) return;
+  memset(end, 0, SLOT_CANARY_BYTES);
+  memset(end + bytes - SLOT_CANARY_BYTES, 0, SLOT_CANARY_BYTES);
+}
+
 static inline size_t extent_usable(struct page *page, const void *block)
 {
   return slot_checked_size(page, block);

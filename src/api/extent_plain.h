@@ -62,6 +62,12 @@ static inline void extent_resize(struct page *page, void *block, size_t old_size
   (void)page, (void)block, (void)old_size, (void)size;
 }
 
+// What was behind the end of a block that has grown is the user's now.
+static inline void extent_clear_end(char *end, size_t bytes)
+{
+  (void)end, (void)bytes;
+}
+
 static inline size_t extent_usable(struct page *page, const void *block)
 {
   (void)block;

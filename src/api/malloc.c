@@ -158,7 +158,9 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
     extent_resize(page, block, old, size);
     old = size;
   }
+  size_t held = page->block_bytes;
   bool is_resized = stays_large && large_resize(page, total);
+  if (page->block_bytes > held) extent_clear_end((char *)block + old, held - old);
   if (!is_resized && (total > page->block_bytes || !is_worth_keeping(page->block_bytes, total))) {
     return false;
   }

@@ -246,9 +246,31 @@ static void shrink(struct page *page, size_t usable)
   if (end > usable) os_memory_purge(page_start(page) + usable, end - usable);
 }
 
+// Between guards a block only grows: into the one behind it, and the slices behind that.
+static bool grow_between_guards(struct page *page, size_t size)
+{
+  size_t usable = usable_for(size);
+  if (usable <= page->block_bytes || page_is_bound(page)) return false;
+  struct policy_guards guards = policy_choose_guards(false, os_page_bytes());
+  uint32_t slices = slices_for(policy_lead_bytes(page) + usable + guards.tail_bytes);
+  if (slices == 0) return false;
+  if (slices > page->slices) {
+    bool is_zero;
+    if (!page->source->extend(page->source, page, slices, &is_zero)) return false;
+  }
+  bool is_open = policy_open_more(page, usable);
+  if (is_open) {
+    count_large(usable - page->block_bytes, 0);
+    chunk_set_block_bytes(page, usable);
+  }
+  policy_guard_large(page);
+  policy_seal(page);
+  return is_open;
+}
+
 INTERNAL bool large_resize(struct page *page, size_t size)
 {
-  if (policy_is_surrounded(page)) return false;
+  if (policy_is_surrounded(page)) return grow_between_guards(page, size);
   size_t usable = usable_for(size);
   uint32_t slices = slices_for(size);
   if (slices == 0) return false;

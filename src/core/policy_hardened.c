@@ -384,6 +384,13 @@ INTERNAL void policy_guard_large(struct page *page)
   if (lead > 0) (void)os_guard_install(page_start(page), lead);
 }
 
+INTERNAL bool policy_open_more(struct page *page, size_t bytes)
+{
+  if ((page->flags & PAGE_HAS_GUARD) == 0) return true;
+  char *end = page_start(page) + policy_lead_bytes(page) + page->block_bytes;
+  return os_guard_remove(end, bytes - page->block_bytes);  // what is behind it counts as one still
+}
+
 // An object's has nothing beside it.
 INTERNAL bool policy_open_large(struct page *page, struct policy_guards guards)
 {

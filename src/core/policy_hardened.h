@@ -232,6 +232,9 @@ INTERNAL struct policy_guards policy_choose_guards(bool is_object, size_t alignm
 INTERNAL bool policy_open_large(struct page *page, struct policy_guards guards);
 // Makes what surrounds the block inaccessible.
 INTERNAL void policy_guard_large(struct page *page);
+// Makes what the block is to hold accessible, where more than before. The guard behind it is to be
+// made anew. False if the kernel will not have that.
+INTERNAL bool policy_open_more(struct page *page, size_t bytes);
 // The block is free: makes it inaccessible, and returns a page that has been so for long, for the
 // caller to give back, or NULL.
 INTERNAL struct page *policy_retire_large(struct page *page);
