@@ -422,6 +422,16 @@ static size_t purge_page(struct page *page)
   return bytes + page_purge_rest(page);
 }
 
+INTERNAL void heap_settle(struct heap *heap)
+{
+  if (TUNING_HAS_LISTS) {
+    (void)heap_collect(heap, true, false);
+  } else {
+    return_all(heap);
+    remote_read_inbox(heap);
+  }
+}
+
 INTERNAL size_t heap_collect(struct heap *heap, bool bins, bool purges)
 {
   size_t bytes = 0;
@@ -452,6 +462,9 @@ INTERNAL void heap_give_pages(struct heap *from, struct heap *to)
     remove_page(from, page);
     add_page(to, page);
     if (page_has_free(page)) queue(to, page);
+    if (page_is_unused(page)) {
+      atomic_store_explicit(&to->may_hold_unused, true, memory_order_relaxed);
+    }
   }
 }
 

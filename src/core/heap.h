@@ -191,6 +191,10 @@ INTERNAL void heap_page_emptied(struct heap *heap, struct page *page);
 // say of its heap. `purges`: also returns the memory of free blocks in other pages to the kernel
 // where that can be done, and says how many bytes went. Inside.
 INTERNAL size_t heap_collect(struct heap *heap, bool bins, bool purges);
+// Brings home what waits in the bins, before the heap's pages are to be another's. Pages that
+// nobody needs are given back, but for those that are dear to make (hardened: each has a guard).
+// Owner, inside.
+INTERNAL void heap_settle(struct heap *heap);
 // Gives every page to another heap. Inside both.
 INTERNAL void heap_give_pages(struct heap *from, struct heap *to);
 // Frees every block and page but large ones. Inside.

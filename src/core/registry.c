@@ -138,7 +138,7 @@ static bool is_stuck(void)
 // until it is found that its thread is gone.
 static bool bequeath(struct heap *heap)
 {
-  (void)heap_collect(heap, true, false);
+  heap_settle(heap);
   if (heap_is_barred(registry.common)) return false;
   heap_enter(registry.common);
   heap_give_pages(heap, registry.common);

@@ -79,9 +79,19 @@ static inline void slot_write_end(const struct page *page, char *block, size_t s
   memcpy(block + size, &first, sizeof first);
 }
 
+// Whether all of at least one byte are 0.
 static inline bool slot_is_zero(const char *bytes, size_t count)
 {
-  return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
+  enum { SHORT = 64 };
+  if (UNLIKELY(count > SHORT)) return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
+  uint64_t sum = 0;
+  for (; count > sizeof sum; bytes += sizeof sum, count -= sizeof sum) {
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    sum |= word;
+  }
+  for (size_t i = 0; i < count; i++) sum |= (unsigned char)bytes[i];
+  return sum == 0;
 }
 
 // Whether what follows the bytes that were asked for is as it was left. Most blocks have no third
