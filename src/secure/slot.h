@@ -94,8 +94,8 @@ static inline bool slot_is_zero(const char *bytes, size_t count)
   return sum == 0;
 }
 
-// Whether what follows the bytes that were asked for is as it was left. Most blocks have no third
-// word there; with few branches for their sake, since sizes are hard to foresee.
+// Whether what follows the bytes that were asked for is as it was left; with few branches, since
+// sizes are hard to foresee.
 static inline bool slot_is_end_intact(const struct page *page, const char *block, size_t size)
 {
   _Atomic(uint64_t) *last = slot_last_word(page, block);
@@ -105,10 +105,15 @@ static inline bool slot_is_end_intact(const struct page *page, const char *block
   memcpy(&first, block + size, sizeof first);
   uint64_t damage = (first ^ canary) & slot_first_mask(slack);
   damage |= atomic_load_explicit(last, memory_order_relaxed) ^ canary;
+  // Between the two there are zeroes, most often less than a word of them.
+  size_t rest = slack < 2 * SLOT_CANARY_BYTES ? 0 : slack - 2 * SLOT_CANARY_BYTES;
+  uint64_t before_last;
+  memcpy(&before_last, block + page->block_bytes - 2 * SLOT_CANARY_BYTES, sizeof before_last);
+  unsigned others = (unsigned)(SLOT_CANARY_BYTES - bits_smaller(rest, SLOT_CANARY_BYTES)) * 8;
+  damage |= before_last & ~bits_low_mask(others);
   if (UNLIKELY(damage != 0)) return false;
-  const char *rest = block + size + SLOT_CANARY_BYTES;
-  return LIKELY(rest >= (const char *)last) ||
-         slot_is_zero(rest, (size_t)((const char *)last - rest));
+  return LIKELY(rest <= SLOT_CANARY_BYTES) ||
+         slot_is_zero(block + size + SLOT_CANARY_BYTES, rest - SLOT_CANARY_BYTES);
 }
 
 // Whether the last word of a block, in use or not, is as it was left.
@@ -119,16 +124,24 @@ static inline bool slot_is_last_word_intact(const struct page *page, const char 
   return ((found ^ slot_canary(page, last)) & -(uint64_t)(found != 0)) == 0;
 }
 
+// Zeroes four pieces that overlap as they must to be `bytes` in all: no branch has to be foreseen.
+static inline void slot_wipe_pieces(char *at, size_t bytes, size_t piece)
+{
+  for (size_t i = 0; i < 4; i++) memset(at + bits_smaller(i * piece, bytes - piece), 0, piece);
+}
+
 // Zeroes a block in use. Its last word is never seen half written.
 static inline void slot_wipe(const struct page *page, char *block)
 {
-  enum { SHORT = 256, STEP = 16 };
-  size_t bytes = page->block_bytes;
-  if (LIKELY(bytes <= SHORT)) {
-    for (char *at = block; at < block + bytes - STEP; at += STEP) memset(at, 0, STEP);
-    memset(block + bytes - STEP, 0, STEP - SLOT_CANARY_BYTES);
+  size_t bytes = page->block_bytes - SLOT_CANARY_BYTES;
+  if (bytes <= 8) {
+    memset(block, 0, 8);
+  } else if (bytes <= 64) {
+    slot_wipe_pieces(block, bytes, 16);
+  } else if (bytes <= 256) {
+    slot_wipe_pieces(block, bytes, 64);
   } else {
-    memset(block, 0, bytes - SLOT_CANARY_BYTES);
+    memset(block, 0, bytes);
   }
   atomic_store_explicit(slot_last_word(page, block), 0, memory_order_relaxed);
 }
