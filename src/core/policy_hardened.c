@@ -295,7 +295,10 @@ INTERNAL void policy_put_slowly(struct heap *heap, struct page *page, void *bloc
   if (may_wait) {
     policy_set_busy(heap->policy, true);
     struct pool *pool = open_pool(heap->policy, page->size_class);
-    if (pool != NULL && pool->count >= pool->high) shrink_pool(pool, pool->high - pool->step);
+    if (pool != NULL && pool->count >= pool->high) {
+      shrink_pool(pool, pool->high - pool->step);
+      if (pool->low > 0) policy_choose(heap->policy, pool);  // the chosen one is gone
+    }
     policy_set_busy(heap->policy, false);
     if (policy_put(heap->policy, page->size_class, block)) return;
   }
@@ -347,9 +350,13 @@ INTERNAL void *policy_take_inside(struct heap *heap, unsigned size_class)
   if (pool == NULL) return NULL;
   void *block = policy_take(own, size_class);
   if (block != NULL) return block;
-  if (atomic_load_explicit(&own->is_busy, memory_order_relaxed)) return NULL;
-  bool is_filled = fill_pool(heap, size_class, pool->low + pool->step);
-  if (!is_filled) return NULL;
+  if (atomic_load_explicit(&own->is_busy, memory_order_relaxed)) {
+    return heap_take_many(heap, size_class, &block, 1) == 1 ? block : NULL;  // past the pool
+  }
+  if (!fill_pool(heap, size_class, pool->low + pool->step)) return NULL;
+  policy_set_busy(own, true);
+  if (pool->low > 0) policy_choose(own, pool);  // of the new ones as well
+  policy_set_busy(own, false);
   block = policy_take(own, size_class);
   if (block != NULL) return block;
   // There is no memory for more.
