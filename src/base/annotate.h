@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Telling AddressSanitizer, MemorySanitizer and Valgrind which memory is live, since they cannot
-// know it of an allocator that is not theirs. In other builds all of this is nothing.
+// know it of an allocator that is not theirs. In other builds all of this is nothing; nor does the
+// hardened build tell them, which itself looks at what is around blocks, and freed.
 //
 // Between allocations all of a page is forbidden: annotate_allocate opens exactly the bytes that
 // were asked for, annotate_free closes the whole block before it enters any bin or page. The links
@@ -13,6 +14,7 @@
 
 #include "base/internal.h"
 
+#if !defined(MEND_HARDENED)
 #if HAS_ADDRESS_SANITIZER
 #define ANNOTATE_ADDRESS
 #endif
@@ -21,6 +23,7 @@
 #endif
 #if defined(MEND_ANNOTATE_VALGRIND)
 #define ANNOTATE_VALGRIND
+#endif
 #endif
 
 #if defined(ANNOTATE_ADDRESS)
