@@ -106,28 +106,6 @@ static void aligned_forms_are_aligned(void **state)
   }
 }
 
-static void every_form_of_delete_is_free(void **state)
-{
-  (void)state;
-  void (*const forms[])(void *) = {
-      _ZdlPv,
-      _ZdaPv,
-      _ZdlPvm,
-      _ZdaPvm,
-      _ZdlPvSt11align_val_t,
-      _ZdaPvSt11align_val_t,
-      _ZdlPvmSt11align_val_t,
-      _ZdaPvmSt11align_val_t,
-      _ZdlPvRKSt9nothrow_t,
-      _ZdaPvRKSt9nothrow_t,
-      _ZdlPvSt11align_val_tRKSt9nothrow_t,
-      _ZdaPvSt11align_val_tRKSt9nothrow_t,
-  };
-  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-    assert_true((uintptr_t)forms[i] == (uintptr_t)&mend_free);
-  }
-}
-
 static void begin(size_t gives_up_after)
 {
   handler_calls = 0;
@@ -242,7 +220,6 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(plain_forms_give_blocks_of_ours),
       cmocka_unit_test(aligned_forms_are_aligned),
-      cmocka_unit_test(every_form_of_delete_is_free),
       cmocka_unit_test(throwing_forms_ask_the_handler_until_it_is_gone_and_throw),
       cmocka_unit_test(nothrow_forms_ask_the_handler_and_return_null),
       cmocka_unit_test(nothrow_forms_return_null_if_the_handler_throws),
