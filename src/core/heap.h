@@ -60,7 +60,7 @@ struct heap {
   _Atomic(struct page *) inbox;      // pages posted by other threads
   _Atomic(uint32_t) unused_posts;    // posts of unused pages since the inbox was read
   struct heap *next;                 // in the registry, for ever
-  const struct heap *self;           // in the registry, and the common one: this heap
+  const struct heap *self;           // in the registry, the common one, lanes: this heap
   _Atomic(uint32_t) is_taken;        // has a thread or a user; else it waits for one
   bool is_given_up;                  // since a fork: see registry.c
   _Atomic(struct heap *) successor;  // first-class and given up: what serves in its place

@@ -77,7 +77,7 @@ INTERNAL void policy_verify_listed(struct heap *heap, struct page *page)
   list_check(&page->chain, page->chain.next);
 }
 
-// Every heap of the registry knows itself.
+// Every heap that has pages knows itself.
 INTERNAL void policy_verify_heap(const struct heap *heap, const struct page *page)
 {
   require(is_descriptor(page) && (uintptr_t)heap % _Alignof(struct heap) == 0, page);

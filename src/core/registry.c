@@ -299,7 +299,7 @@ INTERNAL struct heap *registry_create(void)
 }
 
 // Whether there is such a heap, with a thread or a user, or without. A structure of metadata that
-// points at itself there is one: they are never given back.
+// points at itself there is one, or a lane of objects: they are never given back.
 static bool is_registered(const struct heap *heap)
 {
   if (metadata_may_hold(heap, sizeof *heap)) return heap->self == heap;
@@ -310,7 +310,7 @@ static bool is_registered(const struct heap *heap)
 
 INTERNAL bool registry_is_first_class(const struct heap *heap)
 {
-  return is_registered(heap) && heap_owner(heap) == OWNER_SHARED;
+  return is_registered(heap) && heap_owner(heap) == OWNER_SHARED && !heap->has_objects;
 }
 
 INTERNAL void registry_set_wipe(struct heap *heap, bool wipes)

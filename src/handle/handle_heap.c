@@ -31,6 +31,7 @@ static void init_lane(struct lane *lane, struct handle_heap *heap, bool is_still
 {
   heap_init(&lane->blocks, OWNER_SHARED, &chunk_source);
   lane->blocks.has_objects = true;
+  lane->blocks.self = &lane->blocks;
   index_pool_init(&lane->indices, &heap->table);
   lane->heap = heap;
   lane->is_still = is_still;
@@ -46,6 +47,7 @@ static struct lane *lane_number(struct handle_heap *heap, uint32_t number)
   if (made == NULL) return NULL;
   init_lane(made, heap, number >= HANDLE_LANES);
   if (atomic_compare_exchange_strong(&heap->lanes[number], &lane, made)) return made;
+  made->blocks.self = NULL;
   metadata_free(made, sizeof *made);
   return lane;
 }
