@@ -378,6 +378,31 @@ static void freed_ones_fault_and_stay_away_for_long(void **state)
   assert_true(is_zero((char *)region.start, FIXTURE_SLICES * SLICE_BYTES));
 }
 
+// What is bound to a NUMA node does not wait: its memory is that node's.
+static void bound_ones_go_back_at_once(void **state)
+{
+  (void)state;
+  begin(2);
+  char *block = take_large(16);
+  struct page *page = large_page(block);
+  page->flags |= PAGE_IS_BOUND;
+  policy_seal(page);
+  large_free(page);
+  assert_int_equal(fixture.pages_out, 0);
+  assert_readable();
+}
+
+static void each_large_block_has_a_secret_of_its_own(void **state)
+{
+  (void)state;
+  begin(2);
+  char *one = take_large(16), *other = take_large(16);
+  assert_true(policy_of(large_page(one))->secret != policy_of(large_page(other))->secret);
+  large_free(large_page(one));
+  large_free(large_page(other));
+  large_let_go();
+}
+
 static void what_cannot_be_closed_is_emptied_and_given_back(void **state)
 {
   (void)state;
@@ -410,6 +435,8 @@ int main(void)
       FIXTURE_TEST(large_blocks_are_surrounded),
       FIXTURE_TEST(theirs_keep_within_the_budget),
       FIXTURE_TEST(freed_ones_fault_and_stay_away_for_long),
+      FIXTURE_TEST(bound_ones_go_back_at_once),
+      FIXTURE_TEST(each_large_block_has_a_secret_of_its_own),
       // These leave guards behind, which count.
       FIXTURE_TEST(a_page_whose_guard_stays_goes_to_nobody),
       FIXTURE_TEST(what_cannot_be_closed_is_emptied_and_given_back),
