@@ -68,6 +68,7 @@ static void begin(unsigned level)
 // ---------------------------------------------------------------------------------------------
 // Pages.
 
+// Of at least so many pages.
 static void take_pages(size_t count)
 {
   while (fixture.pages_out < count) (void)pools_take(&heap);
@@ -91,10 +92,10 @@ static bool ends_in_guard(const struct page *page)
   return is_guard;
 }
 
-static size_t count_guards(size_t pages)
+static size_t count_guards(void)
 {
   size_t count = 0;
-  for (size_t i = 0; i < pages; i++) count += ends_in_guard(page_out(i));
+  for (size_t i = 0; i < fixture.pages_out; i++) count += ends_in_guard(page_out(i));
   return count;
 }
 
@@ -115,7 +116,7 @@ static void pages_end_in_guards_from_level_1_on(void **state)
   for (unsigned level = 0; level <= 3; level++) {
     begin(level);
     take_pages(10);
-    assert_int_equal(count_guards(10), level >= 1 ? 10 : 0);
+    assert_int_equal(count_guards(), level >= 1 ? fixture.pages_out : 0);
     free_all(&heap);
     assert_readable();
   }
@@ -143,12 +144,12 @@ static void guards_keep_within_the_budget(void **state)
   options.map_budget = 7;  // a guard costs two
   for (int i = 0; i < 3; i++) {
     take_pages(8);
-    assert_int_equal(count_guards(8), 3);
+    assert_int_equal(count_guards(), 3);
     free_all(&heap);  // they are to be had again
   }
   options.map_budget = 0;
   take_pages(3);
-  assert_int_equal(count_guards(3), 0);
+  assert_int_equal(count_guards(), 0);
   free_all(&heap);
 }
 
@@ -159,10 +160,10 @@ static void a_guard_that_the_kernel_refuses_costs_nothing(void **state)
   options.map_budget = 6;
   is_failing = true;
   take_pages(5);
-  assert_int_equal(count_guards(5), 0);
+  assert_int_equal(count_guards(), 0);
   is_failing = false;
-  take_pages(10);
-  assert_int_equal(count_guards(10), 3);
+  take_pages(fixture.pages_out + 5);
+  assert_int_equal(count_guards(), 3);
   free_all(&heap);
 }
 
@@ -171,10 +172,11 @@ static void a_page_whose_guard_stays_goes_to_nobody(void **state)
   (void)state;
   begin(2);
   take_pages(2);
+  size_t pages = fixture.pages_out;
   is_failing = true;
   free_all(&heap);
   is_failing = false;
-  assert_int_equal(fixture.pages_out, 2);
+  assert_int_equal(fixture.pages_out, pages);
   (void)fixture_set_back(state);
   allow_touch((void *)region.start, FIXTURE_SLICES * SLICE_BYTES);
   assert_true(os_guard_remove((char *)region.start, FIXTURE_SLICES * SLICE_BYTES));
@@ -230,10 +232,12 @@ static void what_was_never_touched_is_not_given_back(void **state)
 {
   (void)state;
   begin(2);
-  struct page *page = page_of(pools_take(&heap));
+  unsigned size_class = size_class_of(20480);
+  struct page *page = page_of(take(&heap, size_class, NULL));
   assert_int_equal(page_bitmap_purge(page), 0);
   free_all(&heap);
-  page = page_of(pools_take(&heap));  // the same, dirty
+  void *block = take(&heap, size_class, NULL);
+  page = page_of(block);  // the same, dirty
   assert_true(page_bitmap_purge(page) > 0);
   assert_int_equal(page_bitmap_purge(page), 0);
   free_all(&heap);
