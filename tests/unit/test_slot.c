@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "core/large.h"
 #include "core/registry.h"
 #include "mend/mend.h"
 #include "os/sealed.h"
@@ -199,6 +200,123 @@ static void what_is_wrong_is_told(void **state)
   child_check_abort(write_behind, "mend: overflow of a block: ");
 }
 
+// ---------------------------------------------------------------------------------------------
+// What is around a block that is freed. In children: the slots are nobody's.
+
+static unsigned level;
+static size_t swept_bytes;  // of each block
+static int damaged;         // so many blocks further on
+static size_t damaged_at;
+
+static void close_beside_damage(void)
+{
+  enum { PLACE = 20, SIZE = 8 };
+  struct page *page;
+  (void)take(swept_bytes, &page);
+  char *block = page_start(page) + PLACE * page->block_bytes;
+  char *beside = block + damaged * (ptrdiff_t)page->block_bytes;
+  CHECK(os_sealed_open());
+  options.harden = level;
+  os_sealed_close();
+  slot_open(page, block, SIZE, KIND_MALLOC, 16);
+  slot_open(page, beside, SIZE, KIND_MALLOC, 16);
+  beside[damaged_at] ^= 1;
+  (void)slot_close(page, block, &any);
+}
+
+static void check_beside(unsigned at_level, size_t block_bytes, int distance, size_t at,
+                         const char *message)
+{
+  level = at_level;
+  swept_bytes = block_bytes;
+  damaged = distance;
+  damaged_at = at;
+  if (message != NULL) {
+    child_check_abort(close_beside_damage, message);
+  } else {
+    child_check(close_beside_damage);
+  }
+}
+
+static void neighbours_are_looked_at(void **state)
+{
+  (void)state;
+  static const char overflow[] = "mend: overflow of a block: ";
+  static const char underflow[] = "mend: underflow of a block: ";
+  check_beside(2, 64, -1, 63, underflow);
+  check_beside(2, 64, -1, 20, NULL);
+  check_beside(2, 64, 1, 63, NULL);
+  check_beside(3, 64, -1, 20, underflow);
+  check_beside(3, 64, 1, 20, overflow);
+  check_beside(3, 64, 2, 20, overflow);
+  check_beside(3, 64, 3, 20, NULL);
+  check_beside(3, 16, 5, 15, overflow);
+  check_beside(3, 16, -5, 15, underflow);
+  check_beside(3, 16, 6, 15, NULL);
+  check_beside(1, 64, -1, 63, NULL);
+}
+
+static void close_a_changed_large_block(void)
+{
+  char *block = mend_malloc(3 * MIB);
+  struct page *page = large_around(page_around(block));
+  CHECK(page != NULL);
+  policy_of(page)->size--;
+  (void)slot_close(page, block, &any);
+}
+
+static void resize_a_block_of_new(void)
+{
+  struct page *page;
+  char *block = take(64, &page);
+  slot_open(page, block, 40, KIND_NEW, 16);
+  slot_resize(page, block, 20);
+  CHECK(slot_kind(page, block) == KIND_NEW && slot_is_live(page, block));
+  CHECK(!slot_check(page, block));
+}
+
+static void open_what_was_written_to(void)
+{
+  struct page *page;
+  level = 3;
+  CHECK(os_sealed_open());
+  options.harden = level;
+  os_sealed_close();
+  char *block = take(64, &page);
+  block[17] = 1;
+  slot_open(page, block, 40, KIND_MALLOC, 16);
+}
+
+static void measure_a_damaged_block(void)
+{
+  struct page *page;
+  char *block = take(64, &page);
+  slot_open(page, block, 40, KIND_MALLOC, 16);
+  block[40] ^= 1;
+  (void)slot_checked_size(page, block);
+}
+
+static void changes_are_told_wherever_they_are_looked_for(void **state)
+{
+  (void)state;
+  child_check_abort(close_a_changed_large_block, "mend: corrupted metadata: ");
+  child_check_abort(resize_a_block_of_new, "mend: realloc of a block of another kind: ");
+  child_check_abort(open_what_was_written_to, "mend: write to freed memory: ");
+  child_check_abort(measure_a_damaged_block, "mend: overflow of a block: ");
+}
+
+static void the_block_around_an_address_is_found(void **state)
+{
+  (void)state;
+  struct page *page, *found;
+  char *block = take(64, &page);
+  for (size_t i = 0; i < 64; i++) assert_ptr_equal(slot_block_around(block + i, &found), block);
+  assert_ptr_equal(found, page);
+  assert_null(slot_block_around(page_start(page), &found));
+  assert_null(slot_block_around(page_start(page) + page->capacity * 64, &found));
+  put(page, block);
+}
+
 static void resizing_moves_the_end_and_wipes_what_it_leaves(void **state)
 {
   (void)state;
@@ -317,6 +435,9 @@ int main(void)
       cmocka_unit_test(a_canary_has_no_zero_byte_and_is_of_its_place),
       cmocka_unit_test(false_claims_are_told_and_true_ones_are_not),
       cmocka_unit_test(what_is_wrong_is_told),
+      cmocka_unit_test(neighbours_are_looked_at),
+      cmocka_unit_test(changes_are_told_wherever_they_are_looked_for),
+      cmocka_unit_test(the_block_around_an_address_is_found),
       cmocka_unit_test(resizing_moves_the_end_and_wipes_what_it_leaves),
       cmocka_unit_test(of_two_threads_that_free_one_is_told),
       cmocka_unit_test(neighbours_do_not_disturb_each_other),
