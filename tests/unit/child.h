@@ -47,11 +47,13 @@ static inline struct ending child_run(void (*body)(void))
     _exit(0);
   }
   close(pipes[1]);
-  while (length < sizeof ending.text - 1) {
-    ssize_t got = read(pipes[0], ending.text + length, sizeof ending.text - 1 - length);
-    if (got <= 0) break;
-    length += (size_t)got;
-  }
+  ssize_t got;
+  char rest[4096];  // is read, too: the child is not to end for want of a reader
+  do {
+    size_t room = sizeof ending.text - 1 - length;
+    got = room > 0 ? read(pipes[0], ending.text + length, room) : read(pipes[0], rest, sizeof rest);
+    if (room > 0 && got > 0) length += (size_t)got;
+  } while (got > 0);
   ending.text[length] = '\0';
   // The rest is read as well: a child that could not write it would end of that.
   for (char rest[512]; read(pipes[0], rest, sizeof rest) > 0;) continue;
