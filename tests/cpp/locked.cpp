@@ -130,7 +130,7 @@ TEST_CASE("a constructor that throws leaves nothing")
 {
   destroyed = 0;
   for (int i = 0; i < 100; ++i)
-    CHECK_THROWS_AS((secure::make_locked<key, may_swap>(0)), std::runtime_error);
+    CHECK_THROWS_AS((void)(secure::make_locked<key, may_swap>(0)), std::runtime_error);
   CHECK(destroyed == 0);
 }
 
