@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Large blocks of the hardened library as it is: which of them keep their addresses for long after
-// they are freed, and that these come back when there are no others.
+// they are freed, that these come back when there are no others, and that blocks grow where they
+// are, between guards as before.
 //
 // linked with: mend_units_hardened
 #define _GNU_SOURCE 1
@@ -39,11 +40,48 @@ static void they_come_back_when_all_is_collected(void **state)
   assert_true(used_bytes() <= kept - BLOCKS / 2 * MIB);
 }
 
+// Grows a block of its own until it has moved, by steps of several sizes. Returns how often it
+// stayed.
+static size_t grow_until_moved(size_t alignment)
+{
+  static const size_t steps[] = {1, 1000, 4096, 5000, 70000, 1000000};
+  size_t size = 100000, stays = 0;
+  char *block = mend_aligned_alloc(alignment, size);
+  for (size_t i = 0; i < 200; i++) {
+    memset(block, (int)i | 1, size);
+    size_t more = steps[i % (sizeof steps / sizeof steps[0])];
+    char *grown = mend_realloc(block, size + more);
+    assert_non_null(grown);
+    for (size_t at = 0; at < size; at++) assert_int_equal(grown[at], (char)(i | 1));
+    // What was behind its end is not there any more: it would tell what is there elsewhere.
+    for (size_t at = size; at < size + more; at++) assert_int_equal(grown[at], 0);
+    size += more;
+    assert_int_equal(mend_malloc_usable_size(grown), size);
+    char *end = grown + bits_align_up(size + 8, os_page_bytes());
+    assert_true(guards_can_read(end - 1));
+    assert_false(guards_can_read(end));
+    if (grown != block && i > 0) break;
+    stays++;
+    block = grown;
+  }
+  return stays;
+}
+
+static void blocks_grow_where_they_are_between_guards(void **state)
+{
+  (void)state;
+  static const size_t alignments[] = {16, 32768, 65536};
+  size_t stays = 0;
+  for (size_t i = 0; i < 30; i++) stays += grow_until_moved(alignments[i % 3]);
+  assert_true(stays >= 30 * 10);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(addresses_stay_away_but_for_huge_ones),
       cmocka_unit_test(they_come_back_when_all_is_collected),
+      cmocka_unit_test(blocks_grow_where_they_are_between_guards),
   };
   return SUITE_RUN(tests);
 }
