@@ -55,8 +55,6 @@ static inline struct ending child_run(void (*body)(void))
     if (room > 0 && got > 0) length += (size_t)got;
   } while (got > 0);
   ending.text[length] = '\0';
-  // The rest is read as well: a child that could not write it would end of that.
-  for (char rest[512]; read(pipes[0], rest, sizeof rest) > 0;) continue;
   close(pipes[0]);
   CHECK(waitpid(child, &status, 0) == child);
   if (WIFEXITED(status)) ending.exit_code = WEXITSTATUS(status);
