@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/respawn.h"
 #include "../support/support.h"
 
 struct stretch {
@@ -91,7 +92,7 @@ static size_t count_code_addresses(const char *start, size_t bytes)
             value - maps.code.start);
     count++;
   }
-  CHECK(pages_read > 0);
+  CHECK(pages_read > 0 || bytes == 0);  // there is no metadata yet
   return count;
 }
 
@@ -190,6 +191,8 @@ int main(void)
 {
   if (test_is_instrumented()) return test_cannot_run("a checker's tables are in the program");
   if (sysconf(_SC_PAGESIZE) > 4096) return test_cannot_run("pages are larger than what is sealed");
+  // Of guarded blocks the callers are kept, for reports: addresses of code, but nobody goes there.
+  respawn_self_with("MEND_GUARD_RATE", "0");
   int status = 1;
   check_nothing_to_write();
   use_it();
