@@ -122,7 +122,7 @@ static bool visit_block(void *block, size_t block_bytes, void *argument)
   struct page *page = page_first(page_at(block));
   (void)block_bytes;
   if (!extent_is_live(page, block)) return true;
-  return visit->function(block, extent_usable(page, block), visit->argument);
+  return visit->function(block, extent_usable_of_others(page, block), visit->argument);
 }
 
 static bool visit_pages(struct heap *heap, struct visit *visit)

@@ -183,4 +183,26 @@ static inline void annotate_touch_end(void *memory, size_t bytes)
 #endif
 }
 
+// Between these, memory is read that others may be writing, and what is seen is made do with: for
+// ThreadSanitizer, which then looks at no read of this thread.
+#if HAS_THREAD_SANITIZER
+extern void AnnotateIgnoreReadsBegin(const char *file, int line);
+extern void AnnotateIgnoreReadsEnd(const char *file, int line);
+static inline void annotate_race_begin(void)
+{
+  AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+}
+static inline void annotate_race_end(void)
+{
+  AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+}
+#else
+static inline void annotate_race_begin(void)
+{
+}
+static inline void annotate_race_end(void)
+{
+}
+#endif
+
 #endif

@@ -168,9 +168,10 @@ INTERNAL size_t chunk_purge(size_t keep)
 // How much a large block's run holds behind the block, once.
 static size_t purge_rest(struct page *page)
 {
+  if (page->is_rest_purged) return 0;  // what has guards is so from its start, before it has them
   size_t end = slices_to_bytes(page->slices);
   size_t from = policy_lead_bytes(page) + page->block_bytes;
-  if (page->is_rest_purged || from >= end) return 0;
+  if (from >= end) return 0;
   page->is_rest_purged = true;
   os_memory_purge(page_start(page) + from, end - from);
   return end - from;

@@ -124,7 +124,8 @@ INTERNAL bool policy_close_page(struct heap *heap, struct page *page, bool is_cl
 INTERNAL void policy_seal_init(void);
 // Computes the check anew, after a change of what it covers: all that stays while a page is in use.
 INTERNAL void policy_seal(struct page *page);
-// Ends the process if the descriptor is not as it was when it was sealed.
+// Whether the descriptor is as it was when it was sealed. The second ends the process if it is not.
+INTERNAL bool policy_is_sealed(const struct page *page);
 INTERNAL void policy_verify(struct page *page);
 // The same of a page that a list of this heap has led to, which must be one of its own. Inside.
 INTERNAL void policy_verify_listed(struct heap *heap, struct page *page);

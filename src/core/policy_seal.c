@@ -56,9 +56,14 @@ static void require(bool is_right, const void *where)
   if (UNLIKELY(!is_right)) fatal("corrupted metadata", where);
 }
 
+INTERNAL bool policy_is_sealed(const struct page *page)
+{
+  return policy_of(page)->check == check_of(page);
+}
+
 INTERNAL void policy_verify(struct page *page)
 {
-  require(policy_of(page)->check == check_of(page), page);
+  require(policy_is_sealed(page), page);
 }
 
 static bool is_descriptor(const struct page *page)

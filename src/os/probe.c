@@ -54,7 +54,9 @@ ANNOTATE_MAY_TOUCH_FREED
 INTERNAL bool os_probe_byte(struct os_probe *probe, uintptr_t address, uint8_t *byte)
 {
   if (!os_probe_is_readable(probe, address)) return false;
+  annotate_race_begin();
   *byte = *(const volatile uint8_t *)address;
+  annotate_race_end();
   annotate_touch_begin(byte, sizeof *byte);
   return true;
 }
@@ -63,7 +65,9 @@ ANNOTATE_MAY_TOUCH_FREED
 INTERNAL bool os_probe_word(struct os_probe *probe, uintptr_t address, uintptr_t *word)
 {
   if (!os_probe_is_readable(probe, address)) return false;
+  annotate_race_begin();
   *word = *(const volatile uintptr_t *)address;
+  annotate_race_end();
   annotate_touch_begin(word, sizeof *word);
   return true;
 }

@@ -9,6 +9,7 @@
 #include "core/heap.h"
 #include "core/large.h"
 #include "core/policy.h"
+#include "os/probe.h"
 #include "secure/misuse.h"
 
 static bool holds_one(struct page *page)
@@ -18,7 +19,15 @@ static bool holds_one(struct page *page)
 
 static _Atomic(uint32_t) *record_of(struct page *page, const void *block)
 {
-  return policy_record(page, holds_one(page) ? 0 : page_block_index(page, block));
+  // A large block's page is none any more once another thread frees the block, too.
+  bool is_bitmap = page_kind(page) == PAGE_BITMAP;
+  return policy_record(page, is_bitmap ? page_block_index(page, block) : 0);
+}
+
+// Of a page of one block, which another thread may be freeing wrongly meanwhile.
+static void verify_one(struct page *page)
+{
+  if (holds_one(page) && UNLIKELY(!policy_is_sealed(page)) && holds_one(page)) policy_verify(page);
 }
 
 static unsigned state_of(uint32_t record)
@@ -65,9 +74,11 @@ INTERNAL char *slot_block_around(const void *pointer, struct page **page)
 static void tell(const char *message, const void *pointer, const void *damage)
 {
   struct misuse told = {.what = message, .pointer = pointer, .damage = damage};
+  struct os_probe probe = {0};
   struct page *page;
   const char *block = slot_block_around(pointer, &page);
-  if (block != NULL) {
+  // Of two threads that free a block at once, the other may have given its page away just now.
+  if (block != NULL && os_probe_is_readable(&probe, (uintptr_t)record_of(page, block))) {
     uint32_t record = atomic_load_explicit(record_of(page, block), memory_order_relaxed);
     told.block = block;
     told.block_bytes = page->block_bytes;
@@ -105,11 +116,7 @@ static const char *first_damage(struct page *page, const char *block, size_t siz
 // Whether the end of a block that others use is as it was left. Its user may be writing there this
 // very moment, though not while the record says that it is LIVE: the record is looked at before and
 // after, and where damage is seen, again a while later.
-#if HAS_THREAD_SANITIZER
-__attribute__((no_sanitize("thread"), noinline))
-#endif
-static bool
-is_others_end_intact(struct page *page, uint32_t index)
+static bool is_others_end_intact(struct page *page, uint32_t index)
 {
   enum { LOOKS = 3 };
   const char *block = page_start(page) + index * page->block_bytes;
@@ -117,7 +124,9 @@ is_others_end_intact(struct page *page, uint32_t index)
   for (int i = 0; i < LOOKS; i++) {
     uint32_t before = atomic_load_explicit(record, memory_order_acquire);
     if (state_of(before) != SLOT_LIVE) return true;
+    annotate_race_begin();
     bool is_intact = slot_is_end_intact(page, block, size_of(page, before));
+    annotate_race_end();
     atomic_thread_fence(memory_order_acquire);
     if (is_intact || atomic_load_explicit(record, memory_order_relaxed) != before) return true;
     os_thread_yield();
@@ -164,6 +173,11 @@ static bool check_ends(struct page *page, char *block, uint32_t record)
   if (UNLIKELY(!is_intact)) tell("overflow of a block", block, first_damage(page, block, size));
   if (holds_one(page)) return is_intact;
   return check_neighbours(page, block) && is_intact;
+}
+
+INTERNAL NOINLINE void slot_tell_damage(struct page *page, void *block, uint32_t record)
+{
+  (void)check_ends(page, block, record);
 }
 
 INTERNAL bool slot_check(struct page *page, void *block)
@@ -228,7 +242,7 @@ static bool is_claim_true(struct page *page, void *block, uint32_t record,
 
 INTERNAL bool slot_close(struct page *page, void *block, const struct block_claim *claim)
 {
-  if (holds_one(page)) policy_verify(page);
+  verify_one(page);
   _Atomic(uint32_t) *record = record_of(page, block);
   uint32_t before = atomic_load_explicit(record, memory_order_acquire);
   if (UNLIKELY(state_of(before) != SLOT_LIVE)) {
@@ -237,13 +251,12 @@ INTERNAL bool slot_close(struct page *page, void *block, const struct block_clai
     return false;
   }
   if (UNLIKELY(!is_claim_true(page, block, before, claim))) return false;
-  (void)check_ends(page, block, before);
   uint32_t after = (before & ~(uint32_t)SLOT_STATE_MASK) | SLOT_FREED;
-  // acq_rel: what was done to the block comes before, its wiping after
-  if (UNLIKELY(!atomic_compare_exchange_strong(record, &before, after))) {
+  if (UNLIKELY(!atomic_compare_exchange_strong(record, &before, after))) {  // see slot_close_fast
     tell("double free", block, NULL);
     return false;
   }
+  (void)check_ends(page, block, before);
   if (options.harden >= 2 && !holds_one(page) && !policy_is_void(page)) slot_wipe(page, block);
   return true;
 }
@@ -282,7 +295,7 @@ INTERNAL size_t slot_size(struct page *page, const void *block)
 
 INTERNAL size_t slot_checked_size(struct page *page, const void *block)
 {
-  if (holds_one(page)) policy_verify(page);
+  verify_one(page);
   size_t size = slot_size(page, block);
   if (options.harden < 2 || policy_is_void(page)) return size;
   if (UNLIKELY(size > page->block_bytes - SLOT_CANARY_BYTES)) fatal("corrupted metadata", block);
