@@ -37,6 +37,8 @@
 #elif defined(ANNOTATE_MEMORY)
 #include <sanitizer/msan_interface.h>
 #define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("memory")))
+#elif HAS_MEMORY_SANITIZER
+#define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("memory")))
 #else
 #define ANNOTATE_MAY_TOUCH_FREED
 #endif

@@ -31,7 +31,7 @@ static struct {
 
 static void seed(struct rng *rng)
 {
-  uint8_t key[32];
+  uint8_t key[32] = {0};  // MemorySanitizer does not see what the kernel writes
   os_entropy(key, sizeof key);
   rng_seed(rng, key);
   memset(key, 0, sizeof key);
