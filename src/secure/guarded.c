@@ -30,6 +30,7 @@ static struct {
   _Atomic(uint32_t) rate;  // one of so many allocations; 0: none, or not known yet
   _Atomic(bool) is_decided;
   _Atomic(size_t) live_count;
+  _Atomic(size_t) live_bytes;  // of os pages that are open
   size_t live_limit;
   struct rng rng;  // guarded_lock
 } guarded;
@@ -134,6 +135,11 @@ INTERNAL size_t guarded_live_count(void)
   return atomic_load_explicit(&guarded.live_count, memory_order_relaxed);
 }
 
+INTERNAL size_t guarded_live_bytes(void)
+{
+  return atomic_load_explicit(&guarded.live_bytes, memory_order_relaxed);
+}
+
 // ---------------------------------------------------------------------------------------------
 // The os pages of a block, and what they hold besides it.
 
@@ -151,15 +157,20 @@ static struct page_span pages_of(const struct guarded_slot *slot)
   return (struct page_span){(char *)start, (char *)end};
 }
 
+static size_t span_bytes(struct page_span pages)
+{
+  return (size_t)(pages.end - pages.start);
+}
+
 static bool open_pages(struct page_span pages)
 {
-  size_t bytes = (size_t)(pages.end - pages.start);
+  size_t bytes = span_bytes(pages);
   return bytes == 0 || os_guard_remove(pages.start, bytes);
 }
 
 static bool close_pages(struct page_span pages)
 {
-  size_t bytes = (size_t)(pages.end - pages.start);
+  size_t bytes = span_bytes(pages);
   return bytes == 0 || os_guard_install(pages.start, bytes);
 }
 
@@ -231,7 +242,10 @@ static void *allocate_in_slot(size_t size, size_t alignment, enum block_kind kin
   if (slot == NULL) return NULL;
   struct page_span pages = pages_of(&taken);
   bool is_open = open_pages(pages);
-  if (is_open) fill_around(&taken, pages);
+  if (is_open) {
+    fill_around(&taken, pages);
+    atomic_fetch_add_explicit(&guarded.live_bytes, span_bytes(pages), memory_order_relaxed);
+  }
   os_lock_acquire(&guarded_lock);
   if (is_open) {
     slot->kind = (uint8_t)kind;
@@ -378,11 +392,12 @@ static struct guarded_slot *claim_block(void *block, const struct os_stack *stac
 static void release_block(struct guarded_slot *slot, struct page_span pages)
 {
   bool is_closed = close_pages(pages);
-  if (!is_closed) os_memory_purge(pages.start, (size_t)(pages.end - pages.start));
+  if (!is_closed) os_memory_purge(pages.start, span_bytes(pages));
   os_lock_acquire(&guarded_lock);
   slot->state = GUARDED_FREED;
   if (is_closed) guarded_slot_give(slot);
   os_lock_release(&guarded_lock);
+  atomic_fetch_sub_explicit(&guarded.live_bytes, span_bytes(pages), memory_order_relaxed);
   count_dead();
 }
 

@@ -51,6 +51,8 @@ INTERNAL size_t guarded_size_for_realloc(const void *block);
 INTERNAL size_t guarded_bytes_from(const void *pointer);
 // How many are live.
 INTERNAL size_t guarded_live_count(void);
+// The os pages that they hold, in bytes.
+INTERNAL size_t guarded_live_bytes(void);
 
 // The record for a report: of whose block it is that an address is in or closest to.
 INTERNAL bool guarded_find_nearest(uintptr_t address, struct guarded_slot *found);

@@ -18,6 +18,9 @@
 #include "handle/handle_heap.h"
 #include "os/memory.h"
 #include "os/system.h"
+#ifdef MEND_HARDENED
+#include "secure/guarded.h"
+#endif
 
 // What the walk over the heaps adds up.
 struct tally {
@@ -113,6 +116,16 @@ static struct tally take_tally(void)
   return tally;
 }
 
+// Blocks that are guarded one by one (hardened) lie in no page, but in os pages of their own.
+static size_t lone_bytes(void)
+{
+#ifdef MEND_HARDENED
+  return guarded_live_bytes();
+#else
+  return 0;
+#endif
+}
+
 // 0 where figures of different moments contradict each other.
 static size_t difference(size_t whole, size_t part)
 {
@@ -124,14 +137,15 @@ INTERNAL struct mend_stats stats_collect(struct stats_class *classes)
   struct tally tally = take_tally();
   if (classes != NULL) memcpy(classes, tally.classes, sizeof tally.classes);
   struct chunk_statistics region_stats = chunk_statistics();
+  size_t lone = lone_bytes();
   size_t occupied_bytes = region_stats.used_bytes + region_stats.dirty_bytes;
   return (struct mend_stats){
       .bytes = sizeof(struct mend_stats),
-      .live_bytes = tally.live_bytes + tally.large_bytes,
+      .live_bytes = tally.live_bytes + tally.large_bytes + lone,
       .free_bytes = difference(tally.carved_bytes, tally.live_bytes),
       .retained_bytes = region_stats.dirty_bytes,
       .uncarved_bytes = tally.page_bytes - tally.carved_bytes,
-      .committed_bytes = region_stats.committed_bytes,
+      .committed_bytes = region_stats.committed_bytes + lone,
       .metadata_bytes = metadata_bytes() + region_stats.table_bytes,
       .large_bytes = tally.large_bytes,
       .large_count = tally.large_blocks,

@@ -91,7 +91,9 @@ static void sample_all(void)
   for (size_t i = 0; i < 10; i++) CHECK((blocks[i] = guarded_allocate(1, 0, KIND_NEW)) != NULL);
   CHECK(guarded_allocate(1, 0, KIND_NEW) == NULL);
   CHECK(guarded_live_count() == 10);
+  CHECK(guarded_live_bytes() == 10 * os_page_bytes());
   guarded_release(blocks[3], KIND_NEW, 0, 0);
+  CHECK(guarded_live_bytes() == 9 * os_page_bytes());
   CHECK(guarded_allocate(1, 0, KIND_NEW) != NULL);
   CHECK(guarded_allocate(1, 0, KIND_NEW) == NULL);
 }
