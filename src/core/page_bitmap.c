@@ -214,12 +214,14 @@ static size_t purge_blocks(struct page *page)
   return bytes;
 }
 
-// Whether every block that touches the bytes between two offsets is free.
+// Whether every block that touches the bytes between two offsets is free. What lies behind the last
+// one is nobody's.
 static bool is_free_between(struct page *page, size_t from, size_t to)
 {
-  uint32_t last = (uint32_t)((to - 1) / page->block_bytes);
-  for (uint32_t i = (uint32_t)(from / page->block_bytes); i <= last; i++) {
-    if (i >= page->capacity || page_bitmap_is_live(page, i)) return false;
+  uint32_t end = (uint32_t)((to - 1) / page->block_bytes) + 1;
+  if (end > page->capacity) end = page->capacity;
+  for (uint32_t i = (uint32_t)(from / page->block_bytes); i < end; i++) {
+    if (page_bitmap_is_live(page, i)) return false;
     policy_verify_free(page, i / BITS_A_WORD, UINT64_C(1) << i % BITS_A_WORD, UINT64_MAX);
   }
   return true;

@@ -136,7 +136,7 @@ static size_t guarded_bytes(const struct page *page)
 // What the run has never held, it need not give back.
 static void mark_purged(struct page *page)
 {
-  size_t os_pages = page->capacity * page->block_bytes / os_page_bytes();
+  size_t os_pages = page_touched_bytes(page) / os_page_bytes();
   for (uint32_t n = 0; n * 64 < os_pages; n++) {
     policy_set_purged(page, n, bits_low_mask((unsigned)(os_pages - n * 64)));
   }

@@ -82,9 +82,7 @@ static struct mend_fragmentation measure(mend_handle_heap *heap)
 // Where pages are tiny, much of each is left over at its end.
 static bool is_dense(double external)
 {
-  // From level 1 on the pages that objects have been moved from stay, inaccessible, for one more
-  // pass.
-  return TEST_IS_WASTEFUL || external < (test_harden_level() >= 1 ? 0.3 : 0.2);
+  return TEST_IS_WASTEFUL || external < 0.2;
 }
 
 static void a_pass_closes_holes_and_keeps_contents(void **state)

@@ -211,6 +211,25 @@ static void a_page_of_many_blocks_returns_os_pages_that_are_free_as_a_whole(void
   drop(page);
 }
 
+// The last os page that blocks lie in goes, too: what lies behind the last of them is nobody's.
+static void an_os_page_that_the_last_block_ends_in_is_returned(void **state)
+{
+  (void)state;
+  struct page *page = page_with(250);
+  size_t touched = bits_align_up(page->capacity * page->block_bytes, os_page_bytes());
+  CHECK(page->capacity * page->block_bytes < touched);
+  take_all(page);
+  memset(page_start(page), 1, page->capacity * page->block_bytes);
+  for (uint32_t i = 0; i < page->capacity; i++) page_bitmap_free(page, i);
+  assert_int_equal(page_bitmap_purge(page), touched);
+  assert_int_equal(page_bitmap_purged_bytes(page), touched);
+  assert_true(is_zero(page_start(page), touched));
+  take_all(page);
+  assert_int_equal(page_bitmap_purged_bytes(page), 0);
+  page_bitmap_assert_valid(page);
+  drop(page);
+}
+
 static void random_use_keeps_a_page_valid(void **state)
 {
   (void)state;
@@ -452,6 +471,7 @@ int main(void)
       FIXTURE_TEST(nothing_is_taken_from_a_closed_page_but_frees_go_on),
       FIXTURE_TEST(a_purge_returns_free_blocks_once_and_spares_the_others),
       FIXTURE_TEST(a_page_of_many_blocks_returns_os_pages_that_are_free_as_a_whole),
+      FIXTURE_TEST(an_os_page_that_the_last_block_ends_in_is_returned),
       FIXTURE_TEST(random_use_keeps_a_page_valid),
       FIXTURE_TEST(a_broken_page_ends_the_process),
       FIXTURE_TEST(without_memory_for_its_bitmap_there_is_no_page),
