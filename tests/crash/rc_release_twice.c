@@ -1,4 +1,5 @@
 // expect: abort "use of what is no counted object, or no longer one"
+// level 1: abort "use of a counted object that has ended"
 // SPDX-License-Identifier: MIT
 #include "mend/smart.h"
 

@@ -6,7 +6,7 @@
 int main(void)
 {
   char *block = mend_secure_alloc(32, MEND_SECURE_MAY_SWAP | MEND_SECURE_SHARE_PAGES);
-  ((volatile char *)opaque(block))[32] = 1;
+  ((volatile char *)opaque(block))[32] ^= 1;  // another value, whatever is there
   mend_secure_free(block);
   return 0;
 }
