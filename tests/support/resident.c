@@ -12,6 +12,8 @@
 
 #include "support.h"
 
+#define WAITING_MOST (64 * MIB)  // of four threads with some thirty classes, 256 blocks of each
+
 static int request_pipe[2];
 static int answer_pipe[2];
 
@@ -73,4 +75,20 @@ void resident_check_growth(const char *what, size_t before, size_t most)
          now / KIB, growth / KIB, most / KIB, judged ? "" : " (not judged under this tool)");
   fflush(stdout);
   if (judged) CHECK(growth <= most);
+}
+
+size_t resident_settled_bytes(void (*collect)(bool purge))
+{
+  if (test_harden_level() >= 2) collect(true);
+  return resident_bytes();
+}
+
+void resident_check_settled(const char *what, size_t before, size_t most,
+                            void (*collect)(bool purge))
+{
+  if (test_harden_level() >= 2) {
+    resident_check_growth("with what is free", before, WAITING_MOST);
+    collect(true);
+  }
+  resident_check_growth(what, before, most);
 }

@@ -17,4 +17,11 @@ size_t resident_bytes(void);
 // `before`. Under a sanitizer or Valgrind the figures are printed and not judged.
 void resident_check_growth(const char *what, size_t before, size_t most);
 
+// The same two of work that is done again and again. Of the hardened library from level 2 on chance
+// chooses among the free blocks of a class, so that in time ever more of them hold memory, up to a
+// bound that is looked at for itself; of `most` is what stays when `collect` has given them back.
+size_t resident_settled_bytes(void (*collect)(bool purge));
+void resident_check_settled(const char *what, size_t before, size_t most,
+                            void (*collect)(bool purge));
+
 #endif
