@@ -13,6 +13,9 @@
 #   // without: tsan             not built for this checker
 # cpp/NAME/*.cpp are more sources of the program NAME.
 #
+# In the plain release build their objects are linked with the hardened library as well, as
+# cpp/NAME_hardened.
+#
 # There are none where the C library or the machine is another one, which have no C++ here, nor
 # under MemorySanitizer, which takes all that a C++ library without instrumentation writes for
 # uninitialised.
@@ -81,8 +84,27 @@ function(mend_cpp_program source folder label suffix standard)
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${folder})
   add_test(NAME ${label}/${name}${suffix} COMMAND ${MEND_TEST_RUNNER} $<TARGET_FILE:${target}>)
   mend_label(${label}/${name}${suffix} ${label} ${source})
+  set(target ${target} PARENT_SCOPE)
+  set(name ${name} PARENT_SCOPE)
 endfunction()
 
+# The same program with the hardened library: its objects are linked once more.
+function(mend_cpp_hardened label)
+  add_executable(${target}_hardened $<TARGET_OBJECTS:${target}>)
+  target_link_libraries(${target}_hardened PRIVATE doctest_main $<TARGET_FILE:test_support>
+    mend_secure_core_static Threads::Threads)
+  set_target_properties(${target}_hardened PROPERTIES LINKER_LANGUAGE CXX
+    OUTPUT_NAME ${name}_hardened
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${label})
+  add_test(NAME ${label}/${name}_hardened COMMAND $<TARGET_FILE:${target}_hardened>)
+  set_tests_properties(${label}/${name}_hardened PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77
+    TIMEOUT ${MEND_TEST_TIMEOUT} ENVIRONMENT "${ARGN}")
+endfunction()
+
+set(links_hardened OFF)
+if(native AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MEND_STRESS)
+  set(links_hardened ON)
+endif()
 file(GLOB sources CONFIGURE_DEPENDS cpp/*.cpp)
 foreach(source ${sources})
   file(STRINGS ${source} processor REGEX "^// processor: ")
@@ -102,9 +124,19 @@ foreach(source ${sources})
       mend_cpp_program(${source} cpp cpp _cxx${standard} ${standard})
     endif()
   endforeach()
+  if(links_hardened)
+    set(options MEND_GUARD_RATE=0) # guarded blocks are not among those that programs count
+    if(name STREQUAL "secure") # it shows that what is freed elsewhere is not wiped
+      set(options MEND_HARDEN=1)
+    endif()
+    mend_cpp_hardened(cpp ${options})
+  endif()
 endforeach()
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/smart_ptr_test.cpp)
   mend_cpp_program(smart_ptr_test.cpp . suite "" 17)
+  if(links_hardened)
+    mend_cpp_hardened(cpp)
+  endif()
 endif()
 
 # Source files with exceptions and RTTI, and without, in one program, in both orders for the linker.
