@@ -125,7 +125,7 @@ foreach(source ${sources})
     endif()
   endforeach()
   if(links_hardened)
-    set(options MEND_GUARD_RATE=0) # guarded blocks are not among those that programs count
+    set(options "")
     if(name STREQUAL "secure") # it shows that what is freed elsewhere is not wiped
       set(options MEND_HARDEN=1)
     endif()
