@@ -223,8 +223,9 @@ MEND_EXPORT bool mend_heap_visit(mend_heap *heap, mend_visit_function function, 
 // threads at once, and must return: nothing may be thrown out of it, nor longjmp'ed. Since 0.1.
 
 // Where the library's text goes (statistics, the line before an abort); default stderr. One call is
-// one line, with its newline; `text` is not terminated. The function must not allocate. Warnings
-// about options are written when these are read, before main, and thus always go to stderr.
+// one line, with its newline, but for a report of the hardened build: that is one call of several
+// lines. `text` is not terminated. The function must not allocate. Warnings about options are
+// written when these are read, before main, and thus always go to stderr.
 typedef void (*mend_output_function)(const char *text, size_t bytes, void *argument);
 MEND_EXPORT void mend_set_output(mend_output_function function, void *argument) MEND_NOTHROW;
 // Called, with no lock held, when an allocation of `size` bytes is about to fail. Return true after

@@ -31,8 +31,8 @@ enum mend_secure_flags {
   // In the child of a fork the block is not there: any access faults. It may be freed there.
   MEND_SECURE_OMIT_ON_FORK = 4,
   // A block of up to 480 bytes may share an os page with others of the same flags, up to 64 of
-  // them.
-  // Between them there are canaries, no guard pages; mend_secure_protect is not for such blocks.
+  // them. Between them there are canaries, no guard pages; mend_secure_protect is not for such
+  // blocks. A larger block, or one of 0 bytes, is made as without this flag.
   MEND_SECURE_SHARE_PAGES = 8
 };
 

@@ -56,7 +56,7 @@ const struct threat attack_threats[] = {
    "each of them asks for the state first", FREED_IN_ANY_USE "|" KIND "|" SIZE,
    "ddddd", run_use_of_freed, use_names, of_few_classes},
   {"write_after_free", "P2", "freed small blocks are filled with addresses of the attacker's",
-   "no links in free blocks; from level 3 on they are verified before they are used again",
+   "no links in free blocks; from level 3 on they are verified when they are handed out again",
    WRITTEN, "nnnlf", run_write_after_free, write_ways, up_to_a_kib},
   {"write_after_free_medium", "P2", "the same of medium blocks",
    "no links in free blocks", WRITTEN, "nnnnf", run_write_after_free, write_ways, medium},
