@@ -17,15 +17,4 @@
 #include "api/extent_plain.h"
 #endif
 
-// extent_usable of a block that another thread may be about to get, or to free: nothing but its
-// size is looked at.
-static inline size_t extent_usable_of_others(struct page *page, const void *block)
-{
-#ifdef MEND_HARDENED
-  return slot_size(page, block);
-#else
-  return extent_usable(page, block);
-#endif
-}
-
 #endif

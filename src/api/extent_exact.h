@@ -5,6 +5,7 @@
 #ifndef API_EXTENT_EXACT_H
 #define API_EXTENT_EXACT_H
 
+#include "api/extent_absent.h"
 #include "base/annotate.h"
 #include "base/fatal.h"
 #include "base/kind.h"
@@ -37,14 +38,14 @@ static inline size_t extent_usable(struct page *page, const void *block)
   return size;
 }
 
+static inline size_t extent_usable_of_others(struct page *page, const void *block)
+{
+  return extent_usable(page, block);
+}
+
 static inline size_t extent_extra_bytes(void)
 {
   return 16;
-}
-
-static inline bool extent_is_zeroed(void)
-{
-  return false;
 }
 
 static inline void extent_open(struct page *page, void *block, size_t size, bool is_zero,
@@ -69,74 +70,10 @@ static inline bool extent_close(struct page *page, void *block, const struct blo
   return true;
 }
 
-static inline struct heap *extent_heap_of_nothing(void)
-{
-  return NULL;
-}
-
-static inline bool extent_may_resize(const struct page *page)
-{
-  (void)page;
-  return true;
-}
-
 static inline void extent_resize(struct page *page, void *block, size_t old_size, size_t size)
 {
   annotate_resize(block, old_size, size, page->block_bytes);
   extent_write(block, size, page->block_bytes);
-}
-
-static inline void extent_clear_end(char *end, size_t bytes)
-{
-  (void)end, (void)bytes;
-}
-
-// Whether what is around a block in use is as it should be; else that has been told.
-static inline bool extent_check(struct page *page, void *block)
-{
-  (void)page, (void)block;
-  return true;
-}
-
-// Tells of a pointer that is no block.
-static inline void extent_misuse(const char *message, const void *pointer)
-{
-  fatal(message, pointer);
-}
-
-static inline void *extent_allocate_guarded(size_t size, size_t alignment, enum block_kind kind)
-{
-  (void)size, (void)alignment, (void)kind;
-  return NULL;
-}
-
-static inline bool extent_is_guarded(const void *block)
-{
-  (void)block;
-  return false;
-}
-
-static inline void extent_free_guarded(void *block, const struct block_claim *claim)
-{
-  (void)block, (void)claim;
-}
-
-static inline size_t extent_guarded_size(const void *block, bool is_for_realloc)
-{
-  (void)block, (void)is_for_realloc;
-  return 0;
-}
-
-static inline void extent_choose_options(void)
-{
-}
-
-static inline void extent_start(void)
-{
-}
-
-static inline void extent_register_forks(void)
-{
 }
 
 #endif

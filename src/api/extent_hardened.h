@@ -4,6 +4,7 @@
 #ifndef API_EXTENT_HARDENED_H
 #define API_EXTENT_HARDENED_H
 
+#include "base/format.h"
 #include "core/policy.h"
 #include "secure/guarded.h"
 #include "secure/nothing.h"
@@ -67,6 +68,11 @@ static inline size_t extent_usable(struct page *page, const void *block)
   return slot_checked_size(page, block);
 }
 
+static inline size_t extent_usable_of_others(struct page *page, const void *block)
+{
+  return slot_size(page, block);
+}
+
 static inline bool extent_check(struct page *page, void *block)
 {
   return slot_check(page, block);
@@ -99,6 +105,12 @@ static inline void extent_free_guarded(void *block, const struct block_claim *cl
 static inline size_t extent_guarded_size(const void *block, bool is_for_realloc)
 {
   return is_for_realloc ? guarded_size_for_realloc(block) : guarded_size(block);
+}
+
+static inline void extent_describe_build(struct format *line)
+{
+  format_text(line, ", hardened, level ");
+  format_number(line, options.harden, 0);
 }
 
 // What follows from the level for other options.

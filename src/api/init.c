@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/extent.h"
+#include "base/format.h"
 #include "base/options.h"
 #include "base/output.h"
 #include "core/registry.h"
@@ -34,8 +35,12 @@ static void start_background(void)
 
 static void print_verbose(void)
 {
-  static const char banner[] = "mend: version " MEND_VERSION_STRING "\n";
-  output_write(banner, sizeof banner - 1);
+  char line[80];
+  struct format format = format_begin(line, sizeof line);
+  format_text(&format, "mend: version " MEND_VERSION_STRING);
+  extent_describe_build(&format);
+  format_text(&format, "\n");
+  output_write(line, (size_t)(format.at - line));
   options_print();
 }
 
