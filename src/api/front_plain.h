@@ -53,12 +53,13 @@ static inline void *front_allocate_zeroed(size_t size)
   return allocate(NULL, size, NATURAL_ALIGNMENT, true);
 }
 
-static NOINLINE void front_free_refused(struct page *slice, void *block)
+static NOINLINE void front_free_refused(struct page *slice, void *block,
+                                        const struct block_claim *claim)
 {
   struct heap *heap = heap_current;
   heap_refused(heap, slice);
   if (slice->bin_offset == 0 || heap == &heap_empty) {
-    allocate_free(block, &front_plain_claim);
+    allocate_free(block, claim);
     return;
   }
   int saved_errno = errno;
@@ -67,17 +68,16 @@ static NOINLINE void front_free_refused(struct page *slice, void *block)
   errno = saved_errno;
 }
 
-// Frees a block. (What the caller says of it beyond its address is not needed.)
+// Frees a block, of which the fast path believes what the caller claims.
 static inline void front_free(void *block, const struct block_claim *claim)
 {
-  (void)claim;
   uint64_t units = page_units(block);
   if (UNLIKELY(!EXTENT_IS_PLAIN || !page_has_units(units))) {
-    allocate_free(block, &front_plain_claim);
+    allocate_free(block, claim);
     return;
   }
   struct page *slice = page_of_units(units);
-  if (UNLIKELY(!heap_free(heap_current, slice, block))) front_free_refused(slice, block);
+  if (UNLIKELY(!heap_free(heap_current, slice, block))) front_free_refused(slice, block, claim);
 }
 
 #endif

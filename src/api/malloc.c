@@ -93,7 +93,7 @@ void *mend_pvalloc(size_t size)
 
 void mend_free(void *block)
 {
-  front_free(block, &front_plain_claim);
+  front_free(block, &front_free_claim);
 }
 
 void mend_free_sized(void *block, size_t size)
