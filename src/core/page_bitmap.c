@@ -248,7 +248,7 @@ INTERNAL size_t page_bitmap_purged_bytes(const struct page *page)
 {
   size_t bytes = 0;
   if (!is_one_word(page)) {
-    for (uint32_t n = 0; n < POLICY_PURGED_BITS / 64 + 1; n++) {
+    for (uint32_t n = 0; n < POLICY_PURGED_WORDS; n++) {
       bytes += bits_count(policy_purged(page, n)) * os_page_bytes();
     }
     return bytes;

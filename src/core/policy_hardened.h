@@ -23,18 +23,19 @@
 struct heap;
 
 #define POLICY_PURGED_BITS 512
+#define POLICY_PURGED_WORDS (POLICY_PURGED_BITS / 64)
 #define POLICY_FREE_IS_ZERO 1
 
 // Beside a page's bitmap; the records lie behind that.
 struct policy_page {
-  uint64_t secret;                           // of this page
-  uint64_t check;                            // of its descriptor; see policy_seal
-  size_t size;                               // LARGE: what was asked for
-  uint32_t lead_bytes;                       // LARGE: the guard before the block
-  uint16_t reserved_slots;                   // 1, or 0 of objects
-  bool is_void;                              // its blocks cannot be touched
-  uint64_t purged[POLICY_PURGED_BITS / 64];  // os pages that hold no memory
-  _Atomic(uint64_t) words[];                 // the bitmap
+  uint64_t secret;                       // of this page
+  uint64_t check;                        // of its descriptor; see policy_seal
+  size_t size;                           // LARGE: what was asked for
+  uint32_t lead_bytes;                   // LARGE: the guard before the block
+  uint16_t reserved_slots;               // 1, or 0 of objects
+  bool is_void;                          // its blocks cannot be touched
+  uint64_t purged[POLICY_PURGED_WORDS];  // os pages that hold no memory
+  _Atomic(uint64_t) words[];             // the bitmap
 };
 
 // The free blocks of a class that a thread has at hand. What is taken is any one of them, and from
@@ -97,7 +98,7 @@ static inline bool policy_is_void(const struct page *page)
 
 static inline uint64_t policy_purged(const struct page *page, uint32_t n)
 {
-  return n < POLICY_PURGED_BITS / 64 ? policy_of(page)->purged[n] : 0;
+  return policy_of(page)->purged[n];
 }
 
 static inline void policy_set_purged(struct page *page, uint32_t n, uint64_t bits)

@@ -10,6 +10,7 @@
 #include "core/page_bitmap.h"
 
 #define POLICY_PURGED_BITS 32  // the most os pages of a page of which it is noted
+#define POLICY_PURGED_WORDS 1  // in so many words
 #define POLICY_FREE_IS_ZERO 0  // free slices read as zero
 
 // What the end of each page's run is kept for.
@@ -37,15 +38,18 @@ static inline uint32_t policy_reserved_slots(const struct page *page)
   return 0;
 }
 
-// Which of the os pages of a page of more than 64 blocks hold no memory: bit i, the 64 n + i-th.
+// Which of the os pages of a page of more than 64 blocks hold no memory: bit i, the 64 n + i-th;
+// n is below POLICY_PURGED_WORDS.
 static inline uint64_t policy_purged(const struct page *page, uint32_t n)
 {
-  return n == 0 ? page->purged_os_pages : 0;
+  (void)n;
+  return page->purged_os_pages;
 }
 
 static inline void policy_set_purged(struct page *page, uint32_t n, uint64_t bits)
 {
-  if (n == 0) page->purged_os_pages = (uint32_t)bits;
+  (void)n;
+  page->purged_os_pages = (uint32_t)bits;
 }
 
 // What the hardened policy does besides.
