@@ -2,6 +2,8 @@
 //
 // The twelve replaceable operators delete of C++, which hold who calls them to what they say: by
 // what the block was made, how large and how aligned it is.
+//
+// compiled with: MEND_HARDENED
 #include "api/front.h"
 #include "mend/mend.h"
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+//
+// compiled with: MEND_HARDENED
 #include "core/policy_hardened.h"
 
 #include <string.h>

@@ -4,6 +4,8 @@
 // descriptor is believed: that lists lead to pages of their heap, that free blocks are not in use,
 // that a page which goes back has none that is. It is not a cryptographic check: nobody sees it,
 // nor what it is made of. The fast paths verify nothing here.
+//
+// compiled with: MEND_HARDENED
 #include "base/fatal.h"
 #include "core/heap.h"
 #include "core/policy_hardened.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+//
+// compiled with: MEND_HARDENED
 #include "secure/nothing.h"
 
 #include "base/options.h"
