@@ -6,8 +6,7 @@
 // not have it: in a program's own file there is no second memcpy that a name could lead to.
 //
 // The C library's functions are found by dlsym, once, in a constructor that comes after the options
-// have been read. memcpy leads to memmove, which is as fast, and which is what memcpy was to
-// programs that were linked before glibc 2.14.
+// have been read. memcpy leads to memmove.
 #include <dlfcn.h>
 
 #include "secure/bounds.h"
