@@ -263,18 +263,24 @@ INTERNAL void allocate_wipe(struct page *page, void *block, size_t kept)
   if (usable > kept) wipe_memory((char *)block + kept, usable - kept);
 }
 
+static void free_of_page(void *block, const struct block_claim *claim)
+{
+  struct page *page = allocate_page_of(block, USE_FREE);
+  if (page == NULL) return;
+  struct block_claim whole = *claim;
+  whole.wipes = claim->wipes || allocate_wipes(page);
+  if (extent_close(page, block, &whole)) free_to_page(page, block);
+}
+
 INTERNAL NOINLINE void allocate_free(void *block, const struct block_claim *claim)
 {
   if (block == NULL) return;
   int saved_errno = errno;
   if (extent_is_guarded(block)) {
     extent_free_guarded(block, claim);
-    errno = saved_errno;
-    return;
+  } else {
+    free_of_page(block, claim);
   }
-  struct page *page = allocate_page_of(block, USE_FREE);
-  if (page != NULL && UNLIKELY(allocate_wipes(page))) allocate_wipe(page, block, 0);
-  if (page != NULL && extent_close(page, block, claim)) free_to_page(page, block);
   errno = saved_errno;
 }
 

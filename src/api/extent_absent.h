@@ -65,10 +65,17 @@ static inline void extent_free_guarded(void *block, const struct block_claim *cl
   (void)block, (void)claim;
 }
 
-static inline size_t extent_guarded_size(const void *block, bool is_for_realloc)
+static inline size_t extent_guarded_size(const void *block)
 {
-  (void)block, (void)is_for_realloc;
+  (void)block;
   return 0;
+}
+
+// Its size too, if it may be resized: as extent_check.
+static inline bool extent_check_guarded(const void *block, size_t *size)
+{
+  (void)block, (void)size;
+  return false;
 }
 
 // What the first line of MEND_VERBOSE says of the build.

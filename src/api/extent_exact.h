@@ -9,6 +9,7 @@
 #include "base/annotate.h"
 #include "base/fatal.h"
 #include "base/kind.h"
+#include "base/wipe.h"
 #include "core/page.h"
 
 #define EXTENT_IS_PLAIN 0
@@ -63,8 +64,8 @@ static inline bool extent_is_live(struct page *page, const void *block)
 
 static inline bool extent_close(struct page *page, void *block, const struct block_claim *claim)
 {
-  (void)claim;
   if (!extent_is_live(page, block)) fatal("double free", block);
+  if (claim->wipes) wipe_memory(block, extent_usable(page, block));
   annotate_free(block, page->block_bytes);
   extent_write(block, EXTENT_FREED, page->block_bytes);
   return true;

@@ -5,6 +5,7 @@
 #define API_EXTENT_HARDENED_H
 
 #include "base/format.h"
+#include "base/wipe.h"
 #include "core/policy.h"
 #include "secure/guarded.h"
 #include "secure/nothing.h"
@@ -36,7 +37,10 @@ static inline bool extent_is_live(struct page *page, const void *block)
 
 static inline bool extent_close(struct page *page, void *block, const struct block_claim *claim)
 {
-  return slot_close(page, block, claim);
+  if (UNLIKELY(!slot_close(page, block, claim))) return false;
+  // Not before: now it is known to be the caller's to free.
+  if (UNLIKELY(claim->wipes)) wipe_memory(block, slot_size(page, block));
+  return true;
 }
 
 static inline struct heap *extent_heap_of_nothing(void)
@@ -102,9 +106,15 @@ static inline void extent_free_guarded(void *block, const struct block_claim *cl
   guarded_free(block, claim);
 }
 
-static inline size_t extent_guarded_size(const void *block, bool is_for_realloc)
+static inline size_t extent_guarded_size(const void *block)
 {
-  return is_for_realloc ? guarded_size_for_realloc(block) : guarded_size(block);
+  return guarded_size(block);
+}
+
+// Its size too, if it may be resized: as extent_check.
+static inline bool extent_check_guarded(const void *block, size_t *size)
+{
+  return guarded_check(block, size);
 }
 
 static inline void extent_describe_build(struct format *line)

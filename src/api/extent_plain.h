@@ -6,6 +6,7 @@
 
 #include "api/extent_absent.h"
 #include "base/kind.h"
+#include "base/wipe.h"
 #include "core/page.h"
 
 #define EXTENT_IS_PLAIN 1
@@ -30,10 +31,11 @@ static inline bool extent_is_live(struct page *page, const void *block)
   return true;
 }
 
-// It no longer is. Returns false if it is to be left alone: it was not the user's before.
+// It no longer is; it is zeroed if so claimed. Returns false if it is to be left alone: it was not
+// the user's before.
 static inline bool extent_close(struct page *page, void *block, const struct block_claim *claim)
 {
-  (void)page, (void)block, (void)claim;
+  if (UNLIKELY(claim->wipes)) wipe_memory(block, page->block_bytes);
   return true;
 }
 

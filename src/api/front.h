@@ -7,7 +7,7 @@
 #include "base/kind.h"
 
 // What free says of a block.
-static const struct block_claim front_free_claim = {KIND_MALLOC, false, 0, 0};
+static const struct block_claim front_free_claim = {.kind = KIND_MALLOC};
 
 #ifdef MEND_HARDENED
 #include "api/front_hardened.h"

@@ -22,18 +22,10 @@ static void *allocate_in(mend_heap *heap, size_t size, size_t alignment, bool is
   return allocate(serving, size, alignment, is_zeroed);
 }
 
-// For checkers: the block is no longer the user's.
-static bool close_block(void *block, size_t usable_size, void *unused)
+static bool close_block(void *block, size_t usable_size, void *claim)
 {
-  (void)usable_size, (void)unused;
-  (void)extent_close(page_first(page_at(block)), block, &(struct block_claim){.kind = KIND_ANY});
-  return true;
-}
-
-static bool wipe_block(void *block, size_t usable_size, void *unused)
-{
-  (void)usable_size, (void)unused;
-  allocate_wipe(page_first(page_at(block)), block, 0);
+  (void)usable_size;
+  (void)extent_close(page_first(page_at(block)), block, claim);
   return true;
 }
 
@@ -50,8 +42,8 @@ void mend_heap_destroy(mend_heap *heap)
   if (!registry_is_first_class(core_of(heap))) fatal("destroy of a heap that does not exist", heap);
   int saved_errno = errno;
   bool wipes = atomic_load_explicit(&core_of(heap)->wipes, memory_order_relaxed);
-  if (wipes) (void)mend_heap_visit(heap, wipe_block, NULL);
-  if (!EXTENT_IS_PLAIN) (void)mend_heap_visit(heap, close_block, NULL);
+  struct block_claim claim = {.kind = KIND_ANY, .wipes = wipes};
+  if (wipes || !EXTENT_IS_PLAIN) (void)mend_heap_visit(heap, close_block, &claim);
   registry_destroy(core_of(heap));
   allocate_count_slow_call();
   errno = saved_errno;

@@ -98,12 +98,14 @@ void mend_free(void *block)
 
 void mend_free_sized(void *block, size_t size)
 {
-  front_free(block, &(struct block_claim){KIND_MALLOC, true, size, 0});
+  front_free(block, &(struct block_claim){.kind = KIND_MALLOC, .has_size = true, .size = size});
 }
 
 void mend_free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-  front_free(block, &(struct block_claim){KIND_MALLOC, true, size, alignment});
+  front_free(block,
+             &(struct block_claim){
+                 .kind = KIND_MALLOC, .has_size = true, .size = size, .alignment = alignment});
 }
 
 void mend_cfree(void *block)
@@ -117,7 +119,7 @@ void mend_cfree(void *block)
 size_t mend_malloc_usable_size(const void *block)
 {
   if (block == NULL) return 0;
-  if (extent_is_guarded(block)) return extent_guarded_size(block, false);
+  if (extent_is_guarded(block)) return extent_guarded_size(block);
   struct page *page = allocate_page_of(block, USE_SIZE);
   return page != NULL ? extent_usable(page, block) : 0;
 }
@@ -207,8 +209,14 @@ static NOINLINE void *realloc_block(void *block, size_t size)
 // A block that is guarded by itself always moves.
 static NOINLINE void *realloc_guarded(void *block, size_t size)
 {
-  size_t old = extent_guarded_size(block, true);
+  size_t old;
+  if (UNLIKELY(!extent_check_guarded(block, &old))) return allocate_fail(EINVAL);
+  int saved_errno = errno;
   void *copy = mend_malloc(size);
+  if (copy == NULL && size <= old) {
+    errno = saved_errno;  // there is no memory for a smaller block, and this one will do
+    return block;
+  }
   if (copy == NULL) return NULL;
   memcpy(copy, block, bits_smaller(old, size));
   mend_free(block);
@@ -236,7 +244,10 @@ void *mend_reallocarray(void *block, size_t count, size_t size)
 void *mend_expand(void *block, size_t size)
 {
   if (block == NULL || size > BITS_MAX_SIZE - SLICE_BYTES) return NULL;
-  if (extent_is_guarded(block)) return size <= extent_guarded_size(block, true) ? block : NULL;
+  size_t old;
+  if (extent_is_guarded(block)) {
+    return extent_check_guarded(block, &old) && size <= old ? block : NULL;
+  }
   struct page *page = allocate_page_of(block, USE_REALLOC);
   if (page == NULL || !extent_check(page, block)) return NULL;
   if (size <= extent_usable(page, block)) return block;

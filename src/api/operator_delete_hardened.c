@@ -24,66 +24,69 @@ MEND_EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignme
 
 MEND_EXPORT void _ZdlPv(void *block)
 {
-  front_free(block, &(struct block_claim){KIND_NEW, false, 0, 0});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW});
 }
 
 MEND_EXPORT void _ZdaPv(void *block)
 {
-  front_free(block, &(struct block_claim){KIND_NEW_ARRAY, false, 0, 0});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW_ARRAY});
 }
 
 MEND_EXPORT void _ZdlPvm(void *block, size_t size)
 {
-  front_free(block, &(struct block_claim){KIND_NEW, true, size, 0});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW, .has_size = true, .size = size});
 }
 
 MEND_EXPORT void _ZdaPvm(void *block, size_t size)
 {
-  front_free(block, &(struct block_claim){KIND_NEW_ARRAY, true, size, 0});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW_ARRAY, .has_size = true, .size = size});
 }
 
 MEND_EXPORT void _ZdlPvSt11align_val_t(void *block, size_t alignment)
 {
-  front_free(block, &(struct block_claim){KIND_NEW, false, 0, alignment});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW, .alignment = alignment});
 }
 
 MEND_EXPORT void _ZdaPvSt11align_val_t(void *block, size_t alignment)
 {
-  front_free(block, &(struct block_claim){KIND_NEW_ARRAY, false, 0, alignment});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW_ARRAY, .alignment = alignment});
 }
 
 MEND_EXPORT void _ZdlPvmSt11align_val_t(void *block, size_t size, size_t alignment)
 {
-  front_free(block, &(struct block_claim){KIND_NEW, true, size, alignment});
+  front_free(block, &(struct block_claim){
+                        .kind = KIND_NEW, .has_size = true, .size = size, .alignment = alignment});
 }
 
 MEND_EXPORT void _ZdaPvmSt11align_val_t(void *block, size_t size, size_t alignment)
 {
-  front_free(block, &(struct block_claim){KIND_NEW_ARRAY, true, size, alignment});
+  front_free(block,
+             &(struct block_claim){
+                 .kind = KIND_NEW_ARRAY, .has_size = true, .size = size, .alignment = alignment});
 }
 
 MEND_EXPORT void _ZdlPvRKSt9nothrow_t(void *block, const void *nothrow)
 {
   (void)nothrow;
-  front_free(block, &(struct block_claim){KIND_NEW, false, 0, 0});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW});
 }
 
 MEND_EXPORT void _ZdaPvRKSt9nothrow_t(void *block, const void *nothrow)
 {
   (void)nothrow;
-  front_free(block, &(struct block_claim){KIND_NEW_ARRAY, false, 0, 0});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW_ARRAY});
 }
 
 MEND_EXPORT void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment,
                                                      const void *nothrow)
 {
   (void)nothrow;
-  front_free(block, &(struct block_claim){KIND_NEW, false, 0, alignment});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW, .alignment = alignment});
 }
 
 MEND_EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment,
                                                      const void *nothrow)
 {
   (void)nothrow;
-  front_free(block, &(struct block_claim){KIND_NEW_ARRAY, false, 0, alignment});
+  front_free(block, &(struct block_claim){.kind = KIND_NEW_ARRAY, .alignment = alignment});
 }

@@ -106,9 +106,7 @@ void mend_wipe(void *memory, size_t bytes)
 
 void mend_free_wiped(void *block)
 {
-  if (block == NULL) return;
-  allocate_wipe(allocate_page_of(block, USE_FREE), block, 0);
-  mend_free(block);
+  allocate_free(block, &(struct block_claim){.kind = KIND_MALLOC, .wipes = true});
 }
 
 bool mend_heap_set_wipe(mend_heap *heap, bool wipes)

@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "base/options.h"
 #include "base/rng.h"
+#include "base/wipe.h"
 #include "os/memory.h"
 #include "os/system.h"
 #include "secure/guarded_fault.h"
@@ -288,7 +289,8 @@ static struct misuse describe_block(const char *what, const void *pointer,
                          .allocation_thread = slot->allocation_thread,
                          .free_thread = slot->free_thread,
                          .allocation_stack = &slot->allocation_stack,
-                         .free_stack = &slot->free_stack};
+                         // of a live block it is the one that is here
+                         .free_stack = slot->state != GUARDED_LIVE ? &slot->free_stack : NULL};
 }
 
 enum guarded_use { GUARDED_IN_FREE, GUARDED_IN_REALLOC, GUARDED_IN_SIZE };
@@ -330,58 +332,39 @@ static void report_invalid(enum guarded_use use, const void *pointer,
   report_misuse(&misuse);
 }
 
-static void report_wrong(const char *what, enum block_kind kind, const struct guarded_slot *slot)
+// False if there is damage, which then has been told.
+static bool check_surroundings(const struct guarded_slot *slot)
 {
-  static const char *const details[] = {NULL, "freed by free", "freed by delete",
-                                        "freed by delete[]"};
-  struct misuse misuse = describe_block(what, slot->block, slot);
-  misuse.detail = details[kind];
-  misuse.free_stack = NULL;  // it is the one that is here
-  report_misuse(&misuse);
-}
-
-// What the caller says of a block that it frees, against what is known. (What operators new have
-// aligned is deleted by those that say so.)
-static void check_claim(const struct guarded_slot *slot, const struct block_claim *claim)
-{
-  enum block_kind kind = claim->kind;
-  if (kind != KIND_ANY && slot->kind != KIND_ANY && kind != slot->kind) {
-    report_wrong("free of a block of another kind", kind, slot);
-  }
-  if (claim->has_size && claim->size != slot->size) {
-    report_wrong("free with a wrong size", kind, slot);
-  }
-  bool may_be_silent = kind == KIND_ANY || kind == KIND_MALLOC;
-  if (claim->alignment == 0 && may_be_silent) return;
-  if (bits_larger(claim->alignment, LEAST_ALIGNMENT) !=
-      bits_larger(slot->alignment, LEAST_ALIGNMENT)) {
-    report_wrong("free with a wrong alignment", kind, slot);
-  }
-}
-
-static void check_surroundings(const struct guarded_slot *slot, struct page_span pages)
-{
-  const char *damage = find_damage(slot, pages);
-  if (damage == NULL) return;
+  const char *damage = find_damage(slot, pages_of(slot));
+  if (damage == NULL) return true;
   const char *what = damage < slot->block ? "underflow of a block" : "overflow of a block";
   struct misuse misuse = describe_block(what, slot->block, slot);
   misuse.damage = damage;
-  misuse.free_stack = NULL;
   report_misuse(&misuse);
+  return false;
 }
 
 // ---------------------------------------------------------------------------------------------
 // Free.
 
-// Whether a live block starts there, which is then this thread's to free; `copy` is what is known
-// of the slot, if there is one.
-static struct guarded_slot *claim_block(void *block, const struct os_stack *stack,
-                                        struct guarded_slot *copy)
+// What is known of the slot at an address, if there is one; whether a live block starts there.
+static bool look_at_block(const void *block, struct guarded_slot *copy)
 {
-  struct guarded_slot *slot = guarded_slot_at(block);
-  bool is_live = slot != NULL && slot->state == GUARDED_LIVE && slot->block == block;
+  const struct guarded_slot *slot = guarded_slot_at(block);
   if (slot != NULL) *copy = *slot;
-  if (!is_live) return NULL;
+  return slot != NULL && slot->state == GUARDED_LIVE && slot->block == block;
+}
+
+// The slot of a live block, which is this thread's to free from then on. NULL if none starts there;
+// or if the claim is wrong, which *refusal then says, and the block stays as it is.
+static struct guarded_slot *claim_block(void *block, const struct block_claim *claim,
+                                        const struct os_stack *stack, struct guarded_slot *copy,
+                                        const char **refusal)
+{
+  if (!look_at_block(block, copy)) return NULL;
+  *refusal = claim_refusal(claim, (enum block_kind)copy->kind, copy->size, copy->alignment);
+  if (*refusal != NULL) return NULL;
+  struct guarded_slot *slot = guarded_slot_at(block);
   slot->state = GUARDED_FREEING;
   slot->free_thread = os_thread_number();
   slot->free_stack = *stack;
@@ -406,15 +389,19 @@ INTERNAL void guarded_free(void *block, const struct block_claim *claim)
   int saved_errno = errno;
   struct os_stack stack;
   struct guarded_slot copy = {0};
+  const char *refusal = NULL;
   os_stack_read(&stack);
   if (!enter_guarded()) return;
-  struct guarded_slot *slot = claim_block(block, &stack, &copy);
+  struct guarded_slot *slot = claim_block(block, claim, &stack, &copy, &refusal);
   leave_guarded(true);
   if (slot != NULL) {
-    struct page_span pages = pages_of(&copy);
-    check_claim(&copy, claim);
-    check_surroundings(&copy, pages);
-    release_block(slot, pages);
+    (void)check_surroundings(&copy);
+    if (claim->wipes) wipe_memory(copy.block, copy.size);
+    release_block(slot, pages_of(&copy));
+  } else if (refusal != NULL) {
+    struct misuse misuse = describe_block(refusal, block, &copy);
+    misuse.claim = claim;
+    report_misuse(&misuse);
   } else {
     report_invalid(GUARDED_IN_FREE, block, &copy);
   }
@@ -430,26 +417,32 @@ INTERNAL bool guarded_owns(const void *pointer)
   return bytes != 0 && (uintptr_t)pointer - (uintptr_t)guarded_extent.start < bytes;
 }
 
-static size_t size_of_block(const void *block, enum guarded_use use)
+static bool find_live(const void *block, enum guarded_use use, struct guarded_slot *copy)
 {
-  struct guarded_slot copy = {0};
   bool has_entered = enter_guarded();
-  const struct guarded_slot *slot = guarded_slot_at(block);
-  if (slot != NULL) copy = *slot;
+  bool is_live = look_at_block(block, copy);
   leave_guarded(has_entered);
-  if (copy.state == GUARDED_LIVE && copy.block == block) return copy.size;
-  report_invalid(use, block, &copy);
-  return 0;
+  if (!is_live) report_invalid(use, block, copy);
+  return is_live;
 }
 
 INTERNAL size_t guarded_size(const void *block)
 {
-  return size_of_block(block, GUARDED_IN_SIZE);
+  struct guarded_slot copy = {0};
+  return find_live(block, GUARDED_IN_SIZE, &copy) ? copy.size : 0;
 }
 
-INTERNAL size_t guarded_size_for_realloc(const void *block)
+INTERNAL bool guarded_check(const void *block, size_t *size)
 {
-  return size_of_block(block, GUARDED_IN_REALLOC);
+  struct guarded_slot copy = {0};
+  if (!find_live(block, GUARDED_IN_REALLOC, &copy)) return false;
+  if (copy.kind != KIND_MALLOC) {
+    struct misuse misuse = describe_block("realloc of a block of another kind", block, &copy);
+    report_misuse(&misuse);
+    return false;
+  }
+  *size = copy.size;
+  return check_surroundings(&copy);
 }
 
 INTERNAL size_t guarded_bytes_from(const void *pointer)

@@ -43,10 +43,12 @@ INTERNAL bool guarded_owns(const void *pointer);
 // Frees a block that guarded_owns. A misuse is reported; should the program go on after that, a
 // free that names no live block does nothing.
 INTERNAL void guarded_free(void *block, const struct block_claim *claim);
-// The size that was asked for. What is no live block is reported, as a misuse of
-// malloc_usable_size or of realloc; 0 if the program goes on.
+// The size that was asked for. What is no live block is reported as a misuse of malloc_usable_size;
+// 0 if the program goes on.
 INTERNAL size_t guarded_size(const void *block);
-INTERNAL size_t guarded_size_for_realloc(const void *block);
+// The same, before a block is resized. False if it is not to be: it is not live, not malloc's, or
+// its surroundings have changed; that has been told then, and the block is left alone.
+INTERNAL bool guarded_check(const void *block, size_t *size);
 // How many bytes, of those asked for, a live block has from here on; 0 where there is none.
 INTERNAL size_t guarded_bytes_from(const void *pointer);
 // How many are live.

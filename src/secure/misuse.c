@@ -12,6 +12,7 @@
 #include "os/probe.h"
 #include "os/system.h"
 #include "os/thread.h"
+#include "secure/vault.h"
 
 enum {
   TEXT_BYTES = 12288,
@@ -154,6 +155,25 @@ static void put_block(const struct misuse *misuse)
   put_text("\n");
 }
 
+static void put_claim(const struct block_claim *claim)
+{
+  const char *function = claim_function(claim);
+  put_text("  freed");
+  if (function != NULL) {
+    put_text(" by ");
+    put_text(function);
+  }
+  if (claim->has_size) {
+    put_text(", as of ");
+    put_bytes(claim->size);
+  }
+  if (claim->alignment > 0) {
+    put_text(", as aligned to ");
+    put_number(claim->alignment);
+  }
+  put_text("\n");
+}
+
 // Where a place is, seen from the block's start and from the end of what was asked for.
 static void put_place(const char *name, const void *place, const struct misuse *misuse)
 {
@@ -221,8 +241,10 @@ static void put_byte(struct os_probe *probe, uintptr_t at)
   put_text(shown);
 }
 
+// Nothing of what the vault keeps: a row is in one of its os pages or in none.
 static void put_memory(const void *place)
 {
+  if (vault_may_hold(place)) return;
   struct os_probe probe = {0, false};
   uintptr_t middle = bits_align_down((uintptr_t)place, DUMP_ROW_BYTES);
   uintptr_t start = middle - DUMP_ROWS / 2 * DUMP_ROW_BYTES;
@@ -231,6 +253,7 @@ static void put_memory(const void *place)
   put_text(":\n");
   for (size_t row = 0; row < DUMP_ROWS; row++) {
     uintptr_t at = start + row * DUMP_ROW_BYTES;
+    if (vault_may_hold((const void *)at)) continue;
     put_text("    ");
     format_hex(&writing.format, at);
     put_text(":");
@@ -249,11 +272,7 @@ static void put_body(const struct misuse *misuse, const struct os_stack *stack)
   put_text(", thread ");
   put_number(os_thread_number());
   put_text("\n");
-  if (misuse->detail != NULL) {
-    put_text("  ");
-    put_text(misuse->detail);
-    put_text("\n");
-  }
+  if (misuse->claim != NULL) put_claim(misuse->claim);
   if (misuse->block != NULL) {
     put_block(misuse);
     put_place("pointer", misuse->pointer, misuse);

@@ -17,16 +17,16 @@
 
 // Zeros and NULL stand for what is not known.
 struct misuse {
-  const char *what;            // the message: a fixed string
-  const char *detail;          // a line of its own: a fixed string
-  const void *pointer;         // what was given, or where the access was
-  const void *block;           // the start of the block that is meant
-  size_t block_bytes;          // what it holds
-  size_t size;                 // what was asked for
-  size_t alignment;            // likewise, if it was asked for
-  enum block_kind kind;        // how it was made
-  const void *damage;          // the first byte that was changed and should not have been
-  uint32_t allocation_thread;  // the kernel's numbers
+  const char *what;                 // the message: a fixed string
+  const void *pointer;              // what was given, or where the access was
+  const void *block;                // the start of the block that is meant
+  size_t block_bytes;               // what it holds
+  size_t size;                      // what was asked for
+  size_t alignment;                 // likewise, if it was asked for
+  enum block_kind kind;             // how it was made
+  const struct block_claim *claim;  // what the caller has said of it, which is wrong
+  const void *damage;               // the first byte that was changed and should not have been
+  uint32_t allocation_thread;       // the kernel's numbers
   uint32_t free_thread;
   const struct os_stack *allocation_stack;
   const struct os_stack *free_stack;

@@ -48,6 +48,13 @@ static unsigned alignment_bits(size_t alignment)
   return alignment <= 16 ? 0 : bits_highest(alignment);
 }
 
+// 0: natural.
+static size_t alignment_of(uint32_t record)
+{
+  unsigned bits = record >> SLOT_ALIGNMENT_SHIFT & SLOT_ALIGNMENT_MASK;
+  return bits == 0 ? 0 : (size_t)1 << bits;
+}
+
 static uint32_t record_for(struct page *page, size_t size, enum block_kind kind, size_t alignment)
 {
   size_t slack = holds_one(page) ? 0 : page->block_bytes - size;
@@ -73,9 +80,10 @@ INTERNAL char *slot_block_around(const void *pointer, struct page **page)
   return *page != NULL && (*page)->words != NULL ? large_block(*page) : NULL;
 }
 
-static void tell(const char *message, const void *pointer, const void *damage)
+static void tell_claim(const char *message, const void *pointer, const void *damage,
+                       const struct block_claim *claim)
 {
-  struct misuse told = {.what = message, .pointer = pointer, .damage = damage};
+  struct misuse told = {.what = message, .pointer = pointer, .damage = damage, .claim = claim};
   struct os_probe probe = {0};
   struct page *page;
   const char *block = slot_block_around(pointer, &page);
@@ -87,9 +95,15 @@ static void tell(const char *message, const void *pointer, const void *damage)
     if (state_of(record) != SLOT_UNUSED) {
       told.size = size_of(page, record);
       told.kind = record >> SLOT_KIND_SHIFT & SLOT_KIND_MASK;
+      told.alignment = alignment_of(record);
     }
   }
   report_misuse(&told);
+}
+
+static void tell(const char *message, const void *pointer, const void *damage)
+{
+  tell_claim(message, pointer, damage, NULL);
 }
 
 INTERNAL void slot_misuse(const char *message, const void *pointer)
@@ -214,31 +228,14 @@ INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_
   atomic_store_explicit(record, record_for(page, size, kind, alignment), memory_order_release);
 }
 
-// free takes blocks of any alignment; what operators new have aligned is deleted by those that say
-// so.
-static bool is_alignment_true(uint32_t record, const struct block_claim *claim)
-{
-  unsigned bits = record >> SLOT_ALIGNMENT_SHIFT & SLOT_ALIGNMENT_MASK;
-  bool may_be_silent = claim->kind == KIND_MALLOC || claim->kind == KIND_ANY;
-  if (claim->alignment == 0 && may_be_silent) return true;
-  return alignment_bits(claim->alignment) == bits;
-}
-
 static bool is_claim_true(struct page *page, void *block, uint32_t record,
                           const struct block_claim *claim)
 {
   if (options.harden < 1) return true;
-  unsigned kind = record >> SLOT_KIND_SHIFT & SLOT_KIND_MASK;
-  const char *message = NULL;
-  if (UNLIKELY(claim->kind != KIND_ANY && kind != claim->kind)) {
-    message = "free of a block of another kind";
-  } else if (UNLIKELY(claim->has_size && claim->size != size_of(page, record))) {
-    message = "free with a wrong size";
-  } else if (UNLIKELY(!is_alignment_true(record, claim))) {
-    message = "free with a wrong alignment";
-  }
+  enum block_kind kind = (enum block_kind)(record >> SLOT_KIND_SHIFT & SLOT_KIND_MASK);
+  const char *message = claim_refusal(claim, kind, size_of(page, record), alignment_of(record));
   if (LIKELY(message == NULL)) return true;
-  tell(message, block, NULL);
+  tell_claim(message, block, NULL, claim);
   return false;
 }
 

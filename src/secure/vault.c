@@ -420,6 +420,11 @@ INTERNAL bool vault_holds(const void *address)
   return is_held;
 }
 
+INTERNAL bool vault_may_hold(const void *address)
+{
+  return os_lock_is_mine(&vaults.lock) || vault_holds(address);
+}
+
 // ---------------------------------------------------------------------------------------------
 // Forks. The lock is held over them, so that the child finds everything whole.
 

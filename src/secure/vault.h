@@ -51,6 +51,9 @@ INTERNAL enum vault_verdict vault_protect(void *block, enum os_secret_access acc
 INTERNAL bool vault_owns(const void *address);
 // Whether it is anywhere in a vault, also a freed one, or in the pages around it.
 INTERNAL bool vault_holds(const void *address);
+// The same for who shows memory: true also where that can't be known, below a signal handler that
+// has interrupted a function of the vault's.
+INTERNAL bool vault_may_hold(const void *address);
 // Once, before the first vault.
 INTERNAL void vault_register_forks(void);
 

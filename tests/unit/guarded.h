@@ -21,7 +21,9 @@ static inline void guarded_begin(unsigned level)
 // Frees a block; a size or alignment of 0 is not said.
 static inline void guarded_release(void *block, enum block_kind kind, size_t size, size_t alignment)
 {
-  guarded_free(block, &(struct block_claim){kind, size != 0, size, alignment});
+  guarded_free(block,
+               &(struct block_claim){
+                   .kind = kind, .has_size = size != 0, .size = size, .alignment = alignment});
 }
 
 // With this alignment (0: none was asked for), at the end of its os pages or at the start of them.

@@ -277,7 +277,8 @@ static void pointers_that_are_no_blocks_are_told(void **state)
     assert_int_equal(guarded_size(block + at), 0);
     assert_reported("malloc_usable_size of a pointer inside a block", block + at);
     capture_begin();
-    assert_int_equal(guarded_size_for_realloc(block + at), 0);
+    size_t size;
+    assert_false(guarded_check(block + at, &size));
     assert_reported("realloc of a pointer inside a block", block + at);
   }
   capture_begin();
@@ -293,7 +294,8 @@ static void pointers_that_are_no_blocks_are_told(void **state)
   assert_int_equal(guarded_size(block), 0);
   assert_reported("malloc_usable_size of memory that is not in use", block);
   capture_begin();
-  assert_int_equal(guarded_size_for_realloc(block), 0);
+  size_t size;
+  assert_false(guarded_check(block, &size));
   assert_reported("realloc of memory that is not in use", block);
   capture_begin();
   char *nowhere = guarded_extent.start + atomic_load(&guarded_extent.bytes) - 16;
@@ -301,12 +303,23 @@ static void pointers_that_are_no_blocks_are_told(void **state)
   assert_reported("free of memory that is not in use", nowhere);
 }
 
-static void wrong_kinds_sizes_and_alignments_are_told(void **state)
+// A block with which this was done is as it was: it is freed as it should be, and nothing is told.
+static void assert_stays(void *block, enum block_kind kind, size_t size, size_t alignment)
+{
+  assert_int_equal(guarded_size(block), size);
+  capture_begin();
+  guarded_release(block, kind, size, alignment);
+  assert_int_equal(captured.calls, 0);
+}
+
+static void what_is_freed_wrongly_is_told_and_stays(void **state)
 {
   (void)state;
   static const enum block_kind kinds[] = {KIND_MALLOC, KIND_NEW, KIND_NEW_ARRAY};
-  static const char *const details[] = {"\n  freed by free\n", "\n  freed by delete\n",
-                                        "\n  freed by delete[]\n"};
+  static const char *const claims[] = {
+      "\n  freed by free_aligned_sized, as of 40 bytes, as aligned to 16\n",
+      "\n  freed by delete, as of 40 bytes, as aligned to 16\n",
+      "\n  freed by delete[], as of 40 bytes, as aligned to 16\n"};
   for (size_t i = 0; i < 9; i++) {
     enum block_kind made = kinds[i / 3];
     enum block_kind freed = kinds[i % 3];
@@ -317,26 +330,56 @@ static void wrong_kinds_sizes_and_alignments_are_told(void **state)
       assert_int_equal(captured.calls, 0);
     } else {
       assert_reported("free of a block of another kind", block);
-      assert_shown(details[i % 3]);
+      assert_shown(claims[i % 3]);
+      assert_stays(block, made, 40, 16);
     }
   }
   void *block = guarded_allocate(40, 0, KIND_NEW);
   capture_begin();
   guarded_release(block, KIND_NEW, 41, 0);
   assert_reported("free with a wrong size", block);
+  assert_shown("\n  freed by delete, as of 41 bytes\n");
+  assert_null(strstr(captured.text, "\n  freed by thread"));
+  assert_stays(block, KIND_NEW, 40, 0);
   block = guarded_allocate(40, 0, KIND_NEW);
   capture_begin();
   guarded_release(block, KIND_NEW, 40, 32);
   assert_reported("free with a wrong alignment", block);
+  assert_stays(block, KIND_NEW, 40, 16);
   block = guarded_allocate(40, 64, KIND_NEW);
   capture_begin();
   guarded_release(block, KIND_NEW, 40, 16);
   assert_reported("free with a wrong alignment", block);
   assert_shown(", aligned to 64, by new\n");
+  assert_stays(block, KIND_NEW, 40, 64);
   block = guarded_allocate(40, 64, KIND_NEW);
   capture_begin();
   guarded_release(block, KIND_ANY, 0, 0);
   assert_int_equal(captured.calls, 0);
+}
+
+static void what_may_not_be_resized_is_told_and_stays(void **state)
+{
+  (void)state;
+  static const enum block_kind kinds[] = {KIND_NEW, KIND_NEW_ARRAY};
+  size_t size = 0;
+  for (size_t i = 0; i < 2; i++) {
+    void *block = guarded_allocate(40, 0, kinds[i]);
+    capture_begin();
+    assert_false(guarded_check(block, &size));
+    assert_reported("realloc of a block of another kind", block);
+    assert_stays(block, kinds[i], 40, 0);
+  }
+  unsigned char *block = guarded_block_at(40, 0, false);
+  capture_begin();
+  assert_true(guarded_check(block, &size));
+  assert_int_equal(size, 40);
+  assert_int_equal(captured.calls, 0);
+  block[40] ^= 1;
+  assert_false(guarded_check(block, &size));
+  assert_reported("overflow of a block", block);
+  block[40] ^= 1;
+  assert_stays(block, KIND_MALLOC, 40, 0);
 }
 
 static void changed_bytes_beside_the_block_are_told_at_free(void **state)
@@ -523,7 +566,8 @@ int main(void)
       cmocka_unit_test(a_freed_address_does_not_come_back_soon),
       REPORT_TEST(a_double_free_is_told_with_both_stacks),
       REPORT_TEST(pointers_that_are_no_blocks_are_told),
-      REPORT_TEST(wrong_kinds_sizes_and_alignments_are_told),
+      REPORT_TEST(what_is_freed_wrongly_is_told_and_stays),
+      REPORT_TEST(what_may_not_be_resized_is_told_and_stays),
       REPORT_TEST(changed_bytes_beside_the_block_are_told_at_free),
       cmocka_unit_test(threads_share_them),
       REPORT_TEST(of_frees_at_the_same_time_one_wins),

@@ -14,6 +14,8 @@
 #include "capture.h"
 #include "secure/misuse.h"
 
+static struct block_claim claim = {
+    .kind = KIND_MALLOC, .has_size = true, .size = 1, .alignment = 64};
 static struct os_stack allocation = {2, {0x1111, 0x2222}};
 static struct os_stack release = {1, {0x3333}};
 static _Alignas(64) uint8_t memory[256];
@@ -22,7 +24,7 @@ static _Alignas(64) uint8_t memory[256];
 static struct misuse whole(void)
 {
   return (struct misuse){.what = "double free",
-                         .detail = "a line of its own",
+                         .claim = &claim,
                          .pointer = memory + 64,
                          .block = memory + 64,
                          .block_bytes = 112,
@@ -89,13 +91,33 @@ static void every_thing_that_is_known_has_its_line(void **state)
   written(&misuse);
   snprintf(line, sizeof line, "\n  in process %d, thread ", getpid());
   assert_says(line);
-  assert_says("\n  a line of its own\n");
+  assert_says("\n  freed by free_aligned_sized, as of 1 byte, as aligned to 64\n");
   snprintf(line, sizeof line,
            "\n  block %p: 100 bytes asked for, 112 held, aligned to 16, by new[]\n", misuse.block);
   assert_says(line);
   assert_says("\n  called:\n    0x");
   assert_says("\n  allocated by thread 21:\n    0x1111\n    0x2222\n");
   assert_says("\n  freed by thread 22:\n    0x3333\n");
+}
+
+static void assert_claim(struct block_claim said, const char *expected)
+{
+  struct misuse misuse = whole();
+  misuse.claim = &said;
+  written(&misuse);
+  assert_says(expected);
+}
+
+static void the_function_that_claims_is_named(void **state)
+{
+  (void)state;
+  assert_claim((struct block_claim){.kind = KIND_MALLOC}, "\n  freed by free\n");
+  assert_claim((struct block_claim){.kind = KIND_NEW}, "\n  freed by delete\n");
+  assert_claim((struct block_claim){.kind = KIND_NEW_ARRAY, .alignment = 32},
+               "\n  freed by delete[], as aligned to 32\n");
+  assert_claim((struct block_claim){.kind = KIND_MALLOC, .has_size = true},
+               "\n  freed by free_sized, as of 0 bytes\n");
+  assert_claim((struct block_claim){.kind = KIND_ANY}, "\n  freed\n");
 }
 
 static void what_is_not_known_is_left_out(void **state)
@@ -343,6 +365,7 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_first_line_is_as_of_every_fatal_error),
       cmocka_unit_test(every_thing_that_is_known_has_its_line),
+      cmocka_unit_test(the_function_that_claims_is_named),
       cmocka_unit_test(what_is_not_known_is_left_out),
       cmocka_unit_test(places_are_told_from_the_blocks_start_and_end),
       cmocka_unit_test(the_64_bytes_around_the_place_are_shown),

@@ -16,7 +16,7 @@
 #include "os/sealed.h"
 #include "secure/slot.h"
 
-static const struct block_claim any = {KIND_ANY, false, 0, 0};
+static const struct block_claim any = {.kind = KIND_ANY};
 
 // A block that is in no one's use, and its page.
 static char *take(size_t block_bytes, struct page **page)
@@ -130,20 +130,21 @@ static void false_claims_are_told_and_true_ones_are_not(void **state)
   static const char kind_message[] = "mend: free of a block of another kind: ";
   for (size_t i = 0; i < 3; i++) {
     for (size_t j = 0; j < 3; j++) {
-      struct block_claim claim = {kinds[j], false, 0, 0};
+      struct block_claim claim = {.kind = kinds[j]};
       check_claim(kinds[i], 16, claim, i == j ? NULL : kind_message);
     }
-    check_claim(kinds[i], 16, (struct block_claim){kinds[i], true, 100, 0}, NULL);
-    check_claim(kinds[i], 16, (struct block_claim){kinds[i], true, 99, 0},
+    check_claim(kinds[i], 16, (struct block_claim){.kind = kinds[i], .has_size = true, .size = 100},
+                NULL);
+    check_claim(kinds[i], 16, (struct block_claim){.kind = kinds[i], .has_size = true, .size = 99},
                 "mend: free with a wrong size: ");
-    check_claim(kinds[i], 16, (struct block_claim){kinds[i], true, 101, 0},
+    check_claim(kinds[i], 16, (struct block_claim){.kind = kinds[i], .has_size = true, .size = 101},
                 "mend: free with a wrong size: ");
-    check_claim(kinds[i], 64, (struct block_claim){kinds[i], false, 0, 64}, NULL);
-    check_claim(kinds[i], 64, (struct block_claim){kinds[i], false, 0, 32},
+    check_claim(kinds[i], 64, (struct block_claim){.kind = kinds[i], .alignment = 64}, NULL);
+    check_claim(kinds[i], 64, (struct block_claim){.kind = kinds[i], .alignment = 32},
                 "mend: free with a wrong alignment: ");
   }
-  check_claim(KIND_MALLOC, 64, (struct block_claim){KIND_MALLOC, false, 0, 0}, NULL);
-  check_claim(KIND_NEW, 64, (struct block_claim){KIND_NEW, false, 0, 0},
+  check_claim(KIND_MALLOC, 64, (struct block_claim){.kind = KIND_MALLOC}, NULL);
+  check_claim(KIND_NEW, 64, (struct block_claim){.kind = KIND_NEW},
               "mend: free with a wrong alignment: ");
 }
 
