@@ -34,11 +34,17 @@ static inline void extent_clear_end(char *end, size_t bytes)
   (void)end, (void)bytes;
 }
 
-// Whether what is around a block in use is as it should be; else that has been told.
-static inline bool extent_check(struct page *page, void *block)
+// Holds a block in use for its being resized, if what is around it is as it should be; else that
+// has been told. Then extent_resize, or extent_release: it stays as it is.
+static inline bool extent_hold(struct page *page, void *block)
 {
   (void)page, (void)block;
   return true;
+}
+
+static inline void extent_release(struct page *page, void *block)
+{
+  (void)page, (void)block;
 }
 
 // Tells of a pointer that is no block.

@@ -23,11 +23,10 @@ static inline bool extent_is_zeroed(void)
   return slot_is_zeroed();
 }
 
-static inline void extent_open(struct page *page, void *block, size_t size, bool is_zero,
+static inline void extent_open(struct page *page, void *block, size_t size, bool is_zeroed,
                                enum block_kind kind, size_t alignment)
 {
-  (void)is_zero;
-  slot_open(page, block, size, kind, alignment);
+  slot_open(page, block, size, kind, alignment, is_zeroed);
 }
 
 static inline bool extent_is_live(struct page *page, const void *block)
@@ -77,9 +76,14 @@ static inline size_t extent_usable_of_others(struct page *page, const void *bloc
   return slot_size(page, block);
 }
 
-static inline bool extent_check(struct page *page, void *block)
+static inline bool extent_hold(struct page *page, void *block)
 {
-  return slot_check(page, block);
+  return slot_hold(page, block);
+}
+
+static inline void extent_release(struct page *page, void *block)
+{
+  slot_release(page, block);
 }
 
 static inline void extent_misuse(const char *message, const void *pointer)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The hardened fast paths: blocks of all classes wait on shelves.
+// The hardened fast paths: blocks of all classes wait in pools. They speak to secure/slot.h itself,
+// whose fast forms are made for them.
 #ifndef API_FRONT_HARDENED_H
 #define API_FRONT_HARDENED_H
 
@@ -8,8 +9,7 @@
 #include "api/extent.h"
 #include "core/policy.h"
 
-// A block of natural alignment from the thread's own heap; NULL and ENOMEM on failure.
-static inline void *front_allocate(size_t size, enum block_kind kind)
+static inline void *front_allocate_one(size_t size, enum block_kind kind, bool is_zeroed)
 {
   struct policy_heap *own = heap_current->policy;
   size_t total = size + slot_extra_bytes();
@@ -18,19 +18,26 @@ static inline void *front_allocate(size_t size, enum block_kind kind)
     void *block = policy_take(own, size_class_of(total));
     if (LIKELY(block != NULL)) {
       struct page *page = page_first(page_of_units(page_units(block)));
-      if (UNLIKELY(!slot_open_fast(page, block, size, kind))) {
-        slot_open(page, block, size, kind, NATURAL_ALIGNMENT);
+      if (UNLIKELY(!slot_open_fast(page, block, size, kind, is_zeroed))) {
+        slot_open(page, block, size, kind, NATURAL_ALIGNMENT, is_zeroed);
       }
       return block;
     }
   }
+  if (is_zeroed) return allocate(NULL, size, NATURAL_ALIGNMENT, true);
   return allocate_as(kind, size, NATURAL_ALIGNMENT);
+}
+
+// A block of natural alignment from the thread's own heap; NULL and ENOMEM on failure.
+static inline void *front_allocate(size_t size, enum block_kind kind)
+{
+  return front_allocate_one(size, kind, false);
 }
 
 // The same, and it reads as zero.
 static inline void *front_allocate_zeroed(size_t size)
 {
-  if (LIKELY(slot_is_zeroed())) return front_allocate(size, KIND_MALLOC);
+  if (LIKELY(slot_is_zeroed())) return front_allocate_one(size, KIND_MALLOC, true);
   return allocate(NULL, size, NATURAL_ALIGNMENT, true);
 }
 

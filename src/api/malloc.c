@@ -155,7 +155,7 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
   size_t old = extent_usable(page, block);
   bool stays_large =
       page_kind(page) == PAGE_LARGE && (total > SIZE_CLASS_MAX_BYTES || page_is_bound(page));
-  if (stays_large && size < old) {
+  if (stays_large && size < old && !policy_is_surrounded(page)) {
     // Closed while it is the block's: what is cut off may be another thread's at once.
     extent_resize(page, block, old, size);
     old = size;
@@ -183,23 +183,24 @@ static void *move_by_copy(struct page *page, void *block, size_t size)
 static NOINLINE void *realloc_block(void *block, size_t size)
 {
   struct page *page = allocate_page_of(block, USE_REALLOC);
-  if (UNLIKELY(page == NULL || !extent_check(page, block))) return allocate_fail(EINVAL);
-  if (UNLIKELY(size > BITS_MAX_SIZE - SLICE_BYTES)) return allocate_fail(ENOMEM);
+  if (UNLIKELY(page != NULL && size > BITS_MAX_SIZE - SLICE_BYTES)) return allocate_fail(ENOMEM);
+  if (UNLIKELY(page == NULL || !extent_hold(page, block))) return allocate_fail(EINVAL);
   int saved_errno = errno;
   void *result = NULL;
   bool wipes = allocate_wipes(page);
   if (wipes) allocate_wipe(page, block, size);
   if (resize_in_place(page, block, size)) {
     result = block;
-  } else if (EXTENT_IS_PLAIN && !wipes && page_kind(page) == PAGE_LARGE &&
-             size > page->block_bytes) {
-    result = large_move(page, size);
+  } else {
+    extent_release(page, block);
+    bool may_move = EXTENT_IS_PLAIN && !wipes && page_kind(page) == PAGE_LARGE;
+    if (may_move && size > page->block_bytes) result = large_move(page, size);
   }
   errno = saved_errno;
   if (result == NULL) result = move_by_copy(page, block, size);
   if (LIKELY(result != NULL)) return result;
   size_t old = extent_usable(page, block);
-  if (size > old) return NULL;
+  if (size > old || !extent_hold(page, block)) return NULL;
   // There is no memory for a smaller block, and this one will do.
   errno = saved_errno;
   extent_resize(page, block, old, size);
@@ -249,12 +250,13 @@ void *mend_expand(void *block, size_t size)
     return extent_check_guarded(block, &old) && size <= old ? block : NULL;
   }
   struct page *page = allocate_page_of(block, USE_REALLOC);
-  if (page == NULL || !extent_check(page, block)) return NULL;
-  if (size <= extent_usable(page, block)) return block;
+  if (page == NULL || !extent_hold(page, block)) return NULL;
   int saved_errno = errno;
-  bool is_expanded = resize_in_place(page, block, size);
+  bool is_large_enough = size <= extent_usable(page, block);
+  bool is_expanded = !is_large_enough && resize_in_place(page, block, size);
+  if (!is_expanded) extent_release(page, block);
   errno = saved_errno;
-  return is_expanded ? block : NULL;
+  return is_large_enough || is_expanded ? block : NULL;
 }
 
 // ---------------------------------------------------------------------------------------------

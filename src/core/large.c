@@ -246,11 +246,9 @@ static void shrink(struct page *page, size_t usable)
   if (end > usable) os_memory_purge(page_start(page) + usable, end - usable);
 }
 
-// Between guards a block only grows: into the one behind it, and the slices behind that.
-static bool grow_between_guards(struct page *page, size_t size)
+// Into the guard behind it, and the slices behind that.
+static bool grow_between_guards(struct page *page, size_t usable)
 {
-  size_t usable = usable_for(size);
-  if (usable <= page->block_bytes || page_is_bound(page)) return false;
   struct policy_guards guards = policy_choose_guards(false, os_page_bytes());
   uint32_t slices = slices_for(policy_lead_bytes(page) + usable + guards.tail_bytes);
   if (slices == 0) return false;
@@ -258,19 +256,32 @@ static bool grow_between_guards(struct page *page, size_t size)
     bool is_zero;
     if (!page->source->extend(page->source, page, slices, &is_zero)) return false;
   }
-  bool is_open = policy_open_more(page, usable);
-  if (is_open) {
-    count_large(usable - page->block_bytes, 0);
+  return policy_open_more(page, usable);
+}
+
+// What a block between guards loses becomes guard; its run stays as long as it is, so one that loses
+// more than half is copied.
+static bool resize_between_guards(struct page *page, size_t size)
+{
+  size_t usable = usable_for(size), held = page->block_bytes;
+  if (page_is_bound(page) || usable < held / 2) return false;
+  if (usable <= held && held - usable < bits_smaller(held / 8, SLICE_BYTES)) return true;
+  bool is_resized = usable < held || grow_between_guards(page, usable);
+  if (is_resized) {
+    count_large(usable - held, 0);
     chunk_set_block_bytes(page, usable);
   }
   policy_guard_large(page);
+  if (usable < held && (page->flags & PAGE_HAS_GUARD) == 0) {
+    os_memory_purge((char *)large_block(page) + usable, held - usable);
+  }
   policy_seal(page);
-  return is_open;
+  return is_resized;
 }
 
 INTERNAL bool large_resize(struct page *page, size_t size)
 {
-  if (policy_is_surrounded(page)) return grow_between_guards(page, size);
+  if (policy_is_surrounded(page)) return resize_between_guards(page, size);
   size_t usable = usable_for(size);
   uint32_t slices = slices_for(size);
   if (slices == 0) return false;
@@ -381,12 +392,22 @@ INTERNAL void *large_move(struct page *page, size_t size)
   return page_start(to);
 }
 
+static bool is_inside_large(struct page *page, const struct page *slice)
+{
+  return page_kind(page) == PAGE_LARGE && page <= slice && slice < page + page->slices;
+}
+
 INTERNAL struct page *large_around(struct page *slice)
 {
+  static _Atomic(struct page *) found_last;  // a guess: whoever copies into a block does so again
+  struct page *last = atomic_load_explicit(&found_last, memory_order_relaxed);
+  if (last != NULL && is_inside_large(last, slice)) return last;
   for (struct page *at = slice; at >= region.pages; at--) {
     enum page_kind kind = page_kind(at);
-    if (kind == PAGE_LARGE) return at + at->slices > slice ? at : NULL;
-    if (kind != PAGE_NONE) return NULL;
+    if (kind == PAGE_NONE) continue;
+    if (!is_inside_large(at, slice)) return NULL;
+    atomic_store_explicit(&found_last, at, memory_order_relaxed);
+    return at;
   }
   return NULL;
 }

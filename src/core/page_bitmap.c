@@ -241,6 +241,7 @@ static size_t purge_os_pages(struct page *page)
 
 INTERNAL size_t page_bitmap_purge(struct page *page)
 {
+  if (policy_is_void(page)) return 0;
   return is_one_word(page) ? purge_blocks(page) : purge_os_pages(page);
 }
 

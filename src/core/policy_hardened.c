@@ -20,29 +20,22 @@ static struct {
   struct rng rng;                  // of what belongs to no heap
 } policy;
 
-enum { LARGE_GUARD_OS_PAGES = 16, LARGE_QUARANTINE = 256 };
-#define LARGE_QUARANTINE_BYTES ((size_t)16 << 30)  // of addresses; what is in it holds no memory
+enum { LARGE_GUARD_OS_PAGES = 16, LARGE_QUARANTINE = 256, HUGE_QUARANTINE = 4 };
+// Of addresses; what is in it holds no memory. As much for those that are huge.
+#define LARGE_QUARANTINE_BYTES ((size_t)16 << 30)
 
 static struct {
   struct os_lock lock;  // protects all of this
-  struct page *places[LARGE_QUARANTINE];
+  struct page *places[LARGE_QUARANTINE + HUGE_QUARANTINE];  // the last ones are for huge ones
 } large_quarantine;
 
 // ---------------------------------------------------------------------------------------------
 // Random numbers.
 
-static void seed(struct rng *rng)
-{
-  uint8_t key[32] = {0};  // MemorySanitizer does not see what the kernel writes
-  os_entropy(key, sizeof key);
-  rng_seed(rng, key);
-  memset(key, 0, sizeof key);
-}
-
 INTERNAL void policy_init(void)
 {
   policy_seal_init();
-  seed(&policy.rng);
+  os_seed(&policy.rng);
 }
 
 INTERNAL void policy_after_fork(struct heap *heap)
@@ -50,7 +43,7 @@ INTERNAL void policy_after_fork(struct heap *heap)
   (void)os_lock_take_from_strangers(&policy.lock);
   (void)os_lock_take_from_strangers(&large_quarantine.lock);
   atomic_fetch_add_explicit(&policy.fork_count, 1, memory_order_relaxed);
-  seed(&policy.rng);
+  os_seed(&policy.rng);
   // A fork below a signal handler may have interrupted the drawing of a number.
   bool is_busy =
       heap_is_barred(heap) || atomic_load_explicit(&heap->policy->is_busy, memory_order_relaxed);
@@ -73,7 +66,7 @@ INTERNAL bool policy_prepare(struct heap *heap)
   if (LIKELY(!is_new && heap->policy->fork_count == fork_count)) return true;
   struct policy_heap *own = is_new ? metadata_allocate(sizeof *own) : heap->policy;
   if (own == NULL) return false;
-  seed(&own->rng);
+  os_seed(&own->rng);
   own->fork_count = fork_count;
   heap->policy = own;
   return true;
@@ -98,8 +91,13 @@ static bool install_guard(char *start, size_t bytes)
 static bool remove_guard(char *start, size_t bytes)
 {
   if (!os_guard_remove(start, bytes)) return false;
-  size_t cost = os_guard_is_free_of_mappings() ? 0 : MAPPINGS_A_GUARD;
-  atomic_fetch_sub_explicit(&policy.guard_mappings, cost, memory_order_relaxed);
+  if (os_guard_is_free_of_mappings()) return true;
+  // One that was made while they were free has not been counted.
+  size_t before = atomic_fetch_sub_explicit(&policy.guard_mappings, MAPPINGS_A_GUARD,
+                                            memory_order_relaxed);
+  if (before < MAPPINGS_A_GUARD) {
+    atomic_fetch_add_explicit(&policy.guard_mappings, MAPPINGS_A_GUARD, memory_order_relaxed);
+  }
   return true;
 }
 
@@ -279,6 +277,33 @@ INTERNAL void policy_return_all(struct heap *heap)
   policy_set_busy(own, false);
 }
 
+// A pool that was just being changed may have a block twice, or one that went home.
+static void bring_home_once(void *block)
+{
+  if (block == NULL) return;
+  struct page *page = page_first(page_of_units(page_units(block)));
+  uint32_t index = page_kind(page) == PAGE_BITMAP ? page_block_index(page, block) : UINT32_MAX;
+  if (index == UINT32_MAX || !page_bitmap_is_live(page, index)) return;
+  if (!policy_is_marked_live(page, index)) remote_free_bitmap(page, block, index);
+}
+
+INTERNAL void policy_inherit(struct heap *heap)
+{
+  struct policy_heap *own = heap->policy;
+  if (own == POLICY_NOTHING || !atomic_load_explicit(&own->is_busy, memory_order_relaxed)) return;
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    struct pool *pool = own->pools[i];
+    if (pool == NULL) continue;
+    for (uint32_t j = 0; j < bits_smaller(pool->count, POOL_MOST); j++) {
+      bring_home_once(pool->blocks[j]);
+    }
+    pool->count = 0;
+    for (uint32_t j = 0; j < POOL_RING; j++) bring_home_once(pool->ring[j]);
+    memset(pool->ring, 0, sizeof pool->ring);
+  }
+  policy_set_busy(own, false);
+}
+
 INTERNAL void policy_forget_all(struct heap *heap)
 {
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
@@ -339,7 +364,9 @@ static bool fill_pool(struct heap *heap, unsigned size_class, uint32_t enough)
     uint32_t word = page->first_word + 1;
     uint64_t bits = page_bitmap_take_word(page, &word);
     heap_park_if_full(heap, page);
+    policy_set_busy(own, true);
     fill_from_word(pool, page, word, bits);
+    policy_set_busy(own, false);
   }
   return true;
 }
@@ -357,12 +384,13 @@ INTERNAL void *policy_take_inside(struct heap *heap, unsigned size_class)
   }
   if (!fill_pool(heap, size_class, pool->low + pool->step)) return NULL;
   policy_set_busy(own, true);
-  if (pool->low > 0) policy_choose(own, pool);  // of the new ones as well
+  // One of all, the new ones too; where there is no memory for more, of less than `low`. (A signal
+  // handler may have taken them all.)
+  if (pool->low > 0 && pool->count > 0) policy_choose(own, pool);
+  if (pool->count > 0) block = pool->blocks[--pool->count];
+  if (pool->low > 0 && pool->count > 0) policy_choose(own, pool);
   policy_set_busy(own, false);
-  block = policy_take(own, size_class);
-  if (block != NULL) return block;
-  // There is no memory for more.
-  return pool->blocks[--pool->count];
+  return block;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -432,14 +460,17 @@ INTERNAL struct page *policy_retire_large(struct page *page)
   size_t bytes = page_run_bytes(page);
   // Without a guard around it it was beyond the budget, and would be as a whole.
   bool has_guard = (page->flags & PAGE_HAS_GUARD) != 0;
+  bool is_huge = bytes > LARGE_QUARANTINE_BYTES / LARGE_QUARANTINE;
   bool is_kept = has_guard && !page_is_bound(page) &&
-                 bytes <= LARGE_QUARANTINE_BYTES / LARGE_QUARANTINE &&
+                 bytes <= LARGE_QUARANTINE_BYTES / HUGE_QUARANTINE &&
                  !os_lock_is_mine(&large_quarantine.lock);
   if (!is_kept || !os_guard_install(page_start(page), bytes)) {
     os_memory_purge(page_start(page), bytes);
     return close_large(page) ? page : NULL;
   }
-  struct page **place = &large_quarantine.places[random_bits(32) % LARGE_QUARANTINE];
+  size_t first = is_huge ? LARGE_QUARANTINE : 0;
+  size_t count = is_huge ? HUGE_QUARANTINE : LARGE_QUARANTINE;
+  struct page **place = &large_quarantine.places[first + random_bits(32) % count];
   os_lock_acquire(&large_quarantine.lock);
   struct page *leaving = *place;
   *place = page;
@@ -452,7 +483,7 @@ INTERNAL struct page *policy_let_go_large(void)
   struct page *leaving = NULL;
   if (os_lock_is_mine(&large_quarantine.lock)) return NULL;
   os_lock_acquire(&large_quarantine.lock);
-  for (uint32_t i = 0; i < LARGE_QUARANTINE && leaving == NULL; i++) {
+  for (uint32_t i = 0; i < LARGE_QUARANTINE + HUGE_QUARANTINE && leaving == NULL; i++) {
     leaving = large_quarantine.places[i];
     large_quarantine.places[i] = NULL;
   }

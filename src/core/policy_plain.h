@@ -107,6 +107,17 @@ static inline void policy_seal(struct page *page)
   (void)page;
 }
 
+static inline void policy_inherit(struct heap *heap)
+{
+  (void)heap;
+}
+
+static inline bool policy_is_void(const struct page *page)
+{
+  (void)page;
+  return false;
+}
+
 static inline void policy_verify(struct page *page)
 {
   (void)page;

@@ -457,6 +457,7 @@ INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument),
 // (Nobody has to be kept out: there is one thread.)
 static void inherit(struct heap *heap)
 {
+  policy_inherit(heap);
   if (bequeath(heap)) leave_heap(heap);
 }
 

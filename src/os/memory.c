@@ -199,13 +199,11 @@ static char *find_place(struct rng *rng, size_t space, size_t bytes, size_t alig
 
 static bool scatter(struct os_range *range, size_t bytes, size_t least, size_t alignment)
 {
-  uint8_t key[32];
   struct rng rng;
   void *given = map(NULL, page_bytes, PROT_NONE, 0);
   if (given == NULL) return false;
   unmap(given, page_bytes);
-  os_entropy(key, sizeof key);
-  rng_seed(&rng, key);
+  os_seed(&rng);
   for (; bytes >= least; bytes /= 2) {
     char *start = find_place(&rng, placement_space((uintptr_t)given), bytes, alignment);
     if (start == NULL) continue;
@@ -457,7 +455,7 @@ static bool try_marks(void)
   return works;
 }
 
-INTERNAL bool os_guard_is_free_of_mappings(void)
+static bool has_marks(void)
 {
   int marks = atomic_load_explicit(&guard_marks, memory_order_relaxed);
   if (marks == 0) {
@@ -465,6 +463,11 @@ INTERNAL bool os_guard_is_free_of_mappings(void)
     atomic_store_explicit(&guard_marks, marks, memory_order_relaxed);
   }
   return marks > 0;
+}
+
+INTERNAL bool os_guard_is_free_of_mappings(void)
+{
+  return has_marks() && !atomic_load_explicit(&has_inaccessible_guards, memory_order_relaxed);
 }
 
 // A fresh mapping becomes one with those beside it that are inaccessible, which one that has held
@@ -478,14 +481,14 @@ static bool make_inaccessible(void *start, size_t bytes)
 
 INTERNAL bool os_guard_remove(void *start, size_t bytes)
 {
-  if (os_guard_is_free_of_mappings() && !advise(start, bytes, MADV_GUARD_REMOVE)) return false;
+  if (has_marks() && !advise(start, bytes, MADV_GUARD_REMOVE)) return false;
   return !atomic_load_explicit(&has_inaccessible_guards, memory_order_relaxed) ||
          os_memory_permit(start, bytes);
 }
 
 INTERNAL bool os_guard_install(void *start, size_t bytes)
 {
-  bool is_marked = os_guard_is_free_of_mappings() && advise(start, bytes, MADV_GUARD_INSTALL);
+  bool is_marked = has_marks() && advise(start, bytes, MADV_GUARD_INSTALL);
   if (is_marked || make_inaccessible(start, bytes)) return true;
   (void)os_guard_remove(start, bytes);
   return false;

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/rng.h"
+#include "base/wipe.h"
 
 #ifndef GRND_NONBLOCK
 #define GRND_NONBLOCK 1
@@ -117,6 +117,14 @@ static void guess(char *bytes, size_t count)
 INTERNAL void os_entropy(void *bytes, size_t count)
 {
   if (!ask_kernel(bytes, count) && !read_device(bytes, count)) guess(bytes, count);
+}
+
+INTERNAL void os_seed(struct rng *rng)
+{
+  uint8_t key[32] = {0};  // MemorySanitizer does not see what the kernel writes
+  os_entropy(key, sizeof key);
+  rng_seed(rng, key);
+  wipe_memory(key, sizeof key);
 }
 
 INTERNAL size_t os_process_id(void)

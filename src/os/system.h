@@ -6,6 +6,7 @@
 #define OS_SYSTEM_H
 
 #include "base/internal.h"
+#include "base/rng.h"
 
 // Milliseconds of a clock that only goes forward, a few of them coarse; cheap enough for slow
 // paths.
@@ -23,6 +24,8 @@ INTERNAL char *const *os_environment(void);
 // where the kernel gives nothing, neither by getrandom nor by /dev/urandom, they are made of what
 // differs from process to process and from call to call, which is better than nothing.
 INTERNAL void os_entropy(void *bytes, size_t count);
+// Random numbers that start there.
+INTERNAL void os_seed(struct rng *rng);
 // The number that people know the process by.
 INTERNAL size_t os_process_id(void);
 // A copy of a descriptor that programs do not know; few close it all the same. -1 on failure.

@@ -196,32 +196,50 @@ INTERNAL NOINLINE void slot_tell_damage(struct page *page, void *block, uint32_t
   (void)check_ends(page, block, record);
 }
 
-INTERNAL bool slot_check(struct page *page, void *block)
+INTERNAL bool slot_hold(struct page *page, void *block)
 {
-  enum block_kind kind = slot_kind(page, block);
-  if (UNLIKELY(options.harden >= 1 && kind != KIND_MALLOC)) {
+  verify_one(page);
+  _Atomic(uint32_t) *record = record_of(page, block);
+  uint32_t before = atomic_load_explicit(record, memory_order_acquire);
+  uint32_t held = before | SLOT_CHANGING;
+  if (UNLIKELY(options.harden >= 1 && slot_kind(page, block) != KIND_MALLOC)) {
     tell("realloc of a block of another kind", block, NULL);
     return false;
   }
-  return check_ends(page, block,
-                    atomic_load_explicit(record_of(page, block), memory_order_relaxed));
+  if (UNLIKELY(state_of(before) != SLOT_LIVE ||
+               !atomic_compare_exchange_strong(record, &before, held))) {
+    tell("realloc of memory that is not in use", block, NULL);
+    return false;
+  }
+  if (LIKELY(check_ends(page, block, before))) return true;
+  slot_release(page, block);
+  return false;
+}
+
+INTERNAL void slot_release(struct page *page, void *block)
+{
+  _Atomic(uint32_t) *record = record_of(page, block);
+  uint32_t held = atomic_load_explicit(record, memory_order_relaxed);
+  uint32_t after = (held & ~(uint32_t)SLOT_STATE_MASK) | SLOT_LIVE;
+  atomic_store_explicit(record, after, memory_order_release);  // is_others_end_intact
 }
 
 // ---------------------------------------------------------------------------------------------
 
 INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_kind kind,
-                        size_t alignment)
+                        size_t alignment, bool is_zeroed)
 {
   _Atomic(uint32_t) *record = record_of(page, block);
   uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
-  if (UNLIKELY(state_of(before) == SLOT_LIVE)) tell("corrupted metadata", block, NULL);
+  if (UNLIKELY(state_of(before) == SLOT_LIVE)) fatal("corrupted metadata", block);
   if (holds_one(page)) {
     policy_verify(page);
     policy_of(page)->size = size;
     policy_seal(page);
-  } else if (options.harden >= 3 && !policy_is_void(page) &&
+  } else if ((options.harden >= 3 || (options.harden == 2 && is_zeroed)) && !policy_is_void(page) &&
              !slot_is_zero(block, page->block_bytes)) {
     tell("write to freed memory", block, NULL);
+    memset(block, 0, page->block_bytes);
   }
   if (options.harden >= 2 && !policy_is_void(page)) slot_write_end(page, block, size);
   // release: pairs with is_others_end_intact
@@ -265,7 +283,8 @@ INTERNAL void slot_resize(struct page *page, void *block, size_t size)
   _Atomic(uint32_t) *record = record_of(page, block);
   uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
   enum block_kind kind = (enum block_kind)(before >> SLOT_KIND_SHIFT & SLOT_KIND_MASK);
-  atomic_store_explicit(record, SLOT_CHANGING, memory_order_release);  // is_others_end_intact
+  // release: pairs with is_others_end_intact
+  atomic_store_explicit(record, before | SLOT_CHANGING, memory_order_release);
   if (options.harden >= 2) {
     size_t old = size_of(page, before);
     // The last word stays: a neighbour may be looking at it.
@@ -284,7 +303,7 @@ INTERNAL void slot_resize(struct page *page, void *block, size_t size)
 INTERNAL bool slot_is_live(struct page *page, const void *block)
 {
   uint32_t record = atomic_load_explicit(record_of(page, block), memory_order_relaxed);
-  return state_of(record) == SLOT_LIVE;
+  return state_of(record) == SLOT_LIVE || state_of(record) == SLOT_CHANGING;
 }
 
 INTERNAL size_t slot_size(struct page *page, const void *block)

@@ -9,7 +9,7 @@
 // has become of the block meanwhile, as long as it is not in use again.
 //
 //   UNUSED --[slot_open]--> LIVE --[slot_close]--> FREED --[slot_open]--> LIVE ...
-//                           LIVE --[slot_resize]--> CHANGING --> LIVE
+//                           LIVE --[slot_hold]--> CHANGING --[slot_resize, slot_release]--> LIVE
 //
 // From level 2 on, the eight bytes behind what was asked for, and the last eight of the block, hold
 // a *canary*, made of the page's secret and the address; what is not in use is zero. They are
@@ -35,9 +35,12 @@ enum {
   SLOT_KIND_SHIFT = 2,
   SLOT_KIND_MASK = 3,
   SLOT_ALIGNMENT_SHIFT = 4,
-  SLOT_ALIGNMENT_MASK = 31,
-  SLOT_SLACK_SHIFT = 9,
+  SLOT_ALIGNMENT_MASK = 63,
+  SLOT_SLACK_SHIFT = 10,
 };
+static_assert(SIZE_CLASS_MAX_BYTES <= UINT32_MAX >> SLOT_SLACK_SHIFT, "all of a block may be slack");
+static_assert((SLOT_LIVE & 1) != 0 && (SLOT_CHANGING & 1) != 0 && (SLOT_FREED & 1) == 0,
+              "what policy_is_marked_live takes for in use");
 
 // ---------------------------------------------------------------------------------------------
 // Ends of blocks.
@@ -165,9 +168,10 @@ static inline bool slot_is_zeroed(void)
   return options.harden >= 2;
 }
 
-// The block is about to be the user's, who has asked for `size` bytes.
+// The block is about to be the user's, who has asked for `size` bytes, perhaps to read as zero: what
+// has been written to it since it was freed is told then, and always from level 3 on.
 INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_kind kind,
-                        size_t alignment);
+                        size_t alignment, bool is_zeroed);
 // It no longer is; it is wiped. Returns false if it was not, or not as the claim says: that has
 // been told, and the block is left alone.
 INTERNAL bool slot_close(struct page *page, void *block, const struct block_claim *claim);
@@ -184,8 +188,11 @@ INTERNAL enum block_kind slot_kind(struct page *page, const void *block);
 INTERNAL NOINLINE void slot_tell_damage(struct page *page, void *block, uint32_t record);
 // Tells of a pointer that is no block, or not to be used so.
 INTERNAL void slot_misuse(const char *message, const void *pointer);
-// Whether a block in use may be resized: malloc's, and no damage at its ends; else that was told.
-INTERNAL bool slot_check(struct page *page, void *block);
+// Holds a block in use for its being resized: nobody else can free it meanwhile. It must be
+// malloc's, without damage at its ends; else false, and that was told. Then slot_resize, or:
+INTERNAL bool slot_hold(struct page *page, void *block);
+// It stays as it is.
+INTERNAL void slot_release(struct page *page, void *block);
 // The block, in use or not, that an address lies in, or NULL; *page is its page.
 INTERNAL char *slot_block_around(const void *pointer, struct page **page);
 
@@ -193,12 +200,14 @@ INTERNAL char *slot_block_around(const void *pointer, struct page **page);
 // The same of a block of a bitmap page up to level 2 where all is as it should be. Else false, and
 // nothing is done.
 
-static inline bool slot_open_fast(struct page *page, void *block, size_t size, enum block_kind kind)
+static inline bool slot_open_fast(struct page *page, void *block, size_t size, enum block_kind kind,
+                                  bool is_zeroed)
 {
   _Atomic(uint32_t) *record = policy_record(page, page_block_index(page, block));
   uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
   size_t level = options.harden;
   if (UNLIKELY((before & SLOT_STATE_MASK) == SLOT_LIVE || level > 2)) return false;
+  if (is_zeroed && UNLIKELY(!slot_is_zero(block, page->block_bytes))) return false;
   if (level == 2) slot_write_end(page, block, size);
   size_t slack = page->block_bytes - size;
   uint32_t after =

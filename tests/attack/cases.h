@@ -67,6 +67,7 @@ void run_zero_size(const struct attack *attack);
 void run_execute(const struct attack *attack);      // ways: source_names
 void run_usable_size(const struct attack *attack);  // ways: source_names
 void run_calloc_clean(const struct attack *attack);
+void run_calloc_after_write(const struct attack *attack);
 void run_old_contents(const struct attack *attack);
 void run_size_wrap(const struct attack *attack);
 

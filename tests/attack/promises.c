@@ -108,6 +108,21 @@ void run_calloc_clean(const struct attack *attack)
   }
 }
 
+void run_calloc_after_write(const struct attack *attack)
+{
+  enum { WRITTEN = 32, FOLLOWING = 640 };  // more than can wait anywhere
+  static char *freed[WRITTEN];
+  for (size_t i = 0; i < WRITTEN; i++) freed[i] = source_allocate(BY_MALLOC, attack->size);
+  for (size_t i = 0; i < WRITTEN; i++) free(freed[i]);
+  attack_access();
+  for (size_t i = 0; i < WRITTEN; i++) ((volatile char *)freed[i])[attack->size / 2] = 'A';
+  attack_after();
+  for (size_t i = 0; i < FOLLOWING; i++) {
+    void *block = source_allocate(BY_CALLOC, attack->size);
+    if (!is_zero(block, attack->size)) attack_worked("calloc's memory is not zero");
+  }
+}
+
 void run_old_contents(const struct attack *attack)
 {
   attack_after();

@@ -44,7 +44,7 @@ static void the_size_is_known_at_every_slack(void **state)
     char *block = take(classes[i], &page);
     size_t step = classes[i] > 2000 ? 97 : 1;
     for (size_t size = 0; size + SLOT_CANARY_BYTES <= page->block_bytes; size += step) {
-      slot_open(page, block, size, KIND_MALLOC, 16);
+      slot_open(page, block, size, KIND_MALLOC, 16, false);
       assert_true(slot_is_live(page, block));
       assert_int_equal(slot_size(page, block), size);
       assert_int_equal(slot_checked_size(page, block), size);
@@ -67,7 +67,7 @@ static void each_byte_behind_a_block_is_watched(void **state)
     char *block = take(classes[i], &page);
     size_t step = classes[i] > 100 ? 41 : 1;
     for (size_t size = 0; size + SLOT_CANARY_BYTES <= page->block_bytes; size += step) {
-      slot_open(page, block, size, KIND_MALLOC, 16);
+      slot_open(page, block, size, KIND_MALLOC, 16, false);
       for (size_t at = size; at < page->block_bytes; at++) {
         block[at] ^= 1;
         assert_false(slot_is_end_intact(page, block, size));
@@ -106,7 +106,7 @@ static void open_and_close(void)
 {
   struct page *page;
   char *block = take(256, &page);
-  slot_open(page, block, 100, made_as, made_aligned);
+  slot_open(page, block, 100, made_as, made_aligned, false);
   CHECK(slot_close(page, block, &claimed));
 }
 
@@ -154,7 +154,7 @@ static void close_twice(void)
 {
   struct page *page;
   char *block = take(64, &page);
-  slot_open(page, block, 40, KIND_MALLOC, 16);
+  slot_open(page, block, 40, KIND_MALLOC, 16, false);
   CHECK(slot_close(page, block, &any));
   (void)slot_close(page, block, &any);
 }
@@ -170,15 +170,15 @@ static void open_twice(void)
 {
   struct page *page;
   char *block = take(64, &page);
-  slot_open(page, block, 40, KIND_MALLOC, 16);
-  slot_open(page, block, 40, KIND_MALLOC, 16);
+  slot_open(page, block, 40, KIND_MALLOC, 16, false);
+  slot_open(page, block, 40, KIND_MALLOC, 16, false);
 }
 
 static void write_before(void)
 {
   struct page *page;
   char *block = take(64, &page);
-  slot_open(page, block, 40, KIND_MALLOC, 16);
+  slot_open(page, block, 40, KIND_MALLOC, 16, false);
   block[-1] ^= 1;
   (void)slot_close(page, block, &any);
 }
@@ -187,7 +187,7 @@ static void write_behind(void)
 {
   struct page *page;
   char *block = take(64, &page);
-  slot_open(page, block, 41, KIND_MALLOC, 16);
+  slot_open(page, block, 41, KIND_MALLOC, 16, false);
   block[41] = 0;
   (void)slot_close(page, block, &any);
 }
@@ -220,8 +220,8 @@ static void close_beside_damage(void)
   CHECK(os_sealed_open());
   options.harden = level;
   os_sealed_close();
-  slot_open(page, block, SIZE, KIND_MALLOC, 16);
-  slot_open(page, beside, SIZE, KIND_MALLOC, 16);
+  slot_open(page, block, SIZE, KIND_MALLOC, 16, false);
+  slot_open(page, beside, SIZE, KIND_MALLOC, 16, false);
   beside[damaged_at] ^= 1;
   (void)slot_close(page, block, &any);
 }
@@ -271,10 +271,10 @@ static void resize_a_block_of_new(void)
 {
   struct page *page;
   char *block = take(64, &page);
-  slot_open(page, block, 40, KIND_NEW, 16);
+  slot_open(page, block, 40, KIND_NEW, 16, false);
   slot_resize(page, block, 20);
   CHECK(slot_kind(page, block) == KIND_NEW && slot_is_live(page, block));
-  CHECK(!slot_check(page, block));
+  CHECK(!slot_hold(page, block));
 }
 
 static void open_what_was_written_to(void)
@@ -286,14 +286,14 @@ static void open_what_was_written_to(void)
   os_sealed_close();
   char *block = take(64, &page);
   block[17] = 1;
-  slot_open(page, block, 40, KIND_MALLOC, 16);
+  slot_open(page, block, 40, KIND_MALLOC, 16, false);
 }
 
 static void measure_a_damaged_block(void)
 {
   struct page *page;
   char *block = take(64, &page);
-  slot_open(page, block, 40, KIND_MALLOC, 16);
+  slot_open(page, block, 40, KIND_MALLOC, 16, false);
   block[40] ^= 1;
   (void)slot_checked_size(page, block);
 }
@@ -324,7 +324,7 @@ static void resizing_moves_the_end_and_wipes_what_it_leaves(void **state)
   (void)state;
   struct page *page;
   char *block = take(256, &page);
-  slot_open(page, block, 200, KIND_MALLOC, 16);
+  slot_open(page, block, 200, KIND_MALLOC, 16, false);
   memset(block, 7, 200);
   for (size_t size = 200; size > 0; size -= 25) {
     slot_resize(page, block, size);
@@ -378,7 +378,7 @@ static void one_of_two_wins(void)
   race.block = take(64, &race.page);
   CHECK(pthread_create(&thread, NULL, close_racing, NULL) == 0);
   for (size_t i = test_scaled(RACES); i > 0; i--) {
-    slot_open(race.page, race.block, 40, KIND_MALLOC, 16);
+    slot_open(race.page, race.block, 40, KIND_MALLOC, 16, false);
     atomic_store(&race.wins, 0);
     meet();
     if (slot_close(race.page, race.block, &any)) atomic_fetch_add(&race.wins, 1);
@@ -408,7 +408,7 @@ static void *come_and_go(void *place)
 {
   char *block = place;
   for (size_t i = test_scaled(RACES * 10); i > 0; i--) {
-    slot_open(shared_page, block, 40, KIND_MALLOC, 16);
+    slot_open(shared_page, block, 40, KIND_MALLOC, 16, false);
     memset(block, 1, 40);
     CHECK(slot_close(shared_page, block, &any));
   }
