@@ -259,8 +259,8 @@ static bool grow_between_guards(struct page *page, size_t usable)
   return policy_open_more(page, usable);
 }
 
-// What a block between guards loses becomes guard; its run stays as long as it is, so one that loses
-// more than half is copied.
+// What a block between guards loses becomes guard; its run stays as long as it is, so one that
+// loses more than half is copied.
 static bool resize_between_guards(struct page *page, size_t size)
 {
   size_t usable = usable_for(size), held = page->block_bytes;

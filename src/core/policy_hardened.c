@@ -25,7 +25,7 @@ enum { LARGE_GUARD_OS_PAGES = 16, LARGE_QUARANTINE = 256, HUGE_QUARANTINE = 4 };
 #define LARGE_QUARANTINE_BYTES ((size_t)16 << 30)
 
 static struct {
-  struct os_lock lock;  // protects all of this
+  struct os_lock lock;                                      // protects all of this
   struct page *places[LARGE_QUARANTINE + HUGE_QUARANTINE];  // the last ones are for huge ones
 } large_quarantine;
 
@@ -93,8 +93,8 @@ static bool remove_guard(char *start, size_t bytes)
   if (!os_guard_remove(start, bytes)) return false;
   if (os_guard_is_free_of_mappings()) return true;
   // One that was made while they were free has not been counted.
-  size_t before = atomic_fetch_sub_explicit(&policy.guard_mappings, MAPPINGS_A_GUARD,
-                                            memory_order_relaxed);
+  size_t before =
+      atomic_fetch_sub_explicit(&policy.guard_mappings, MAPPINGS_A_GUARD, memory_order_relaxed);
   if (before < MAPPINGS_A_GUARD) {
     atomic_fetch_add_explicit(&policy.guard_mappings, MAPPINGS_A_GUARD, memory_order_relaxed);
   }

@@ -216,8 +216,8 @@ INTERNAL void policy_put_slowly(struct heap *heap, struct page *page, void *bloc
 INTERNAL void *policy_take_inside(struct heap *heap, unsigned size_class);
 // Empties all pools. Inside; the owner, or who may say so of a shared heap.
 INTERNAL void policy_return_all(struct heap *heap);
-// In the child of a fork, of a heap whose thread it does not have, and that nobody was inside of: what
-// that thread was just doing to a pool is undone.
+// In the child of a fork, of a heap whose thread it does not have, and that nobody was inside of:
+// what that thread was just doing to a pool is undone.
 INTERNAL void policy_inherit(struct heap *heap);
 // Forgets what is in them: the pages are gone. Inside.
 INTERNAL void policy_forget_all(struct heap *heap);

@@ -38,7 +38,8 @@ enum {
   SLOT_ALIGNMENT_MASK = 63,
   SLOT_SLACK_SHIFT = 10,
 };
-static_assert(SIZE_CLASS_MAX_BYTES <= UINT32_MAX >> SLOT_SLACK_SHIFT, "all of a block may be slack");
+static_assert(SIZE_CLASS_MAX_BYTES <= UINT32_MAX >> SLOT_SLACK_SHIFT,
+              "all of a block may be slack");
 static_assert((SLOT_LIVE & 1) != 0 && (SLOT_CHANGING & 1) != 0 && (SLOT_FREED & 1) == 0,
               "what policy_is_marked_live takes for in use");
 
@@ -168,8 +169,8 @@ static inline bool slot_is_zeroed(void)
   return options.harden >= 2;
 }
 
-// The block is about to be the user's, who has asked for `size` bytes, perhaps to read as zero: what
-// has been written to it since it was freed is told then, and always from level 3 on.
+// The block is about to be the user's, who has asked for `size` bytes, perhaps to read as zero:
+// what has been written to it since it was freed is told then, and always from level 3 on.
 INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_kind kind,
                         size_t alignment, bool is_zeroed);
 // It no longer is; it is wiped. Returns false if it was not, or not as the claim says: that has

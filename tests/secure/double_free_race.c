@@ -2,13 +2,15 @@
 //
 // Two threads free one block at the same moment, thousands of times, at levels 1 to 3: one of them
 // frees it, and the other is told of a double free and of nothing else, whatever the first is doing
-// to the block meanwhile. Afterwards no block is handed out twice. Under ThreadSanitizer there is
-// no race but the user's own.
+// to the block meanwhile. So it is if one of the two resizes the block where it is: then it is held
+// from the one and freed after, or told of by the other. Afterwards no block is handed out twice.
+// Under ThreadSanitizer there is no race but the user's own.
 #define _GNU_SOURCE 1
 #include <mend/mend.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +30,8 @@ static void count_text(const char *text, size_t bytes, void *unused)
 {
   // The second: of a large block, which was its page's only one.
   static const char *const right[] = {"mend: double free: 0x",
-                                      "mend: free of memory that is not in use: 0x"};
+                                      "mend: free of memory that is not in use: 0x",
+                                      "mend: realloc of memory that is not in use: 0x"};
   (void)unused;
   atomic_fetch_add(&told, 1);
   for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
@@ -76,6 +79,34 @@ static void *race(void *size)
   return NULL;
 }
 
+// Against a thread that frees it, too, in race.
+static void resize_racing(size_t size)
+{
+  for (size_t i = 0; i < rounds; i++) {
+    block = mend_malloc(size);
+    CHECK(block != NULL);
+    size_t before = atomic_load(&told);
+    meet(2 * i + 1);
+    char *resized = mend_realloc(block, size - size / 16);
+    meet(2 * i + 2);
+    bool is_told = atomic_load(&told) != before;
+    CHECK(atomic_load(&told) <= before + 1 && atomic_load(&told_otherwise) == 0);
+    CHECK(is_told || resized == block);  // resized, and then freed by the other
+    if (is_told && resized != NULL) mend_free(resized);
+  }
+}
+
+static void *free_racing(void *unused)
+{
+  (void)unused;
+  for (size_t i = 0; i < rounds; i++) {
+    meet(2 * i + 1);
+    mend_free(block);
+    meet(2 * i + 2);
+  }
+  return NULL;
+}
+
 // A block that was handed out twice would not keep what was written to it first.
 static void check_distinct(size_t size)
 {
@@ -106,6 +137,11 @@ static int race_for_all_sizes(void)
     CHECK(pthread_join(other, NULL) == 0);
     check_distinct(size);
     CHECK(atomic_load(&told) == rounds);
+    atomic_store(&arrivals, 0);
+    CHECK(pthread_create(&other, NULL, free_racing, NULL) == 0);
+    resize_racing(size);
+    CHECK(pthread_join(other, NULL) == 0);
+    check_distinct(size);
     for (size_t k = 0; k < KEPT; k++) {
       mend_free(kept[k]);
       kept[k] = NULL;

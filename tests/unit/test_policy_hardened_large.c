@@ -19,11 +19,11 @@ static size_t used_bytes(void)
 static void addresses_stay_away_but_for_huge_ones(void **state)
 {
   (void)state;
-  for (size_t size = 100000; size < 200 * MIB; size *= 3) {
+  for (size_t size = 100000; size < 20000 * MIB; size *= 3) {
     char *block = mend_malloc(size);
     assert_non_null(block);
     mend_free(block);
-    assert_int_equal(guards_can_read(block), size > 63 * MIB);
+    assert_int_equal(guards_can_read(block), size > 4095 * MIB);
   }
 }
 
@@ -76,12 +76,26 @@ static void blocks_grow_where_they_are_between_guards(void **state)
   assert_true(stays >= 30 * 10);
 }
 
+static void what_they_lose_becomes_guard(void **state)
+{
+  (void)state;
+  char *block = mend_calloc(1, 64 * MIB);
+  memset(block + 40 * MIB, 1, MIB);
+  assert_ptr_equal(mend_realloc(block, 40 * MIB), block);
+  assert_int_equal(mend_malloc_usable_size(block), 40 * MIB);
+  assert_false(guards_can_read(block + 40 * MIB + os_page_bytes()));
+  assert_ptr_equal(mend_realloc(block, 60 * MIB), block);
+  for (size_t at = 40 * MIB; at < 60 * MIB; at += 1000) assert_int_equal(block[at], 0);
+  mend_free(block);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(addresses_stay_away_but_for_huge_ones),
       cmocka_unit_test(they_come_back_when_all_is_collected),
       cmocka_unit_test(blocks_grow_where_they_are_between_guards),
+      cmocka_unit_test(what_they_lose_becomes_guard),
   };
   return SUITE_RUN(tests);
 }

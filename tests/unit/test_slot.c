@@ -123,6 +123,18 @@ static void check_claim(enum block_kind kind, size_t alignment, struct block_cla
   }
 }
 
+static void alignments_of_any_size_are_known(void **state)
+{
+  (void)state;
+  for (unsigned bits = 5; bits < 40; bits++) {
+    size_t alignment = (size_t)1 << bits;
+    struct block_claim claim = {.kind = KIND_NEW, .alignment = alignment};
+    check_claim(KIND_NEW, alignment, claim, NULL);
+    claim.alignment = alignment * 2;
+    check_claim(KIND_NEW, alignment, claim, "mend: free with a wrong alignment: ");
+  }
+}
+
 static void false_claims_are_told_and_true_ones_are_not(void **state)
 {
   (void)state;
@@ -444,6 +456,7 @@ int main(void)
       cmocka_unit_test(each_byte_behind_a_block_is_watched),
       cmocka_unit_test(a_canary_has_no_zero_byte_and_is_of_its_place),
       cmocka_unit_test(false_claims_are_told_and_true_ones_are_not),
+      cmocka_unit_test(alignments_of_any_size_are_known),
       cmocka_unit_test(what_is_wrong_is_told),
       cmocka_unit_test(neighbours_are_looked_at),
       cmocka_unit_test(changes_are_told_wherever_they_are_looked_for),
