@@ -10,6 +10,7 @@
 #include "api/init.h"
 #include "core/chunk.h"
 #include "core/large.h"
+#include "core/policy.h"
 #include "core/registry.h"
 #include "mend/mend.h"
 #include "os/memory.h"

@@ -3,60 +3,11 @@
 // Guarded blocks on a kernel that has no guards in its page table, so that each is a mapping, and
 // on one that refuses some call or other.
 #define _GNU_SOURCE 1
+#include "../support/kernel_guards.h"
+
 #include "../unit/child.h"
-
-#include <errno.h>
-#include <sys/mman.h>
-
-static int kernel_madvise(void *start, size_t bytes, int advice);
-static int kernel_mprotect(void *start, size_t bytes, int protection);
-static void *kernel_mmap(void *start, size_t bytes, int protect, int flags, int file, off_t at);
-
-#define madvise kernel_madvise
-#define mprotect kernel_mprotect
-#define mmap kernel_mmap
-#include "os/memory.c"
-#undef madvise
-#undef mprotect
-#undef mmap
-
 #include "../unit/guarded.h"
 #include "os/maps.h"
-
-enum { GUARD_INSTALL = 102, GUARD_REMOVE = 103 };
-
-static bool has_marks;
-static size_t fails_at;     // the so-and-so-many-th call; 0: none
-static size_t fails_times;  // it, and those that follow it
-static size_t calls;
-
-static bool fails(void)
-{
-  calls++;
-  if (fails_at == 0 || calls < fails_at || calls >= fails_at + fails_times) return false;
-  errno = ENOMEM;
-  return true;
-}
-
-static int kernel_madvise(void *start, size_t bytes, int advice)
-{
-  if (fails()) return -1;
-  if (has_marks || (advice != GUARD_INSTALL && advice != GUARD_REMOVE)) {
-    return madvise(start, bytes, advice);
-  }
-  errno = EINVAL;
-  return -1;
-}
-
-static int kernel_mprotect(void *start, size_t bytes, int protection)
-{
-  return fails() ? -1 : mprotect(start, bytes, protection);
-}
-
-static void *kernel_mmap(void *start, size_t bytes, int protect, int flags, int file, off_t at)
-{
-  return fails() ? MAP_FAILED : mmap(start, bytes, protect, flags, file, at);
-}
 
 // ---------------------------------------------------------------------------------------------
 // Without guards in the page table.
@@ -158,11 +109,11 @@ static void fail_once(void)
   options.harden = 4;
   options.region = 64 * MIB;
   (void)os_guard_is_free_of_mappings();  // what it finds is kept
-  calls = 0;
+  kernel.calls = 0;
   bool is_started = guarded_start();
   if (is_started) (void)use_some();
-  bool has_failed = calls >= fails_at;
-  fails_at = 0;
+  bool has_failed = kernel.calls >= kernel.fails_at;
+  kernel.fails_at = 0;
   if (is_started) CHECK(use_some());
   _exit(has_failed ? 0 : 3);
 }
@@ -173,19 +124,20 @@ static void a_refusal_costs_a_block_and_no_more(void **state)
   size_t refusals = 0;
   size_t step = test_is_instrumented() ? 7 : 1;  // where a fork takes long
   for (size_t i = 0; i < 4; i++) {
-    has_marks = i % 2 > 0;
-    fails_times = i < 2 ? 1 : 4;  // no other way is left then
+    kernel.has_marks = i % 2 > 0;
+    kernel.fails_times = i < 2 ? 1 : 4;  // no other way is left then
     struct ending ending = {.exit_code = 0};
-    for (fails_at = 1; ending.exit_code == 0; fails_at += step) {
+    for (kernel.fails_at = 1; ending.exit_code == 0; kernel.fails_at += step) {
       ending = child_run(fail_once);
       refusals += ending.exit_code == 0;
     }
-    if (ending.exit_code != 3) fprintf(stderr, "at call %zu:\n%s", fails_at - step, ending.text);
+    if (ending.exit_code != 3)
+      fprintf(stderr, "at call %zu:\n%s", kernel.fails_at - step, ending.text);
     assert_int_equal(ending.exit_code, 3);
     assert_true(refusals > 20 / step);
   }
-  has_marks = false;
-  fails_at = 0;
+  kernel.has_marks = false;
+  kernel.fails_at = 0;
 }
 
 int main(void)

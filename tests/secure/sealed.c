@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/readable.h"
 #include "../support/respawn.h"
 #include "../support/support.h"
 
@@ -62,17 +63,6 @@ static bool is_writable(const void *address)
     if (at >= maps.writable[i].start && at < maps.writable[i].end) return true;
   }
   return false;
-}
-
-// Whether a page is no guard, asked of the kernel.
-static bool can_read(const char *page)
-{
-  int pipes[2];
-  CHECK(pipe(pipes) == 0);
-  bool can = write(pipes[1], page, 1) == 1;
-  close(pipes[0]);
-  close(pipes[1]);
-  return can;
 }
 
 static size_t count_code_addresses(const char *start, size_t bytes)

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../support/readable.h"
 #include "../support/suite.h"
 #include "os/memory.h"
 
@@ -32,17 +33,6 @@ static inline void guards_release(char *memory)
   CHECK(munmap(memory - page, (GUARDS_PAGES + 2) * page) == 0);
 }
 
-// Whether a byte can be read, asked of the kernel.
-static inline bool guards_can_read(const char *byte)
-{
-  int pipes[2];
-  CHECK(pipe(pipes) == 0);
-  bool can = write(pipes[1], byte, 1) == 1;
-  close(pipes[0]);
-  close(pipes[1]);
-  return can;
-}
-
 // The state of the pages in letters: a guard is "G", a page of ones "1", of zeros "0", another "?".
 static inline void guards_check(const char *memory, const char *expected)
 {
@@ -50,8 +40,8 @@ static inline void guards_check(const char *memory, const char *expected)
   char seen[GUARDS_PAGES + 1] = "";
   for (size_t i = 0; i < GUARDS_PAGES; i++) {
     const char *start = memory + i * page;
-    bool is_guard = !guards_can_read(start);
-    CHECK(guards_can_read(start + page - 1) != is_guard);
+    bool is_guard = !can_read(start);
+    CHECK(can_read(start + page - 1) != is_guard);
     bool is_same = !is_guard && memcmp(start, start + 1, page - 1) == 0;
     seen[i] = is_guard ? 'G' : !is_same || start[0] > 1 ? '?' : (char)('0' + start[0]);
   }

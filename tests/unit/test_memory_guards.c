@@ -17,7 +17,7 @@ static bool kernel_marks(void)
   size_t page = os_kernel_page_bytes();
   char *start = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(start != MAP_FAILED);
-  bool marks = madvise(start, page, 102) == 0 && !guards_can_read(start);
+  bool marks = madvise(start, page, 102) == 0 && !can_read(start);
   munmap(start, page);
   return marks;
 }

@@ -12,11 +12,11 @@ static void check_piece(const char *piece, size_t bytes, bool is_guarded)
 {
   CHECK(piece != NULL && is_aligned(piece, bits_smaller(bytes, 4096)));
   CHECK(is_zero(piece, bytes));
-  CHECK(guards_can_read(piece) && guards_can_read(piece + bytes - 1));
+  CHECK(can_read(piece) && can_read(piece + bytes - 1));
   if (!is_guarded) return;
-  CHECK(!guards_can_read(piece - 1) && !guards_can_read(piece - os_page_bytes()));
-  CHECK(!guards_can_read(piece + bytes));
-  CHECK(!guards_can_read(piece + bytes + os_page_bytes() - 1));
+  CHECK(!can_read(piece - 1) && !can_read(piece - os_page_bytes()));
+  CHECK(!can_read(piece + bytes));
+  CHECK(!can_read(piece + bytes + os_page_bytes() - 1));
 }
 
 static void large_tables_lie_between_guards(void **state)

@@ -7,53 +7,11 @@
 //
 // linked with: mend_units_hardened
 #define _GNU_SOURCE 1
-#include <errno.h>
-#include <sys/mman.h>
-
-static int kernel_madvise(void *start, unsigned long bytes, int advice);
-static int kernel_mprotect(void *start, unsigned long bytes, int protection);
-static void *kernel_mmap(void *start, unsigned long bytes, int protect, int flags, int file,
-                         off_t at);
-
-#define madvise kernel_madvise
-#define mprotect kernel_mprotect
-#define mmap kernel_mmap
-#include "os/memory.c"
-#undef madvise
-#undef mprotect
-#undef mmap
+#include "../support/kernel_guards.h"
 
 #include "core/large.h"
 #include "guards.h"
 #include "pools.h"
-
-enum { GUARD_INSTALL = 102, GUARD_REMOVE = 103 };
-
-static bool is_failing;
-
-static bool fails(void)
-{
-  if (is_failing) errno = ENOMEM;
-  return is_failing;
-}
-
-static int kernel_madvise(void *start, unsigned long bytes, int advice)
-{
-  if (advice != GUARD_INSTALL && advice != GUARD_REMOVE) return madvise(start, bytes, advice);
-  errno = EINVAL;
-  return -1;
-}
-
-static int kernel_mprotect(void *start, unsigned long bytes, int protection)
-{
-  return fails() ? -1 : mprotect(start, bytes, protection);
-}
-
-static void *kernel_mmap(void *start, unsigned long bytes, int protect, int flags, int file,
-                         off_t at)
-{
-  return fails() ? MAP_FAILED : mmap(start, bytes, protect, flags, file, at);
-}
 
 static struct heap heap;
 static uint64_t usual_budget;
@@ -62,7 +20,7 @@ static void begin(unsigned level)
 {
   pools_begin(&heap, level);
   options.map_budget = usual_budget;
-  is_failing = false;
+  kernel.refuses_mappings = false;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -85,10 +43,10 @@ static struct page *page_out(size_t place)
 static bool ends_in_guard(const struct page *page)
 {
   const char *end = page_start(page) + page_run_bytes(page);
-  bool is_guard = !guards_can_read(end - 1);
-  assert_true(guards_can_read(end - os_page_bytes()) != is_guard);
-  assert_true(guards_can_read(end - os_page_bytes() - 1));
-  assert_true(guards_can_read(page_start(page)));
+  bool is_guard = !can_read(end - 1);
+  assert_true(can_read(end - os_page_bytes()) != is_guard);
+  assert_true(can_read(end - os_page_bytes() - 1));
+  assert_true(can_read(page_start(page)));
   return is_guard;
 }
 
@@ -105,7 +63,7 @@ static void assert_readable(void)
   for (size_t i = 0; i < FIXTURE_SLICES / 16; i++) {
     const char *start = (char *)region.start + i * SLICE_BYTES;
     for (size_t at = 0; at < SLICE_BYTES; at += os_page_bytes()) {
-      if (!guards_can_read(start + at)) fail_msg("slice %zu, byte %zu", i, at);
+      if (!can_read(start + at)) fail_msg("slice %zu, byte %zu", i, at);
     }
   }
 }
@@ -130,9 +88,9 @@ static void void_pages_are_guards(void **state)
   char *block = heap_take(&heap, pools_class(), NULL);
   struct page *page = page_of(block);
   assert_true(policy_is_void(page));
-  assert_false(guards_can_read(block));
-  assert_false(guards_can_read(page_start(page)));
-  assert_false(guards_can_read(page_start(page) + page_run_bytes(page) - 1));
+  assert_false(can_read(block));
+  assert_false(can_read(page_start(page)));
+  assert_false(can_read(page_start(page) + page_run_bytes(page) - 1));
   free_all(&heap);
   assert_readable();
 }
@@ -158,10 +116,10 @@ static void a_guard_that_the_kernel_refuses_costs_nothing(void **state)
   (void)state;
   begin(2);
   options.map_budget = 6;
-  is_failing = true;
+  kernel.refuses_mappings = true;
   take_pages(5);
   assert_int_equal(count_guards(), 0);
-  is_failing = false;
+  kernel.refuses_mappings = false;
   take_pages(fixture.pages_out + 5);
   assert_int_equal(count_guards(), 3);
   free_all(&heap);
@@ -173,9 +131,9 @@ static void a_page_whose_guard_stays_goes_to_nobody(void **state)
   begin(2);
   take_pages(2);
   size_t pages = fixture.pages_out;
-  is_failing = true;
+  kernel.refuses_mappings = true;
   free_all(&heap);
-  is_failing = false;
+  kernel.refuses_mappings = false;
   assert_int_equal(fixture.pages_out, pages);
   (void)fixture_set_back(state);
   allow_touch((void *)region.start, FIXTURE_SLICES * SLICE_BYTES);
@@ -282,10 +240,10 @@ static bool is_surrounded(char *block)
   struct page *page = large_page(block);
   char *end = block + page->block_bytes;
   char *run_end = page_start(page) + page_run_bytes(page);
-  bool is_guarded = end < run_end && !guards_can_read(end);
+  bool is_guarded = end < run_end && !can_read(end);
   for (char *at = page_start(page); at < run_end; at += os_page_bytes()) {
     bool is_inside = at >= block && at < end;
-    assert_int_equal(guards_can_read(at), is_inside || !is_guarded);
+    assert_int_equal(can_read(at), is_inside || !is_guarded);
   }
   return is_guarded;
 }
@@ -373,7 +331,7 @@ static void freed_ones_fault_and_stay_away_for_long(void **state)
     size_t bytes = page_run_bytes(page);
     large_free(page);
     for (size_t at = 0; at < bytes; at += os_page_bytes()) {
-      assert_false(guards_can_read(start + at));
+      assert_false(can_read(start + at));
     }
   }
   assert_true(fixture.pages_out > LARGE_BLOCKS / 2);  // about 113 of 256 places
@@ -414,9 +372,9 @@ static void what_cannot_be_closed_is_emptied_and_given_back(void **state)
   char *block = take_large(16);
   struct page *page = large_page(block);
   // Nothing is made inaccessible any more; and as the guards cannot go either, the run is nobody's.
-  is_failing = true;
+  kernel.refuses_mappings = true;
   large_free(page);
-  is_failing = false;
+  kernel.refuses_mappings = false;
   assert_int_equal(fixture.pages_out, 1);
   assert_true(is_zero(block, LARGE_BYTES));
   (void)fixture_set_back(state);

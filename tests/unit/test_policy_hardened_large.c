@@ -23,7 +23,7 @@ static void addresses_stay_away_but_for_huge_ones(void **state)
     char *block = mend_malloc(size);
     assert_non_null(block);
     mend_free(block);
-    assert_int_equal(guards_can_read(block), size > 4095 * MIB);
+    assert_int_equal(can_read(block), size > 4095 * MIB);
   }
 }
 
@@ -58,8 +58,8 @@ static size_t grow_until_moved(size_t alignment)
     size += more;
     assert_int_equal(mend_malloc_usable_size(grown), size);
     char *end = grown + bits_align_up(size + 8, os_page_bytes());
-    assert_true(guards_can_read(end - 1));
-    assert_false(guards_can_read(end));
+    assert_true(can_read(end - 1));
+    assert_false(can_read(end));
     if (grown != block && i > 0) break;
     stays++;
     block = grown;
@@ -83,7 +83,7 @@ static void what_they_lose_becomes_guard(void **state)
   memset(block + 40 * MIB, 1, MIB);
   assert_ptr_equal(mend_realloc(block, 40 * MIB), block);
   assert_int_equal(mend_malloc_usable_size(block), 40 * MIB);
-  assert_false(guards_can_read(block + 40 * MIB + os_page_bytes()));
+  assert_false(can_read(block + 40 * MIB + os_page_bytes()));
   assert_ptr_equal(mend_realloc(block, 60 * MIB), block);
   for (size_t at = 40 * MIB; at < 60 * MIB; at += 1000) assert_int_equal(block[at], 0);
   mend_free(block);
