@@ -20,7 +20,6 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <new>
 #include <system_error>
 #include <type_traits>
@@ -82,13 +81,7 @@ namespace secure
 // if `bytes` is 0. Any thread.
 inline void wipe(void *memory, std::size_t bytes) noexcept
 {
-#if defined(__GNUC__)
-  if (bytes > 0) std::memset(memory, 0, bytes);
-  __asm__ volatile("" : : "r"(memory) : "memory");  // where somebody may read it, for all it knows
-#else
-  volatile unsigned char *at = static_cast<unsigned char *>(memory);
-  while (bytes-- > 0) *at++ = 0;
-#endif
+  mend_wipe(memory, bytes);
 }
 
 // The allocator of containers that hold secrets: the whole block is wiped before it is given back,
