@@ -113,6 +113,7 @@ static void fail_once(void)
   bool is_started = guarded_start();
   if (is_started) (void)use_some();
   bool has_failed = kernel.calls >= kernel.fails_at;
+  CHECK(has_failed == (kernel.refusals > 0));
   kernel.fails_at = 0;
   if (is_started) CHECK(use_some());
   _exit(has_failed ? 0 : 3);

@@ -31,6 +31,7 @@ static struct {
   size_t fails_at;        // the so-and-so-many-th call does; 0: none
   size_t fails_times;     // it, and those that follow it
   size_t calls;
+  size_t refusals;
 } kernel;
 
 static bool kernel_fails(bool is_of_mappings)
@@ -39,6 +40,7 @@ static bool kernel_fails(bool is_of_mappings)
   bool has_come = first != 0 && call >= first && call < first + kernel.fails_times;
   bool fails = has_come || (is_of_mappings && kernel.refuses_mappings);
   if (fails) errno = ENOMEM;
+  kernel.refusals += fails;
   return fails;
 }
 
