@@ -7,6 +7,7 @@
 #include "api/extent.h"
 #include "api/init.h"
 #include "base/fatal.h"
+#include "base/options.h"
 #include "base/sealed.h"
 #include "base/wipe.h"
 #include "core/large.h"
@@ -114,7 +115,8 @@ INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alig
   void *block = try_allocate(place, total, alignment, &is_zero, &error);
   if (UNLIKELY(block == NULL && error == ENOMEM)) {
     do {
-      (void)registry_collect(true);  // also what the hook has freed
+      if (total > options.region) continue;  // it would not fit into an empty heap
+      (void)registry_collect(true);          // also what the hook has freed
       block = try_allocate(place, total, alignment, &is_zero, &error);
     } while (block == NULL && error == ENOMEM && hook_wants_retry(size));
   }
