@@ -52,6 +52,7 @@
 #include "secure/slot.c"
 #include "secure/nothing.c"
 #include "secure/guarded_slots.c"
+#include "secure/guarded_pages.c"
 #include "secure/guarded.c"
 #include "secure/guarded_fault.c"
 #include "secure/extent.c"

@@ -91,6 +91,13 @@ static void clear(void *block, size_t size)
   }
 }
 
+// A block that is guarded by itself, if this one is to be (hardened).
+static void *try_guarded(struct allocate_place place, size_t size, size_t alignment)
+{
+  if (place.heap != NULL || place.node != PAGE_ANY_NODE) return NULL;
+  return extent_allocate_guarded(size, alignment, place.kind);
+}
+
 INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alignment,
                            bool is_zeroed)
 {
@@ -103,11 +110,9 @@ INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alig
   int saved_errno = errno;
   bool is_zero;
   int error;
-  if (place.heap == NULL && place.node == PAGE_ANY_NODE) {
-    void *one = extent_allocate_guarded(size, alignment, place.kind);
-    errno = saved_errno;
-    if (one != NULL) return one;
-  }
+  void *one = try_guarded(place, size, alignment);
+  errno = saved_errno;
+  if (one != NULL) return one;
   if (size == 0 && place.heap == NULL && place.node == PAGE_ANY_NODE && alignment <= SLICE_BYTES) {
     place.heap = extent_heap_of_nothing();
   }
@@ -117,6 +122,9 @@ INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alig
     do {
       if (total > options.region) continue;  // it would not fit into an empty heap
       (void)registry_collect(true);          // also what the hook has freed
+      one = try_guarded(place, size, alignment);
+      errno = saved_errno;
+      if (one != NULL) return one;
       block = try_allocate(place, total, alignment, &is_zero, &error);
     } while (block == NULL && error == ENOMEM && hook_wants_retry(size));
   }

@@ -14,10 +14,11 @@
 static struct {
   struct os_lock lock;  // protects all of this, and the free runs and the frontier
   size_t used_bytes;
-  _Atomic(size_t) peak_bytes;  // the most that was in use; fades while less is
-  uint32_t purge_phase;        // see await_purges
-  uint32_t purges[2];          // going on, by the parity of the phase that they began in
-  struct page *kept;           // bound runs of nobody's; see take_back
+  _Atomic(size_t) outside_bytes;  // that others hold; more only under the lock, if there is a limit
+  _Atomic(size_t) peak_bytes;     // the most that was in use; fades while less is
+  uint32_t purge_phase;           // see await_purges
+  uint32_t purges[2];             // going on, by the parity of the phase that they began in
+  struct page *kept;              // bound runs of nobody's; see take_back
 } chunk;
 
 // ---------------------------------------------------------------------------------------------
@@ -231,18 +232,44 @@ INTERNAL void chunk_tick(uint32_t now_ms)
 
 static bool is_within_limit(size_t bytes)
 {
-  return options.limit == 0 ||
-         (bytes <= options.limit && chunk.used_bytes + runs_dirty_bytes() <= options.limit - bytes);
+  if (options.limit == 0) return true;
+  size_t outside = atomic_load_explicit(&chunk.outside_bytes, memory_order_relaxed);
+  return bytes <= options.limit &&
+         chunk.used_bytes + runs_dirty_bytes() + outside <= options.limit - bytes;
 }
 
-// Counts `bytes` more as used if there is room for them under the limit; dirty runs go first.
-// (Before they are taken, because the lock is let go meanwhile.)
+// Whether there is room for `bytes` more under the limit; dirty runs go first.
+static bool limit_leaves(size_t bytes)
+{
+  bool has_runs = region.pages != NULL;  // what others hold may come first
+  while (has_runs && !is_within_limit(bytes) && runs_first() != NULL) purge_first();
+  return is_within_limit(bytes);
+}
+
+// Counts them as used. (Before they are taken, because the lock is let go meanwhile.)
 static bool claim_room(size_t bytes)
 {
-  while (!is_within_limit(bytes) && runs_first() != NULL) purge_first();
-  if (!is_within_limit(bytes)) return false;
+  if (!limit_leaves(bytes)) return false;
   chunk.used_bytes += bytes;
   return true;
+}
+
+INTERNAL bool chunk_claim_bytes(size_t bytes)
+{
+  bool has_room = options.limit == 0;
+  if (!has_room && chunk_lock_is_mine()) return false;  // a signal handler has interrupted us
+  if (!has_room) os_lock_acquire(&chunk.lock);
+  if (has_room || limit_leaves(bytes)) {
+    atomic_fetch_add_explicit(&chunk.outside_bytes, bytes, memory_order_relaxed);
+    has_room = true;
+  }
+  if (options.limit != 0) os_lock_release(&chunk.lock);
+  return has_room;
+}
+
+INTERNAL void chunk_release_bytes(size_t bytes)
+{
+  atomic_fetch_sub_explicit(&chunk.outside_bytes, bytes, memory_order_relaxed);
 }
 
 static struct page *take_run(uint32_t slices, uint32_t alignment)

@@ -50,6 +50,11 @@ INTERNAL void chunk_set_untouched(struct page *page);
 // Lets the remembered peak fade by a quarter of the way to what is in use, and returns the dirty
 // runs that have been free for longer than the purge delay.
 INTERNAL void chunk_tick(uint32_t now_ms);
+// Memory that others hold outside of the region counts towards the limit: claims room for so many
+// bytes, if the limit leaves it, and gives it up again. Any thread; the second also where the lock
+// is held.
+INTERNAL bool chunk_claim_bytes(size_t bytes);
+INTERNAL void chunk_release_bytes(size_t bytes);
 INTERNAL struct chunk_statistics chunk_statistics(void);
 // A look at one slice that has a descriptor.
 INTERNAL struct chunk_place chunk_look_at(struct page *slice);

@@ -5,7 +5,6 @@
 #include "base/options.h"
 #include "os/memory.h"
 #include "secure/bounds_check.h"
-#include "secure/misuse.h"
 
 _Alignas(BOUNDS_TABLE_BYTES) union bounds_table mend_bounds;
 
@@ -66,7 +65,7 @@ INTERNAL NOINLINE void bounds_tell(const char *kind, const char *name, const voi
   format_text(&format, " by ");
   format_text(&format, name);
   *format.at = '\0';
-  report_misuse(&(struct misuse){.what = text, .pointer = pointer});
+  secure_misuse(text, pointer);
 }
 
 // ---- Memory ----

@@ -4,6 +4,7 @@
 #include "secure/extent.h"
 
 #include "secure/guarded.h"
+#include "secure/misuse.h"
 #include "secure/slot.h"
 
 INTERNAL size_t secure_bytes_from(const void *pointer)
@@ -20,7 +21,22 @@ INTERNAL size_t secure_bytes_from(const void *pointer)
 
 INTERNAL bool secure_is_freed(const void *pointer)
 {
+  struct guarded_slot slot;
+  if (guarded_owns(pointer)) {
+    return guarded_find_nearest((uintptr_t)pointer, &slot) && slot.state != GUARDED_LIVE;
+  }
   struct page *page;
   const char *block = slot_block_around(pointer, &page);
   return block != NULL && !slot_is_live(page, block);
+}
+
+INTERNAL NOINLINE void secure_misuse(const char *message, const void *pointer)
+{
+  struct guarded_slot slot;
+  if (!guarded_owns(pointer) || !guarded_find_nearest((uintptr_t)pointer, &slot)) {
+    slot_misuse(message, pointer);
+    return;
+  }
+  struct misuse misuse = guarded_describe(message, pointer, &slot);
+  report_misuse(&misuse);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How far a program may go from an address, in the hardened build: for those who look before they
-// copy.
+// copy, and what is said of those who went too far.
 #ifndef SECURE_EXTENT_H
 #define SECURE_EXTENT_H
 
@@ -12,5 +12,7 @@
 INTERNAL size_t secure_bytes_from(const void *pointer);
 // Whether an address lies in a block that was freed.
 INTERNAL bool secure_is_freed(const void *pointer);
+// Tells of a misuse of an address, with what is known of the block that it lies in or beside.
+INTERNAL NOINLINE void secure_misuse(const char *message, const void *pointer);
 
 #endif

@@ -2,7 +2,6 @@
 #include "secure/guarded.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/bits.h"
 #include "base/options.h"
@@ -11,6 +10,7 @@
 #include "os/memory.h"
 #include "os/system.h"
 #include "secure/guarded_fault.h"
+#include "secure/guarded_pages.h"
 #include "secure/misuse.h"
 
 #define LEAST_ALIGNMENT ((size_t)16)
@@ -98,6 +98,21 @@ static void leave_guarded(bool has_entered)
 // ---------------------------------------------------------------------------------------------
 // Which allocations.
 
+// From one allocation that is guarded to the next: 1 to 2 * rate - 1, so rate on average.
+static uint32_t interval(uint32_t rate)
+{
+  return 1 + rng_below(&guarded.rng, 2 * rate - 1);
+}
+
+// From any moment to the next, as if this had been going on for ever: the first of a thread is
+// guarded as often as all others are. (It is k with 2 * rate - k chances in rate * (2 * rate - 1).)
+static uint32_t first_interval(uint32_t rate)
+{
+  uint32_t one = 1 + rng_below(&guarded.rng, 2 * rate - 1);
+  uint32_t other = 1 + rng_below(&guarded.rng, 2 * rate);
+  return one < other ? one : other;
+}
+
 INTERNAL NOINLINE bool guarded_begin_countdown(uint32_t *countdown)
 {
   // acquire: pairs with the end of guarded_start
@@ -109,11 +124,17 @@ INTERNAL NOINLINE bool guarded_begin_countdown(uint32_t *countdown)
     *countdown = is_never ? UINT32_MAX : rate;
     return rate == 1;
   }
-  // 1 to 2 * rate - 1: rate on average
   bool has_entered = enter_guarded();
-  *countdown = has_entered ? 1 + rng_below(&guarded.rng, 2 * rate - 1) : rate;
+  bool is_wanted = !is_first;
+  *countdown = rate;
+  if (has_entered && is_first) {
+    *countdown = first_interval(rate);
+    is_wanted = *countdown == 1;
+    --*countdown;
+  }
+  if (has_entered && is_wanted) *countdown = interval(rate);
   leave_guarded(has_entered);
-  return !is_first;
+  return is_wanted;
 }
 
 static bool count_live(void)
@@ -139,69 +160,6 @@ INTERNAL size_t guarded_live_count(void)
 INTERNAL size_t guarded_live_bytes(void)
 {
   return atomic_load_explicit(&guarded.live_bytes, memory_order_relaxed);
-}
-
-// ---------------------------------------------------------------------------------------------
-// The os pages of a block, and what they hold besides it.
-
-struct page_span {
-  char *start;
-  char *end;
-};
-
-static struct page_span pages_of(const struct guarded_slot *slot)
-{
-  uintptr_t page = os_page_bytes();
-  uintptr_t start = bits_align_down((uintptr_t)slot->block, page);
-  uintptr_t end = bits_align_up((uintptr_t)slot->block + slot->size, page);
-  if (slot->size == 0) return (struct page_span){slot->block, slot->block};
-  return (struct page_span){(char *)start, (char *)end};
-}
-
-static size_t span_bytes(struct page_span pages)
-{
-  return (size_t)(pages.end - pages.start);
-}
-
-static bool open_pages(struct page_span pages)
-{
-  size_t bytes = span_bytes(pages);
-  return bytes == 0 || os_guard_remove(pages.start, bytes);
-}
-
-static bool close_pages(struct page_span pages)
-{
-  size_t bytes = span_bytes(pages);
-  return bytes == 0 || os_guard_install(pages.start, bytes);
-}
-
-static void fill_around(const struct guarded_slot *slot, struct page_span pages)
-{
-  char *end = slot->block + slot->size;
-  if (pages.start < slot->block)
-    memset(pages.start, slot->filling, (size_t)(slot->block - pages.start));
-  if (end < pages.end) memset(end, slot->filling, (size_t)(pages.end - end));
-}
-
-static bool is_filled(const char *start, const char *end, uint8_t filling)
-{
-  if (start >= end) return true;
-  return (uint8_t)*start == filling && memcmp(start, start + 1, (size_t)(end - start) - 1) == 0;
-}
-
-// The changed byte that is closest to the block, or NULL.
-static const char *find_damage(const struct guarded_slot *slot, struct page_span pages)
-{
-  const char *behind = slot->block + slot->size;
-  const char *before = slot->block;
-  if (slot->size == 0) return NULL;
-  if (!is_filled(behind, pages.end, slot->filling)) {
-    while ((uint8_t)*behind == slot->filling) behind++;
-    return behind;
-  }
-  if (is_filled(pages.start, before, slot->filling)) return NULL;
-  while ((uint8_t)before[-1] == slot->filling) before--;
-  return before - 1;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -241,11 +199,12 @@ static void *allocate_in_slot(size_t size, size_t alignment, enum block_kind kin
   struct guarded_slot taken = slot != NULL ? *slot : (struct guarded_slot){0};
   os_lock_release(&guarded_lock);
   if (slot == NULL) return NULL;
-  struct page_span pages = pages_of(&taken);
-  bool is_open = open_pages(pages);
+  struct guarded_pages pages = guarded_pages_of(&taken);
+  bool is_open = guarded_pages_open(pages);
   if (is_open) {
-    fill_around(&taken, pages);
-    atomic_fetch_add_explicit(&guarded.live_bytes, span_bytes(pages), memory_order_relaxed);
+    guarded_pages_fill(&taken, pages);
+    atomic_fetch_add_explicit(&guarded.live_bytes, guarded_pages_bytes(pages),
+                              memory_order_relaxed);
   }
   os_lock_acquire(&guarded_lock);
   if (is_open) {
@@ -276,8 +235,8 @@ INTERNAL void *guarded_allocate(size_t size, size_t alignment, enum block_kind k
 // ---------------------------------------------------------------------------------------------
 // What is wrong.
 
-static struct misuse describe_block(const char *what, const void *pointer,
-                                    const struct guarded_slot *slot)
+INTERNAL struct misuse guarded_describe(const char *what, const void *pointer,
+                                        const struct guarded_slot *slot)
 {
   return (struct misuse){.what = what,
                          .pointer = pointer,
@@ -328,17 +287,17 @@ static void report_invalid(enum guarded_use use, const void *pointer,
   } else if (slot->state == GUARDED_LIVE && at < slot->size) {
     invalid = INVALID_INSIDE;
   }
-  struct misuse misuse = describe_block(invalid_messages[use][invalid], pointer, slot);
+  struct misuse misuse = guarded_describe(invalid_messages[use][invalid], pointer, slot);
   report_misuse(&misuse);
 }
 
 // False if there is damage, which then has been told.
 static bool check_surroundings(const struct guarded_slot *slot)
 {
-  const char *damage = find_damage(slot, pages_of(slot));
+  const char *damage = guarded_pages_find_damage(slot, guarded_pages_of(slot));
   if (damage == NULL) return true;
   const char *what = damage < slot->block ? "underflow of a block" : "overflow of a block";
-  struct misuse misuse = describe_block(what, slot->block, slot);
+  struct misuse misuse = guarded_describe(what, slot->block, slot);
   misuse.damage = damage;
   report_misuse(&misuse);
   return false;
@@ -372,15 +331,14 @@ static struct guarded_slot *claim_block(void *block, const struct block_claim *c
 }
 
 // Makes a claimed block inaccessible. Where that fails its slot is not used again.
-static void release_block(struct guarded_slot *slot, struct page_span pages)
+static void release_block(struct guarded_slot *slot, struct guarded_pages pages)
 {
-  bool is_closed = close_pages(pages);
-  if (!is_closed) os_memory_purge(pages.start, span_bytes(pages));
+  bool is_closed = guarded_pages_close(pages);
   os_lock_acquire(&guarded_lock);
   slot->state = GUARDED_FREED;
   if (is_closed) guarded_slot_give(slot);
   os_lock_release(&guarded_lock);
-  atomic_fetch_sub_explicit(&guarded.live_bytes, span_bytes(pages), memory_order_relaxed);
+  atomic_fetch_sub_explicit(&guarded.live_bytes, guarded_pages_bytes(pages), memory_order_relaxed);
   count_dead();
 }
 
@@ -397,9 +355,9 @@ INTERNAL void guarded_free(void *block, const struct block_claim *claim)
   if (slot != NULL) {
     (void)check_surroundings(&copy);
     if (claim->wipes) wipe_memory(copy.block, copy.size);
-    release_block(slot, pages_of(&copy));
+    release_block(slot, guarded_pages_of(&copy));
   } else if (refusal != NULL) {
-    struct misuse misuse = describe_block(refusal, block, &copy);
+    struct misuse misuse = guarded_describe(refusal, block, &copy);
     misuse.claim = claim;
     report_misuse(&misuse);
   } else {
@@ -437,7 +395,7 @@ INTERNAL bool guarded_check(const void *block, size_t *size)
   struct guarded_slot copy = {0};
   if (!find_live(block, GUARDED_IN_REALLOC, &copy)) return false;
   if (copy.kind != KIND_MALLOC) {
-    struct misuse misuse = describe_block("realloc of a block of another kind", block, &copy);
+    struct misuse misuse = guarded_describe("realloc of a block of another kind", block, &copy);
     report_misuse(&misuse);
     return false;
   }

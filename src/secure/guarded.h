@@ -8,8 +8,9 @@
 // free are kept out of line, and are in every report.
 //
 // Blocks may have somewhat less than 512 os pages: larger ones have guards anyway, and are refused
-// here. So are all if there is no memory, no room under a limit, or, below level 4, if guard_slots
-// blocks are guarded already: the caller then takes another block.
+// here. So are all if there is no memory, no room under MEND_LIMIT, for which their os pages count,
+// or, below level 4, if guard_slots blocks are guarded already: the caller then takes another
+// block.
 //
 // One lock guards it all; it is not held during system calls, but for a growing range. All
 // functions may be called by any thread, and by signal handlers: one that has interrupted the
@@ -18,6 +19,7 @@
 #define SECURE_GUARDED_H
 
 #include "secure/guarded_slots.h"
+#include "secure/misuse.h"
 
 // Reads the options harden, guard_rate and guard_slots, once. Then, if blocks are to be guarded,
 // finds a range of addresses and watches faults. False if there are no guarded blocks.
@@ -56,6 +58,9 @@ INTERNAL size_t guarded_live_count(void);
 // The os pages that they hold, in bytes.
 INTERNAL size_t guarded_live_bytes(void);
 
+// What a report says of a slot's block. The stacks are the slot's own.
+INTERNAL struct misuse guarded_describe(const char *what, const void *pointer,
+                                        const struct guarded_slot *slot);
 // The record for a report: of whose block it is that an address is in or closest to.
 INTERNAL bool guarded_find_nearest(uintptr_t address, struct guarded_slot *found);
 

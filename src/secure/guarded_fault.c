@@ -28,19 +28,9 @@ INTERNAL bool guarded_fault_report(const struct os_fault *fault)
   const void *address = (const void *)fault->address;
   if (!guarded_owns(address) || !guarded_find_nearest(fault->address, &slot)) return false;
   os_stack_read_from(&stack, fault->code, fault->frame);
-  struct misuse misuse = {.what =
-                              fault_messages[fault_kind_of(&slot, fault->address)][fault->access],
-                          .pointer = address,
-                          .block = slot.block,
-                          .block_bytes = slot.size,
-                          .size = slot.size,
-                          .alignment = slot.alignment,
-                          .kind = (enum block_kind)slot.kind,
-                          .allocation_thread = slot.allocation_thread,
-                          .free_thread = slot.free_thread,
-                          .allocation_stack = &slot.allocation_stack,
-                          .free_stack = &slot.free_stack,
-                          .stack = &stack};
+  const char *what = fault_messages[fault_kind_of(&slot, fault->address)][fault->access];
+  struct misuse misuse = guarded_describe(what, address, &slot);
+  misuse.stack = &stack;
   misuse_write(&misuse);
   return true;
 }

@@ -5,6 +5,7 @@
 // had again.
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "../support/respawn.h"
 #include "../support/workout.h"
@@ -34,9 +35,11 @@ static void *allocate_from_heap(size_t bytes)
   return mend_heap_malloc(heap, bytes);
 }
 
-// With what lies behind each block in the hardened build, one of 16 bytes takes 32.
+// With what lies behind each block in the hardened build, one of 16 bytes takes 32; at level 4 it
+// takes an os page.
 static size_t least_share(void)
 {
+  if (test_harden_level() == 4) return (size_t)sysconf(_SC_PAGESIZE) / 16 + 1;
   return TEST_IS_WASTEFUL ? 5000 : TEST_IS_HARDENED ? 4 : 2;
 }
 
@@ -130,10 +133,13 @@ static int run_limited(void)
 int main(int argc, char **argv)
 {
   (void)argv;
-  static const char *const environment[] = {"MEND_LIMIT", "16m", NULL};
+  static const char *const levels[] = {"2", "4"};  // of the hardened build
   static struct outcome outcome;
   if (argc > 1) return run_limited();
-  respawn_check(&(struct respawn){.argument = "limited", .environment = environment}, &outcome);
-  CHECK(outcome.bytes == 0);  // running out is nothing to talk about
+  for (size_t i = 0; i < (TEST_IS_HARDENED ? 2 : 1); i++) {
+    const char *const environment[] = {"MEND_LIMIT", "16m", "MEND_HARDEN", levels[i], NULL};
+    respawn_check(&(struct respawn){.argument = "limited", .environment = environment}, &outcome);
+    CHECK(outcome.bytes == 0);  // running out is nothing to talk about
+  }
   return TEST_PASS;
 }

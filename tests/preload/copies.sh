@@ -35,24 +35,29 @@ while read -r name _; do
   ! grep -qxE "$name(@.*)?" "$work/asked" || fail "the library calls its own $name"
 done <"$work/functions"
 
-for level in 0 1 2 3; do
+for level in 0 1 2 3 4; do
   run $level "$work/copies" fine || fail "level $level, calls that fit: $(cat "$work/err")"
   grep -qx 'every copy is done' "$work/out" || fail "level $level: no end"
 done
 
-# told KIND TEXT NAME: the message names the function without what _FORTIFY_SOURCE makes of it.
+# told LEVEL KIND TEXT NAME: the message names the function without what _FORTIFY_SOURCE makes of it.
 told() {
-  local plain=${3#__} status=0
+  local plain=${4#__} status=0
   plain=${plain%_chk}
-  run 3 "$work/copies" "$1" "$3" 2>"$work/shell" || status=$?
-  [ $status = 134 ] || fail "$1 by $3 ended with status $status"
-  grep -q "mend: .*$2 by $plain" "$work/err" || fail "$1 by $3 says: $(cat "$work/err")"
+  run "$1" "$work/copies" "$2" "$4" 2>"$work/shell" || status=$?
+  [ $status = 134 ] || fail "level $1: $2 by $4 ended with status $status"
+  grep -q "mend: .*$3 by $plain" "$work/err" || fail "$2 by $4 says: $(cat "$work/err")"
+  grep -q '^  block 0x' "$work/err" || fail "$2 by $4 names no block: $(cat "$work/err")"
+  [ "$1" = 3 ] || grep -q '^  allocated by ' "$work/err" || fail "$2 by $4 lacks a stack"
+  [ "$1$2" != 4freed ] || grep -q '^  freed by thread' "$work/err" || fail "$4: not by whom freed"
 }
 
 while read -r name reads; do
-  told overflow overflow "$name"
-  told freed 'use of freed memory' "$name"
-  [ "$reads" = fills ] || told overread overread "$name"
+  for level in 3 4; do
+    told $level overflow overflow "$name"
+    told $level freed 'use of freed memory' "$name"
+    [ "$reads" = fills ] || told $level overread overread "$name"
+  done
 done <"$work/functions"
 run 2 "$work/copies" overread memcpy || fail "level 2 checks copies: $(cat "$work/err")"
 

@@ -12,6 +12,7 @@
 
 #include "secure/bounds.h"
 #include "secure/extent.h"
+#include "secure/misuse.h"
 
 enum { PLACE_BYTES = 128, BLOCK_OFFSET = 32, UNTOUCHED = 0x5a };
 
@@ -44,6 +45,11 @@ bool secure_is_freed(const void *pointer)
 {
   const struct place *place = place_of(pointer);
   return place != NULL && place->is_freed;
+}
+
+void secure_misuse(const char *message, const void *pointer)
+{
+  report_misuse(&(struct misuse){.what = message, .pointer = pointer});
 }
 
 static inline void places_set(size_t to_size, size_t from_size)

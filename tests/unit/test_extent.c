@@ -3,6 +3,7 @@
 // How far a program may go from an address: from each byte of blocks of every kind, in use or not.
 //
 // linked with: mend_units_hardened
+#include "../support/respawn.h"
 #include "../support/suite.h"
 #include "mend/mend.h"
 #include "secure/extent.h"
@@ -60,8 +61,13 @@ static void what_was_resized_has_its_new_size(void **state)
   mend_free(block);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  (void)argv;
+  static const char *const guarded[] = {"MEND_HARDEN", "4", NULL};
+  static struct outcome outcome;
+  struct respawn again = {.argument = "guarded", .environment = guarded};
+  if (argc == 1) respawn_check(&again, &outcome);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(from_each_byte_to_what_was_asked_for),
       cmocka_unit_test(nothing_of_what_was_freed),

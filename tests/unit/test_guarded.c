@@ -80,6 +80,27 @@ static void one_of_so_many_is_wanted_at_random_intervals(void **state)
   child_check(sample);
 }
 
+// Of those that come first, each with a countdown of its own, as many as of all others; and of
+// those that come second, and so on.
+static void sample_the_first(void)
+{
+  enum { RATE = 50, COUNT = 100000, EACH = 4 };
+  options.guard_rate = RATE;
+  guarded_begin(2);
+  size_t hits[EACH] = {0};
+  for (size_t i = 0; i < COUNT; i++) {
+    uint32_t countdown = 0;
+    for (size_t j = 0; j < EACH; j++) hits[j] += guarded_wants_next(&countdown);
+  }
+  for (size_t j = 0; j < EACH; j++) CHECK(hits[j] > 1550 && hits[j] < 2450);
+}
+
+static void a_threads_first_allocations_are_wanted_as_often(void **state)
+{
+  (void)state;
+  child_check(sample_the_first);
+}
+
 static void sample_all(void)
 {
   options.guard_rate = 1;
@@ -558,6 +579,7 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(nothing_is_guarded_below_level_2_or_at_rate_0),
       cmocka_unit_test(one_of_so_many_is_wanted_at_random_intervals),
+      cmocka_unit_test(a_threads_first_allocations_are_wanted_as_often),
       cmocka_unit_test(below_level_4_so_many_are_live_at_a_time),
       cmocka_unit_test(start_at_level_4),  // for all that follow
       cmocka_unit_test(blocks_are_zero_aligned_and_of_the_size_asked_for),
