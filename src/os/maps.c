@@ -36,6 +36,7 @@ static struct os_map parse_map(const char *line)
   struct os_map map = {0};
   map.start = (uintptr_t)read_hex(&line, '-');
   map.end = (uintptr_t)read_hex(&line, ' ');
+  map.is_code = line[0] != '\0' && line[1] != '\0' && line[2] == 'x';
   skip_word(&line);
   map.offset = read_hex(&line, ' ');
   skip_word(&line);

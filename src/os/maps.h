@@ -11,6 +11,7 @@ struct os_map {
   uintptr_t start;
   uintptr_t end;
   uint64_t offset;   // of the start, in the file
+  bool is_code;      // it may be executed
   const char *path;  // "" if there is none, "[stack]" and the like; cut off if it is very long
 };
 

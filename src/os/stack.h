@@ -7,8 +7,8 @@
 //
 // Code that is compiled without frame pointers, as most compilers do unless they are told
 // -fno-omit-frame-pointer, gives short stacks, leaves callers out, or shows a word that is no
-// return address. What is always there is the first one. Where return addresses are signed, the
-// signature is taken off.
+// return address (reports leave that out: secure/misuse.c). What is always there is the first one.
+// Where return addresses are signed, the signature is taken off.
 #ifndef OS_STACK_H
 #define OS_STACK_H
 

@@ -29,6 +29,7 @@ struct place {
   uintptr_t address;
   uintptr_t offset;    // from the module's start
   const char *module;  // NULL: none
+  bool is_code;        // there may be a call before it
 };
 
 // All that a report takes; the lock's holder has it.
@@ -38,6 +39,7 @@ static struct {
   struct os_stack own_stack;
   size_t place_count;
   struct place places[PLACES];
+  bool knows_code;         // whether is_code of places is known
   const char *module;      // that the mapping read last belongs to
   uintptr_t module_start;  // where the first mapping of that is
   size_t names_used;
@@ -53,7 +55,7 @@ static void add_places(const struct os_stack *stack)
 {
   if (stack == NULL) return;
   for (size_t i = 0; i < stack->count && writing.place_count < PLACES; i++) {
-    writing.places[writing.place_count++] = (struct place){stack->addresses[i], 0, NULL};
+    writing.places[writing.place_count++] = (struct place){.address = stack->addresses[i]};
   }
 }
 
@@ -67,11 +69,23 @@ static const char *keep_name(const char *name)
   return kept;
 }
 
+// Calls return to the middle of what may be executed, or to its end.
+static void mark_code(const struct os_map *map)
+{
+  if (!map->is_code) return;
+  writing.knows_code = true;
+  for (size_t i = 0; i < writing.place_count; i++) {
+    struct place *place = &writing.places[i];
+    if (place->address > map->start && place->address <= map->end) place->is_code = true;
+  }
+}
+
 // The mappings of a module follow each other: its name is kept from the first on, and given up if
 // no address was in any of them.
 static bool find_in_map(const struct os_map *map, void *unused)
 {
   (void)unused;
+  mark_code(map);
   if (map->path[0] == '\0') return true;
   if (writing.module == NULL || strcmp(writing.module, map->path) != 0) {
     writing.module = keep_name(map->path);
@@ -93,6 +107,7 @@ static bool find_in_map(const struct os_map *map, void *unused)
 static void find_modules(const struct misuse *misuse, const struct os_stack *stack)
 {
   writing.place_count = 0;
+  writing.knows_code = false;
   writing.names_used = 0;
   writing.module = NULL;
   add_places(stack);
@@ -205,6 +220,8 @@ static const struct place *place_of_code(uintptr_t code)
   return place;
 }
 
+// Without frame pointers, what has been taken for a frame may be data, and all that follows is too.
+// That is not shown: it may be anybody's secrets.
 static void put_stack(const char *name, uint32_t thread, const struct os_stack *stack)
 {
   if (stack == NULL || stack->count == 0) return;
@@ -217,6 +234,7 @@ static void put_stack(const char *name, uint32_t thread, const struct os_stack *
   put_text(":\n");
   for (size_t i = 0; i < stack->count; i++) {
     const struct place *place = place_of_code(stack->addresses[i]);
+    if (i > 0 && writing.knows_code && !place->is_code) return;
     put_text("    ");
     format_hex(&writing.format, place->address);
     if (place->module != NULL) {

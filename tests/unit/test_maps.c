@@ -18,6 +18,7 @@ struct sought {
   uintptr_t address;
   size_t count;  // of mappings seen
   bool is_found;
+  bool is_code;
   uintptr_t start;
   uintptr_t end;
   uint64_t offset;
@@ -31,6 +32,7 @@ static bool seek(const struct os_map *map, void *argument)
   CHECK(map->start < map->end);
   if (sought->address < map->start || sought->address >= map->end) return true;
   sought->is_found = true;
+  sought->is_code = map->is_code;
   sought->start = map->start;
   sought->end = map->end;
   sought->offset = map->offset;
@@ -93,6 +95,15 @@ static void a_very_long_name_is_cut_off(void **state)
   close(file);
 }
 
+static void code_is_told_from_data(void **state)
+{
+  (void)state;
+  assert_true(found_at((const void *)(uintptr_t)seek).is_code);
+  assert_true(found_at((const void *)(uintptr_t)open).is_code);
+  assert_false(found_at(&reader).is_code);
+  assert_false(found_at(&state).is_code);
+}
+
 static void memory_of_no_file_has_no_name(void **state)
 {
   (void)state;
@@ -143,6 +154,7 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_file_is_told_with_its_name_and_the_place_in_it),
       cmocka_unit_test(a_very_long_name_is_cut_off),
+      cmocka_unit_test(code_is_told_from_data),
       cmocka_unit_test(memory_of_no_file_has_no_name),
       cmocka_unit_test(a_visitor_may_have_seen_enough),
       cmocka_unit_test(where_nothing_can_be_opened_nothing_is_told),

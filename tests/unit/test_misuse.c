@@ -16,13 +16,14 @@
 
 static struct block_claim claim = {
     .kind = KIND_MALLOC, .has_size = true, .size = 1, .alignment = 64};
-static struct os_stack allocation = {2, {0x1111, 0x2222}};
+static struct os_stack allocation = {2, {0x1111, 0}};  // the second is set by whole
 static struct os_stack release = {1, {0x3333}};
 static _Alignas(64) uint8_t memory[256];
 
 // A block of 100 bytes, with all that can be known.
 static struct misuse whole(void)
 {
+  allocation.addresses[1] = (uintptr_t)whole + 1;
   return (struct misuse){.what = "double free",
                          .claim = &claim,
                          .pointer = memory + 64,
@@ -96,7 +97,7 @@ static void every_thing_that_is_known_has_its_line(void **state)
            "\n  block %p: 100 bytes asked for, 112 held, aligned to 16, by new[]\n", misuse.block);
   assert_says(line);
   assert_says("\n  called:\n    0x");
-  assert_says("\n  allocated by thread 21:\n    0x1111\n    0x2222\n");
+  assert_says("\n  allocated by thread 21:\n    0x1111\n    0x");
   assert_says("\n  freed by thread 22:\n    0x3333\n");
 }
 
@@ -222,11 +223,31 @@ static void code_is_told_by_its_module_and_the_place_in_it(void **state)
   assert_true(offset > 0 && offset < (size_t)16 << 20);
 }
 
+static void a_stack_ends_where_code_does(void **state)
+{
+  (void)state;
+  if (access("/proc/self/maps", R_OK) != 0) skip();
+  struct os_stack stack = {4, {0x1111, (uintptr_t)whole + 1, 0x5ec4e7, (uintptr_t)whole + 2}};
+  struct misuse misuse = {.what = "double free", .pointer = memory, .stack = &stack};
+  char line[100];
+  for (size_t i = 0; i < 3; i++) {
+    const uintptr_t data[] = {0x5ec4e7, (uintptr_t)&allocation, UINTPTR_MAX};
+    stack.addresses[2] = data[i];
+    written(&misuse);
+    snprintf(line, sizeof line, "\n  called:\n    0x1111\n    0x%zx", (size_t)whole + 1);
+    assert_says(line);
+    snprintf(line, sizeof line, "\n    0x%zx", (size_t)data[i]);
+    assert_null(strstr(captured.text, line));
+    snprintf(line, sizeof line, "\n    0x%zx", (size_t)whole + 2);
+    assert_null(strstr(captured.text, line));
+  }
+}
+
 static void full_stacks_of_three_fit(void **state)
 {
   (void)state;
   struct os_stack full = {.count = OS_STACK_DEPTH};
-  for (size_t i = 0; i < OS_STACK_DEPTH; i++) full.addresses[i] = (uintptr_t)printf + i;
+  for (size_t i = 0; i < OS_STACK_DEPTH; i++) full.addresses[i] = (uintptr_t)printf + 1 + i;
   struct misuse misuse = whole();
   misuse.stack = misuse.allocation_stack = misuse.free_stack = &full;
   written(&misuse);
@@ -371,6 +392,7 @@ int main(void)
       cmocka_unit_test(the_64_bytes_around_the_place_are_shown),
       cmocka_unit_test(bytes_that_cannot_be_read_are_shown_as_such),
       cmocka_unit_test(code_is_told_by_its_module_and_the_place_in_it),
+      cmocka_unit_test(a_stack_ends_where_code_does),
       cmocka_unit_test(full_stacks_of_three_fit),
       cmocka_unit_test(the_option_says_what_follows),
       cmocka_unit_test(a_misuse_within_a_report_is_one_line),
