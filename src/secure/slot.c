@@ -26,10 +26,13 @@ static _Atomic(uint32_t) *record_of(struct page *page, const void *block)
   return policy_record(page, is_bitmap ? page_block_index(page, block) : 0);
 }
 
-// Of a page of one block, which another thread may be freeing wrongly meanwhile.
+// Of a page of one block, which another thread may be freeing or resizing wrongly meanwhile.
 static void verify_one(struct page *page)
 {
-  if (holds_one(page) && UNLIKELY(!policy_is_sealed(page)) && holds_one(page)) policy_verify(page);
+  if (!holds_one(page)) return;
+  uint32_t record = atomic_load_explicit(policy_record(page, 0), memory_order_acquire);
+  bool is_at_rest = (record & SLOT_STATE_MASK) == SLOT_LIVE;
+  if (is_at_rest && UNLIKELY(!policy_is_sealed(page)) && holds_one(page)) policy_verify(page);
 }
 
 static unsigned state_of(uint32_t record)
@@ -93,7 +96,9 @@ static void tell_claim(const char *message, const void *pointer, const void *dam
     told.block = block;
     told.block_bytes = page->block_bytes;
     if (state_of(record) != SLOT_UNUSED) {
+      annotate_race_begin();
       told.size = size_of(page, record);
+      annotate_race_end();
       told.kind = record >> SLOT_KIND_SHIFT & SLOT_KIND_MASK;
       told.alignment = alignment_of(record);
     }
@@ -198,7 +203,6 @@ INTERNAL NOINLINE void slot_tell_damage(struct page *page, void *block, uint32_t
 
 INTERNAL bool slot_hold(struct page *page, void *block)
 {
-  verify_one(page);
   _Atomic(uint32_t) *record = record_of(page, block);
   uint32_t before = atomic_load_explicit(record, memory_order_acquire);
   uint32_t held = before | SLOT_CHANGING;
@@ -211,6 +215,7 @@ INTERNAL bool slot_hold(struct page *page, void *block)
     tell("realloc of memory that is not in use", block, NULL);
     return false;
   }
+  if (holds_one(page)) policy_verify(page);  // it is ours now
   if (LIKELY(check_ends(page, block, before))) return true;
   slot_release(page, block);
   return false;
@@ -259,7 +264,6 @@ static bool is_claim_true(struct page *page, void *block, uint32_t record,
 
 INTERNAL bool slot_close(struct page *page, void *block, const struct block_claim *claim)
 {
-  verify_one(page);
   _Atomic(uint32_t) *record = record_of(page, block);
   uint32_t before = atomic_load_explicit(record, memory_order_acquire);
   if (UNLIKELY(state_of(before) != SLOT_LIVE)) {
@@ -273,6 +277,7 @@ INTERNAL bool slot_close(struct page *page, void *block, const struct block_clai
     tell("double free", block, NULL);
     return false;
   }
+  if (holds_one(page)) policy_verify(page);  // it is ours now
   (void)check_ends(page, block, before);
   if (options.harden >= 2 && !holds_one(page) && !policy_is_void(page)) slot_wipe(page, block);
   return true;
