@@ -200,7 +200,7 @@ INTERNAL void chunk_set_block_bytes(struct page *page, size_t bytes)
   bool was_mine = chunk_lock_is_mine();
   if (!was_mine) os_lock_acquire(&chunk.lock);
   page->block_bytes = bytes;
-  page->is_rest_purged = policy_is_surrounded(page);  // what is behind it is a guard then
+  page->is_rest_purged = policy_is_surrounded(page);  // guards, or given back
   if (!was_mine) os_lock_release(&chunk.lock);
 }
 

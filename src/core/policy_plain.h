@@ -197,7 +197,7 @@ static inline bool policy_open_more(struct page *page, size_t bytes)
   return true;
 }
 
-// Whether a block has guards.
+// Whether a block is kept as one between guards (from level 1 on it has them).
 static inline bool policy_is_surrounded(const struct page *page)
 {
   (void)page;
