@@ -11,6 +11,7 @@
 #include "core/heap.h"
 #include "core/large.h"
 #include "core/policy.h"
+#include "os/memory.h"
 #include "os/probe.h"
 #include "secure/misuse.h"
 
@@ -241,6 +242,8 @@ INTERNAL void slot_open(struct page *page, void *block, size_t size, enum block_
     policy_verify(page);
     policy_of(page)->size = size;
     policy_seal(page);
+    // Nobody looks at large blocks that wait: what was written there since goes unseen.
+    if (is_zeroed) os_memory_purge(block, page->block_bytes);
   } else if ((options.harden >= 3 || (options.harden == 2 && is_zeroed)) && !policy_is_void(page) &&
              !slot_is_zero(block, page->block_bytes)) {
     tell("write to freed memory", block, NULL);

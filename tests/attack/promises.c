@@ -108,19 +108,31 @@ void run_calloc_clean(const struct attack *attack)
   }
 }
 
+static void *take_clean(const struct attack *attack)
+{
+  void *block = source_allocate(BY_CALLOC, attack->size);
+  if (!is_zero(block, attack->size)) attack_worked("calloc's memory is not zero");
+  return block;
+}
+
 void run_calloc_after_write(const struct attack *attack)
 {
-  enum { WRITTEN = 32, FOLLOWING = 640 };  // more than can wait anywhere
-  static char *freed[WRITTEN];
-  for (size_t i = 0; i < WRITTEN; i++) freed[i] = source_allocate(BY_MALLOC, attack->size);
-  for (size_t i = 0; i < WRITTEN; i++) free(freed[i]);
+  enum {
+    DIRTY = 32,
+    TURNS = 400,
+    LEAST = 640,
+    MOST = 6000
+  };  // more than can wait, or be in a page
+  static char *freed[DIRTY];
+  size_t count = 64 * MIB / attack->size;
+  for (size_t i = 0; i < DIRTY; i++) freed[i] = source_allocate(BY_MALLOC, attack->size);
+  for (size_t i = 0; i < DIRTY; i++) free(freed[i]);
   attack_access();
-  for (size_t i = 0; i < WRITTEN; i++) ((volatile char *)freed[i])[attack->size / 2] = 'A';
+  for (size_t i = 0; i < DIRTY; i++) ((volatile char *)freed[i])[attack->size / 2] = 'A';
   attack_after();
-  for (size_t i = 0; i < FOLLOWING; i++) {
-    void *block = source_allocate(BY_CALLOC, attack->size);
-    if (!is_zero(block, attack->size)) attack_worked("calloc's memory is not zero");
-  }
+  for (size_t i = 0; i < TURNS; i++) free(take_clean(attack));  // what waits in order has its turn
+  count = count > MOST ? MOST : count < LEAST ? LEAST : count;
+  for (size_t i = 0; i < count; i++) (void)take_clean(attack);
 }
 
 void run_old_contents(const struct attack *attack)

@@ -282,6 +282,9 @@ async function checkTheme(browser, colorScheme) {
   await browserPage.screenshot({ path: `${folder}/map-${colorScheme}.png`, fullPage: true });
   await browserPage.setViewportSize({ width: 420, height: 800 });  // stacked, and nothing sticks out
   await checkPixels(browserPage);
+  // It lays itself out anew, which takes as long as it takes.
+  await browserPage.waitForFunction(() =>
+    document.documentElement.scrollWidth <= document.documentElement.clientWidth).catch(() => {});
   const overflow = await browserPage.evaluate(() =>
     document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(overflow <= 0, `${overflow} pixels too wide`);
