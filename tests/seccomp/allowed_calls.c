@@ -121,11 +121,12 @@ static void refuse_guards(scmp_filter_ctx context)
 {
   int number = SCMP_SYS(madvise);
   uint32_t refusal = SCMP_ACT_ERRNO((uint32_t)filter.error);
-  for (uint64_t advice = GUARD_INSTALL; advice <= GUARD_REMOVE; advice++) {
-    CHECK(seccomp_rule_add(context, refusal, number, 1, SCMP_A2(SCMP_CMP_EQ, advice)) == 0);
+  struct scmp_arg_cmp advice = {.arg = 2, .op = SCMP_CMP_EQ};
+  for (advice.datum_a = GUARD_INSTALL; advice.datum_a <= GUARD_REMOVE; advice.datum_a++) {
+    CHECK(seccomp_rule_add_array(context, refusal, number, 1, &advice) == 0);
   }
-  CHECK(seccomp_rule_add(context, SCMP_ACT_ALLOW, number, 1, SCMP_A2(SCMP_CMP_LT, GUARD_INSTALL)) ==
-        0);
+  advice = (struct scmp_arg_cmp){.arg = 2, .op = SCMP_CMP_LT, .datum_a = GUARD_INSTALL};
+  CHECK(seccomp_rule_add_array(context, SCMP_ACT_ALLOW, number, 1, &advice) == 0);
 }
 
 static void install_filter(void)
