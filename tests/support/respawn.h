@@ -18,7 +18,7 @@ struct outcome {
   int exit_code;      // of a program that ended by itself, else -1
   int signal_number;  // of one that a signal ended, else 0
   size_t bytes;       // length of text
-  char text[16384];   // the start of what it wrote on stderr, terminated
+  char text[65536];   // the start of what it wrote on stderr, terminated
 };
 
 void respawn_run(const struct respawn *run, struct outcome *outcome);

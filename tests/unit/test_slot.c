@@ -255,6 +255,7 @@ static void check_beside(unsigned at_level, size_t block_bytes, int distance, si
 static void neighbours_are_looked_at(void **state)
 {
   (void)state;
+  if (TUNING_PAGE_BLOCKS < 64) skip();  // there are none so far away
   static const char overflow[] = "mend: overflow of a block: ";
   static const char underflow[] = "mend: underflow of a block: ";
   check_beside(2, 64, -1, 63, underflow);
