@@ -28,15 +28,17 @@
 
 #if defined(ANNOTATE_ADDRESS)
 #include <sanitizer/asan_interface.h>
+#endif
+#if defined(ANNOTATE_MEMORY)
+#include <sanitizer/msan_interface.h>
+#endif
+#if HAS_ADDRESS_SANITIZER
 // gcc would move the load out of a clone of such a function, into a caller that is checked.
 #if defined(__clang__)
 #define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("address")))
 #else
 #define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("address"), noclone))
 #endif
-#elif defined(ANNOTATE_MEMORY)
-#include <sanitizer/msan_interface.h>
-#define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("memory")))
 #elif HAS_MEMORY_SANITIZER
 #define ANNOTATE_MAY_TOUCH_FREED __attribute__((no_sanitize("memory")))
 #else

@@ -181,6 +181,9 @@ int main(void)
 {
   if (test_is_instrumented()) return test_cannot_run("a checker's tables are in the program");
   if (sysconf(_SC_PAGESIZE) > 4096) return test_cannot_run("pages are larger than what is sealed");
+#ifdef MEND_TRACK_SCOPES
+  return test_cannot_run("who has opened a scope is kept, which is an address of code");
+#endif
   // Of guarded blocks the callers are kept, for reports: addresses of code, but nobody goes there.
   respawn_self_with("MEND_GUARD_RATE", "0");
   int status = 1;
