@@ -7,22 +7,25 @@
 //
 // compiled with: MEND_HARDENED
 #include "base/fatal.h"
+#include "base/sealed.h"
 #include "core/heap.h"
 #include "core/policy_hardened.h"
 #include "os/system.h"
 
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)  // odd, its bits mixed: 2^64 over the golden ratio
 
-static uint64_t seal_key[2];
+static struct {
+  uint64_t words[2];
+} SEALED_PAGES seal_key SEALED;
 
 INTERNAL void policy_seal_init(void)
 {
-  os_entropy(seal_key, sizeof seal_key);
+  os_entropy(seal_key.words, sizeof seal_key.words);
 }
 
 static uint64_t mixed(uint64_t sum, uint64_t value)
 {
-  sum = (sum ^ value ^ seal_key[1]) * MULTIPLIER;
+  sum = (sum ^ value ^ seal_key.words[1]) * MULTIPLIER;
   return sum ^ sum >> 29;
 }
 
@@ -31,7 +34,7 @@ static uint64_t check_of(const struct page *page)
 {
   bool is_large = atomic_load_explicit(&page->kind, memory_order_relaxed) == PAGE_LARGE;
   const struct policy_page *own = policy_of(page);
-  uint64_t sum = seal_key[0];
+  uint64_t sum = seal_key.words[0];
   sum = mixed(sum, (uintptr_t)page);
   sum = mixed(sum, (uintptr_t)page->words);
   sum = mixed(sum, (uintptr_t)page->source);
@@ -110,7 +113,7 @@ INTERNAL void policy_verify_unused(struct page *page)
 
 static uint64_t check_of_run(const struct page *run)
 {
-  uint64_t sum = mixed(seal_key[0], (uintptr_t)run);
+  uint64_t sum = mixed(seal_key.words[0], (uintptr_t)run);
   sum = mixed(sum, run->block_bytes);
   sum = mixed(sum, run->flags);
   return mixed(sum, run->slices | (uint64_t)run->freed_at_ms << 32);

@@ -33,14 +33,23 @@ static void init_common_heap(struct heap *heap)
   registry.common->keeps_unused = false;
 }
 
+// This may be long after the rest was sealed, if there was no memory before.
+static bool init_sealed(void)
+{
+  if (!os_sealed_open()) return false;
+  policy_init();
+  bool is_done = chunk_init();
+  os_sealed_close();
+  return is_done;
+}
+
 static bool start(void)
 {
   os_memory_init(options.os_page_size, options.reserve);
   if (TUNING_SCATTERS) os_range_scatter();
   os_gate_init();
   registry.process_id = os_process_id();
-  policy_init();
-  if (!chunk_init()) return false;
+  if (!init_sealed()) return false;
   init_common_heap(&registry.first_common);
   heap_init(&heap_empty, OWNER_NOBODY, &chunk_source);
   // Without these hooks the heaps of ended threads are never inherited; they fail only for lack of

@@ -280,7 +280,8 @@ INTERNAL bool slot_close(struct page *page, void *block, const struct block_clai
     tell("double free", block, NULL);
     return false;
   }
-  if (holds_one(page)) policy_verify(page);  // it is ours now
+  atomic_thread_fence(memory_order_release);  // before the wiping: pairs with is_others_end_intact
+  if (holds_one(page)) policy_verify(page);   // it is ours now
   (void)check_ends(page, block, before);
   if (options.harden >= 2 && !holds_one(page) && !policy_is_void(page)) slot_wipe(page, block);
   return true;
@@ -291,8 +292,8 @@ INTERNAL void slot_resize(struct page *page, void *block, size_t size)
   _Atomic(uint32_t) *record = record_of(page, block);
   uint32_t before = atomic_load_explicit(record, memory_order_relaxed);
   enum block_kind kind = (enum block_kind)(before >> SLOT_KIND_SHIFT & SLOT_KIND_MASK);
-  // release: pairs with is_others_end_intact
-  atomic_store_explicit(record, before | SLOT_CHANGING, memory_order_release);
+  atomic_store_explicit(record, before | SLOT_CHANGING, memory_order_relaxed);
+  atomic_thread_fence(memory_order_release);  // pairs with is_others_end_intact
   if (options.harden >= 2) {
     size_t old = size_of(page, before);
     // The last word stays: a neighbour may be looking at it.
