@@ -16,14 +16,13 @@
 
 static struct block_claim claim = {
     .kind = KIND_MALLOC, .has_size = true, .size = 1, .alignment = 64};
-static struct os_stack allocation = {2, {0x1111, 0}};  // the second is set by whole
+static struct os_stack allocation = {2, {0x1111, 0}};  // the second is set by main
 static struct os_stack release = {1, {0x3333}};
 static _Alignas(64) uint8_t memory[256];
 
 // A block of 100 bytes, with all that can be known.
 static struct misuse whole(void)
 {
-  allocation.addresses[1] = (uintptr_t)whole + 1;
   return (struct misuse){.what = "double free",
                          .claim = &claim,
                          .pointer = memory + 64,
@@ -398,5 +397,6 @@ int main(void)
       cmocka_unit_test(a_misuse_within_a_report_is_one_line),
       cmocka_unit_test(reports_of_several_threads_do_not_mix),
   };
+  allocation.addresses[1] = (uintptr_t)whole + 1;
   return SUITE_RUN(tests);
 }
