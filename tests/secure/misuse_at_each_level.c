@@ -31,11 +31,11 @@ static void assert_whole(const unsigned char *block, size_t size)
 
 static int free_wiped(void)
 {
-  char local[64];
+  char local[192] = {0};  // reports show what lies around
   mend_free_wiped(NULL);
   mend_free_wiped(mend_malloc(0));
   for (size_t i = 0; i < SIZE_COUNT; i++) mend_free_wiped(allocate(sizes[i]));
-  mend_free_wiped(opaque(local));
+  mend_free_wiped((char *)opaque(local) + sizeof local / 2);
   return TEST_PASS;
 }
 

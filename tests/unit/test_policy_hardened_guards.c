@@ -403,6 +403,7 @@ int main(void)
       FIXTURE_TEST(a_page_whose_guard_stays_goes_to_nobody),
       FIXTURE_TEST(what_cannot_be_closed_is_emptied_and_given_back),
   };
+  if (test_is_in_valgrind()) return test_cannot_run("Valgrind reports what asks about guards");
   os_memory_init(0, false);
   fixture_start();
   os_gate_init();

@@ -39,13 +39,13 @@ static void free_the_guard(void)
 
 static void write_past_the_end(void)
 {
-  ((char *)opaque(block))[20] = 1;
+  ((char *)opaque(block))[20] ^= 1;
   mend_secure_free(block);
 }
 
 static void write_before_the_start(void)
 {
-  ((char *)opaque(block))[-1] = 1;
+  ((char *)opaque(block))[-1] ^= 1;
   mend_secure_free(block);
 }
 
