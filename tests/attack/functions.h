@@ -16,6 +16,8 @@
 
 #define WEAK_FUNCTION __attribute__((weak))
 
+int malloc_trim(size_t pad);  // which not every C library declares
+
 void free_sized(void *block, size_t size) WEAK_FUNCTION;
 void free_aligned_sized(void *block, size_t alignment, size_t size) WEAK_FUNCTION;
 
