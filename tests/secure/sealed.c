@@ -48,6 +48,8 @@ static void read_maps(void)
     if (is_mine && rights[2] == 'x') maps.code = stretch;
     bool is_data = maps.code.start != 0 && stretch.start < (uintptr_t)_end;
     if (rights[1] == 'w' && is_data) {
+      // What is left of the last page, musl takes for itself.
+      if (stretch.end > (uintptr_t)_end) stretch.end = (uintptr_t)_end;
       CHECK(maps.count < 64);
       maps.writable[maps.count++] = stretch;
     }
