@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -181,6 +182,9 @@ static void fork_often(void)
 
 int main(void)
 {
+  if (getauxval(AT_BASE) == 0) {
+    return test_cannot_run("a static program has the C library's addresses of code, too");
+  }
   if (test_is_instrumented()) return test_cannot_run("a checker's tables are in the program");
   if (sysconf(_SC_PAGESIZE) > 4096) return test_cannot_run("pages are larger than what is sealed");
 #ifdef MEND_TRACK_SCOPES
