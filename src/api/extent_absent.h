@@ -77,7 +77,7 @@ static inline size_t extent_guarded_size(const void *block)
   return 0;
 }
 
-// Its size too, if it may be resized: as extent_check.
+// Whether it may be resized, and its size; else that has been told.
 static inline bool extent_check_guarded(const void *block, size_t *size)
 {
   (void)block, (void)size;

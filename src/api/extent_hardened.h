@@ -115,7 +115,7 @@ static inline size_t extent_guarded_size(const void *block)
   return guarded_size(block);
 }
 
-// Its size too, if it may be resized: as extent_check.
+// Whether it may be resized, and its size; else that has been told.
 static inline bool extent_check_guarded(const void *block, size_t *size)
 {
   return guarded_check(block, size);

@@ -13,7 +13,6 @@
 #include "secure/guarded_pages.h"
 #include "secure/misuse.h"
 
-#define LEAST_ALIGNMENT ((size_t)16)
 #define SAMPLED_RANGE ((size_t)16 << 30)
 #define WHOLE_RANGE ((size_t)64 << 30)
 #define MAPPINGS_EACH 4  // that a live block may cause, generously, where a guard is a mapping
@@ -177,14 +176,14 @@ static char *place_in(const struct guarded_slot *slot, size_t size, size_t align
 // Under the lock. The slot is nobody's until it is LIVE.
 static struct guarded_slot *take_slot(size_t size, size_t alignment)
 {
-  size_t real_alignment = bits_larger(alignment, LEAST_ALIGNMENT);
+  size_t real_alignment = bits_larger(alignment, KIND_NATURAL_ALIGNMENT);
   size_t room = size + (real_alignment > os_page_bytes() ? real_alignment : 0);
   struct guarded_slot *slot = guarded_slot_take(room);
   if (slot == NULL) return NULL;
   slot->state = GUARDED_UNUSED;
   slot->block = place_in(slot, size, real_alignment, rng_bits(&guarded.rng, 1) != 0);
   slot->size = size;
-  slot->alignment = alignment > LEAST_ALIGNMENT ? alignment : 0;
+  slot->alignment = alignment > KIND_NATURAL_ALIGNMENT ? alignment : 0;
   slot->filling = (uint8_t)(1 + rng_below(&guarded.rng, UINT8_MAX));
   slot->free_stack.count = 0;
   return slot;
@@ -282,7 +281,7 @@ static void report_invalid(enum guarded_use use, const void *pointer,
   enum invalid_pointer invalid = INVALID_UNUSED;
   if (slot->block != NULL && at == 0) {
     invalid = INVALID_FREED;
-  } else if ((uintptr_t)pointer % LEAST_ALIGNMENT != 0) {
+  } else if ((uintptr_t)pointer % KIND_NATURAL_ALIGNMENT != 0) {
     invalid = INVALID_MISALIGNED;
   } else if (slot->state == GUARDED_LIVE && at < slot->size) {
     invalid = INVALID_INSIDE;
