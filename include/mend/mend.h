@@ -19,9 +19,9 @@
 #include <stdio.h>
 
 #define MEND_VERSION_MAJOR 0
-#define MEND_VERSION_MINOR 4
+#define MEND_VERSION_MINOR 5
 #define MEND_VERSION_PATCH 0
-#define MEND_VERSION_STRING "0.4.0"
+#define MEND_VERSION_STRING "0.5.0"
 // One number that grows with each release: 10000 * major + 100 * minor + patch.
 #define MEND_VERSION (10000 * MEND_VERSION_MAJOR + 100 * MEND_VERSION_MINOR + MEND_VERSION_PATCH)
 
@@ -61,7 +61,7 @@ extern "C" {
 
 // The version of the library that is running, as MEND_VERSION is of this header.
 MEND_EXPORT int mend_version(void) MEND_NOTHROW;
-// The same as text, "0.4.0". Static storage: never free it.
+// The same as text, "0.5.0". Static storage: never free it.
 MEND_EXPORT const char *mend_version_string(void) MEND_NOTHROW;
 // Whether the process's `malloc` is mend's: false where only the prefixed names are linked, or
 // another malloc was found first.
