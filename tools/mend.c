@@ -15,6 +15,8 @@ struct command {
   const char *summary;
 };
 
+// In the order in which people need them: run, stats, leaks, profile, map, top, serve, doctor,
+// options, bench, check.
 static const struct command commands[] = {
     {"map", command_map, "draw the heap from a snapshot, or from two, before and after a pass"},
 };
