@@ -19,6 +19,7 @@ struct command {
 // options, bench, check.
 static const struct command commands[] = {
     {"map", command_map, "draw the heap from a snapshot, or from two, before and after a pass"},
+    {"options", command_options, "list all options of the library and their present values"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
