@@ -9,10 +9,10 @@
 static struct {
   struct os_range region;  // blocks
   struct os_range table;   // descriptors
-  size_t end_bytes;        // up to here the region is committed, but for what is skipped
-  size_t skipped_bytes;    // where somebody else's mappings lie
   size_t table_bytes;      // committed of the table
 } frontier;
+
+INTERNAL struct frontier_extent frontier_extent;
 
 // How far addresses have descriptors.
 static void publish_table(void)
@@ -51,7 +51,7 @@ static bool commit_described(size_t from, size_t bytes)
 
 INTERNAL size_t frontier_committed_bytes(void)
 {
-  return frontier.end_bytes - frontier.skipped_bytes;
+  return frontier_extent.end_bytes - frontier_extent.skipped_bytes;
 }
 
 // Makes the region accessible from one slice to another, in steps that grow with it. Returns how
@@ -70,11 +70,11 @@ static size_t commit_slices(size_t first, size_t end)
 
 static bool commit_up_to(size_t slice)
 {
-  size_t first = frontier.end_bytes >> SLICE_SHIFT;
+  size_t first = frontier_extent.end_bytes >> SLICE_SHIFT;
   if (slices_to_bytes(slice) > frontier.region.bytes) return false;
   if (slice <= first) return true;
   size_t end = commit_slices(first, slice);
-  if (end != 0) frontier.end_bytes = end;
+  if (end != 0) frontier_extent.end_bytes = end;
   return end != 0;
 }
 
@@ -112,21 +112,21 @@ INTERNAL struct page *frontier_take(uint32_t slices, uint32_t alignment)
 // the last: chunk_after_fork.
 static void move_frontier(size_t slice, size_t end)
 {
-  size_t first = frontier.end_bytes >> SLICE_SHIFT;
+  size_t first = frontier_extent.end_bytes >> SLICE_SHIFT;
   size_t rest = runs_frontier();
   region.pages[first].slices = (uint32_t)(slice - first);
   region.pages[first].flags = PAGE_IS_FOREIGN;
   atomic_signal_fence(memory_order_seq_cst);
   runs_set_frontier(slice);
   atomic_signal_fence(memory_order_seq_cst);
-  frontier.skipped_bytes += slices_to_bytes(slice - first);
-  frontier.end_bytes = end;
+  frontier_extent.skipped_bytes += slices_to_bytes(slice - first);
+  frontier_extent.end_bytes = end;
   if (rest < first) file_fresh(&region.pages[rest], first - rest);
 }
 
 INTERNAL bool frontier_step_over(uint32_t slices, uint32_t alignment)
 {
-  size_t from = frontier.end_bytes;
+  size_t from = frontier_extent.end_bytes;
   size_t wanted = (size_t)slices + alignment - 1;
   if (slices_to_bytes(wanted) > frontier.region.bytes - from) return false;
   size_t vacant =
@@ -161,24 +161,25 @@ INTERNAL size_t frontier_table_bytes(void)
 
 INTERNAL size_t frontier_reached_bytes(void)
 {
-  return slices_to_bytes(runs_frontier()) - frontier.skipped_bytes;
+  return slices_to_bytes(runs_frontier()) - frontier_extent.skipped_bytes;
 }
 
 INTERNAL void frontier_settle(void)
 {
-  frontier.end_bytes = bits_larger(frontier.end_bytes, slices_to_bytes(runs_frontier()));
-  os_range_settle(&frontier.region, frontier.end_bytes);
+  frontier_extent.end_bytes =
+      bits_larger(frontier_extent.end_bytes, slices_to_bytes(runs_frontier()));
+  os_range_settle(&frontier.region, frontier_extent.end_bytes);
   os_range_settle(&frontier.table, frontier.table_bytes);
   publish_table();
   // What was about to be skipped from here on will be handed out: it must not say that it is not.
-  size_t next = frontier.end_bytes >> SLICE_SHIFT;
+  size_t next = frontier_extent.end_bytes >> SLICE_SHIFT;
   bool is_described = (next + 1) * sizeof(struct page) <= frontier.table_bytes;
   if (is_described) region.pages[next].flags &= (uint8_t)~PAGE_IS_FOREIGN;
 }
 
 INTERNAL void frontier_set_skipped(size_t bytes)
 {
-  frontier.skipped_bytes = bytes;
+  frontier_extent.skipped_bytes = bytes;
 }
 
 // How long the stretches are that were skipped, for what their slices say. Descriptors of what
@@ -200,11 +201,11 @@ static size_t foreign_bytes(void)
 
 INTERNAL void frontier_assert_valid(void)
 {
-  ASSERT(slices_to_bytes(runs_frontier()) <= frontier.end_bytes);
-  ASSERT(frontier.end_bytes <= frontier.region.bytes);
-  ASSERT((frontier.end_bytes >> SLICE_SHIFT) * sizeof(struct page) <= frontier.table_bytes);
+  ASSERT(slices_to_bytes(runs_frontier()) <= frontier_extent.end_bytes);
+  ASSERT(frontier_extent.end_bytes <= frontier.region.bytes);
+  ASSERT((frontier_extent.end_bytes >> SLICE_SHIFT) * sizeof(struct page) <= frontier.table_bytes);
   ASSERT(frontier.table_bytes <= frontier.table.bytes);
   size_t foreign = foreign_bytes();
-  ASSERT(foreign == frontier.skipped_bytes);
+  ASSERT(foreign == frontier_extent.skipped_bytes);
   (void)foreign;
 }

@@ -12,6 +12,13 @@
 
 #include "core/runs.h"
 
+// How far it is, for those who read the heap from outside.
+struct frontier_extent {
+  size_t end_bytes;      // up to here the region is accessible, but for what is skipped
+  size_t skipped_bytes;  // where somebody else's mappings lie
+};
+INTERNAL_DATA struct frontier_extent frontier_extent;
+
 // Finds both ranges. False if there is no address space at all.
 INTERNAL bool frontier_init(void);
 // The clean slices at the end of what was reached, and as many fresh ones as are missing, as one

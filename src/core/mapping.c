@@ -15,16 +15,16 @@ enum {
   CUT_END = 16,
 };
 
-static _Atomic(size_t) mappings;
+INTERNAL _Atomic(size_t) mapping_total;
 
 INTERNAL size_t mapping_count(void)
 {
-  return atomic_load_explicit(&mappings, memory_order_relaxed);
+  return atomic_load_explicit(&mapping_total, memory_order_relaxed);
 }
 
 static size_t add(size_t change)
 {
-  return atomic_fetch_add_explicit(&mappings, change, memory_order_relaxed) + change;
+  return atomic_fetch_add_explicit(&mapping_total, change, memory_order_relaxed) + change;
 }
 
 static bool add_within_budget(size_t change)

@@ -41,6 +41,7 @@ INTERNAL void mapping_join(struct page *left, struct page *right);
 
 // How many mappings there are on account of runs that are split, at most.
 INTERNAL size_t mapping_count(void);
+INTERNAL_DATA _Atomic(size_t) mapping_total;  // the same for those who read it from outside
 
 INTERNAL void mapping_assert_valid(const struct page *run);
 

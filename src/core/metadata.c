@@ -22,8 +22,7 @@ struct piece {
 static struct {
   struct os_lock lock;  // protects all of this
   struct os_range range;
-  size_t used;              // bytes from the start that are handed out or in a free list
-  _Atomic(size_t) skipped;  // of the extent: where others' mappings lie
+  size_t used;  // bytes from the start that are handed out or in a free list
   struct piece *free[SIZE_COUNT];
 } metadata;
 
@@ -42,7 +41,8 @@ static size_t metadata_end(void)
 
 INTERNAL size_t metadata_bytes(void)
 {
-  return metadata_end() - atomic_load_explicit(&metadata.skipped, memory_order_relaxed);
+  return metadata_end() -
+         atomic_load_explicit(&metadata_extent.skipped_bytes, memory_order_relaxed);
 }
 
 static size_t commit_unit(void)
@@ -69,7 +69,7 @@ static size_t skip_others(size_t bytes)
   if (bytes > metadata.range.bytes - end) return SIZE_MAX;
   size_t vacant = os_range_find_vacant(&metadata.range, end, bytes, commit_unit());
   if (vacant == end || vacant == SIZE_MAX || !commit_metadata(vacant, bytes)) return SIZE_MAX;
-  atomic_fetch_add_explicit(&metadata.skipped, vacant - end, memory_order_relaxed);
+  atomic_fetch_add_explicit(&metadata_extent.skipped_bytes, vacant - end, memory_order_relaxed);
   return vacant;
 }
 
@@ -109,7 +109,8 @@ static void *extend(size_t bytes)
 INTERNAL bool metadata_may_hold(const void *address, size_t bytes)
 {
   size_t end = metadata_end();
-  if (end == 0 || atomic_load_explicit(&metadata.skipped, memory_order_relaxed) > 0) return false;
+  if (end == 0 || atomic_load_explicit(&metadata_extent.skipped_bytes, memory_order_relaxed) > 0)
+    return false;
   size_t at = (uintptr_t)address - (uintptr_t)metadata_extent.start;
   size_t piece = (size_t)1 << (size_index(bytes) + SMALLEST_SHIFT);
   return at < end && end - at >= piece && at % bits_smaller(piece, 4096) == 0;

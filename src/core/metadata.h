@@ -20,7 +20,8 @@ INTERNAL size_t metadata_bytes(void);
 // Where it is, for those who read the heap from outside.
 struct metadata_extent {
   char *start;
-  _Atomic(size_t) bytes;  // only grows, under the lock; others' mappings may lie in between
+  _Atomic(size_t) bytes;          // only grows, under the lock; others' mappings may lie in between
+  _Atomic(size_t) skipped_bytes;  // how much of it those take
 };
 INTERNAL_DATA struct metadata_extent metadata_extent;
 

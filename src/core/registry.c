@@ -11,9 +11,7 @@
 #include "os/system.h"
 
 static struct {
-  _Atomic(int) state;            // 0 not started, 1 being started, 2 started
-  _Atomic(struct heap *) first;  // every heap but the common one, linked by `next`
-  struct heap *common;           // inherits what threads leave
+  _Atomic(int) state;  // 0 not started, 1 being started, 2 started
   struct heap first_common;
   _Atomic(struct heap *) left_last;     // the heap that was last left to who comes next
   _Atomic(uint32_t) left_count;         // how many are left so
@@ -22,15 +20,17 @@ static struct {
   size_t process_id;                    // in which the numbers of threads are true
 } registry;
 
+INTERNAL struct registry_heaps registry_heaps;
+
 static void thread_ends(void);
 static void fork_child(void);
 
 static void init_common_heap(struct heap *heap)
 {
-  registry.common = heap;
-  heap_init(registry.common, OWNER_SHARED, &chunk_source);
-  registry.common->self = heap;
-  registry.common->keeps_unused = false;
+  registry_heaps.common = heap;
+  heap_init(registry_heaps.common, OWNER_SHARED, &chunk_source);
+  registry_heaps.common->self = heap;
+  registry_heaps.common->keeps_unused = false;
 }
 
 // This may be long after the rest was sealed, if there was no memory before.
@@ -84,7 +84,8 @@ INTERNAL bool registry_init(void)
 // The heaps one after the other, the common heap first.
 static struct heap *next_heap(struct heap *heap)
 {
-  if (heap == registry.common) return atomic_load_explicit(&registry.first, memory_order_acquire);
+  if (heap == registry_heaps.common)
+    return atomic_load_explicit(&registry_heaps.first, memory_order_acquire);
   return heap->next;
 }
 
@@ -105,7 +106,7 @@ static struct heap *reuse_heap(void)
   struct heap *heap = atomic_load_explicit(&registry.left_last, memory_order_acquire);
   if (heap != NULL && try_reuse(heap)) return heap;
   if (atomic_load_explicit(&registry.left_count, memory_order_relaxed) == 0) return NULL;
-  heap = atomic_load_explicit(&registry.first, memory_order_acquire);
+  heap = atomic_load_explicit(&registry_heaps.first, memory_order_acquire);
   while (heap != NULL && !try_reuse(heap)) heap = heap->next;
   return heap;
 }
@@ -117,11 +118,11 @@ static struct heap *make_heap(void)
   atomic_store_explicit(&heap->is_taken, 1, memory_order_relaxed);
   heap_init(heap, OWNER_NOBODY, &chunk_source);
   heap->self = heap;
-  struct heap *first = atomic_load_explicit(&registry.first, memory_order_relaxed);
+  struct heap *first = atomic_load_explicit(&registry_heaps.first, memory_order_relaxed);
   do {
     heap->next = first;
     // release: pairs with the acquiring loads of `first`
-  } while (!atomic_compare_exchange_weak_explicit(&registry.first, &first, heap,
+  } while (!atomic_compare_exchange_weak_explicit(&registry_heaps.first, &first, heap,
                                                   memory_order_release, memory_order_relaxed));
   return heap;
 }
@@ -139,7 +140,7 @@ static void leave_heap(struct heap *heap)
 // waiting for a lock of ours.
 static bool is_stuck(void)
 {
-  return heap_is_barred(registry.common) || chunk_lock_is_mine() || metadata_lock_is_mine();
+  return heap_is_barred(registry_heaps.common) || chunk_lock_is_mine() || metadata_lock_is_mine();
 }
 
 // Leaves a heap's pages to the common heap, and the heap to the next thread. Inside the heap. A
@@ -148,11 +149,11 @@ static bool is_stuck(void)
 static bool bequeath(struct heap *heap)
 {
   heap_settle(heap);
-  if (heap_is_barred(registry.common)) return false;
-  heap_enter(registry.common);
-  heap_give_pages(heap, registry.common);
-  remote_read_inbox(registry.common);
-  heap_leave(registry.common);
+  if (heap_is_barred(registry_heaps.common)) return false;
+  heap_enter(registry_heaps.common);
+  heap_give_pages(heap, registry_heaps.common);
+  remote_read_inbox(registry_heaps.common);
+  heap_leave(registry_heaps.common);
   return true;
 }
 
@@ -190,7 +191,7 @@ static bool inherit_from_unseen(struct heap *heap)
 // The same for the next heap in turn that has a thread, if there is one among the next few.
 static bool inherit_next(void)
 {
-  struct heap *first = atomic_load_explicit(&registry.first, memory_order_acquire);
+  struct heap *first = atomic_load_explicit(&registry_heaps.first, memory_order_acquire);
   struct heap *last = atomic_load_explicit(&registry.looked_after, memory_order_relaxed);
   if (last == NULL) last = first;
   if (last == NULL) return false;
@@ -232,7 +233,7 @@ static bool claim_namesakes(struct heap *heap)
 
 static struct heap *find_namesakes(void)
 {
-  struct heap *heap = atomic_load_explicit(&registry.first, memory_order_acquire);
+  struct heap *heap = atomic_load_explicit(&registry_heaps.first, memory_order_acquire);
   while (heap != NULL && !(is_namesakes(heap) && claim_namesakes(heap))) heap = heap->next;
   return heap;
 }
@@ -276,7 +277,7 @@ INTERNAL struct heap *registry_current(void)
       return heap;
     }
   }
-  return is_stuck() ? NULL : registry.common;
+  return is_stuck() ? NULL : registry_heaps.common;
 }
 
 static void thread_ends(void)
@@ -293,7 +294,7 @@ static void thread_ends(void)
 
 INTERNAL struct page *registry_adopt(struct heap *heap, unsigned size_class)
 {
-  struct heap *common = registry.common;
+  struct heap *common = registry_heaps.common;
   bool has_mail = atomic_load_explicit(&common->inbox, memory_order_relaxed) != NULL;
   if ((!has_mail && !heap_may_have(common, size_class)) || heap_is_barred(common)) return NULL;
   heap_enter(common);
@@ -312,7 +313,7 @@ INTERNAL struct heap *registry_create(void)
 static bool is_registered(const struct heap *heap)
 {
   if (metadata_may_hold(heap, sizeof *heap)) return heap->self == heap;
-  struct heap *at = atomic_load_explicit(&registry.first, memory_order_acquire);
+  struct heap *at = atomic_load_explicit(&registry_heaps.first, memory_order_acquire);
   while (at != NULL && at != heap) at = at->next;
   return at != NULL;
 }
@@ -405,7 +406,7 @@ INTERNAL void registry_tick(void)
   if (now - last < tick_interval_ms()) return;
   if (!atomic_compare_exchange_strong(&registry.ticked_ms, &last, now)) return;
   for (int i = 0; i < TUNING_OWNERS_PER_TICK; i++) (void)inherit_next();
-  for (struct heap *heap = registry.common; heap != NULL; heap = next_heap(heap)) tend(heap);
+  for (struct heap *heap = registry_heaps.common; heap != NULL; heap = next_heap(heap)) tend(heap);
   chunk_tick(now);
 }
 
@@ -428,7 +429,7 @@ INTERNAL size_t registry_collect(bool all)
     heap_leave(own);
   }
   if (all) {
-    struct heap *heap = next_heap(registry.common);
+    struct heap *heap = next_heap(registry_heaps.common);
     for (; heap != NULL; heap = heap->next) (void)inherit_from_unseen(heap);
     registry_each(collect_one, &bytes);
     large_let_go();
@@ -446,7 +447,7 @@ INTERNAL bool registry_enter(struct heap *heap)
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument)
 {
   if (!has_started()) return;
-  for (struct heap *heap = registry.common; heap != NULL; heap = next_heap(heap)) {
+  for (struct heap *heap = registry_heaps.common; heap != NULL; heap = next_heap(heap)) {
     if (!registry_enter(heap)) continue;
     function(heap, argument);
     heap_leave(heap);
@@ -481,8 +482,8 @@ static void give_up(struct heap *heap)
 // If another thread was inside the common heap, another one takes its place.
 static void renew_common_heap(void)
 {
-  if (!os_gate_is_strangers(&registry.common->gate)) return;
-  give_up(registry.common);
+  if (!os_gate_is_strangers(&registry_heaps.common->gate)) return;
+  give_up(registry_heaps.common);
   struct heap *heap = metadata_allocate(sizeof *heap);
   if (heap != NULL) init_common_heap(heap);
 }
@@ -495,7 +496,7 @@ static void fork_child(void)
   policy_after_fork(heap_current);
   renew_common_heap();
   registry.process_id = os_process_id();
-  for (struct heap *heap = next_heap(registry.common); heap != NULL; heap = heap->next) {
+  for (struct heap *heap = next_heap(registry_heaps.common); heap != NULL; heap = heap->next) {
     if (heap->is_given_up || (heap == heap_current && heap_is_barred(heap))) continue;
     if (os_gate_is_busy(&heap->gate)) {
       give_up(heap);

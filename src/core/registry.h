@@ -14,6 +14,13 @@
 
 #include "core/heap.h"
 
+// Where the heaps are, for those who read them from outside, too.
+struct registry_heaps {
+  _Atomic(struct heap *) first;  // every heap but the common one, linked by `next`
+  struct heap *common;           // inherits what threads leave
+};
+INTERNAL_DATA struct registry_heaps registry_heaps;
+
 // Starts the core: region, common heap, fork and thread hooks. Idempotent; called by the first
 // allocation. False if there is no address space.
 INTERNAL bool registry_init(void);

@@ -33,22 +33,21 @@
 #define PRIVATE_ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 static size_t page_bytes = 4096;
-static _Atomic(size_t) call_count;
-static _Atomic(size_t) purged_bytes;
+INTERNAL struct os_memory_counts os_memory_counts;
 
 static void count_call(void)
 {
-  atomic_fetch_add_explicit(&call_count, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&os_memory_counts.calls, 1, memory_order_relaxed);
 }
 
 INTERNAL size_t os_memory_purged_bytes(void)
 {
-  return atomic_load_explicit(&purged_bytes, memory_order_relaxed);
+  return atomic_load_explicit(&os_memory_counts.purged_bytes, memory_order_relaxed);
 }
 
 INTERNAL size_t os_memory_call_count(void)
 {
-  return atomic_load_explicit(&call_count, memory_order_relaxed);
+  return atomic_load_explicit(&os_memory_counts.calls, memory_order_relaxed);
 }
 
 INTERNAL size_t os_kernel_page_bytes(void)
@@ -332,7 +331,7 @@ static bool advise(void *start, size_t bytes, int advice)
 
 INTERNAL void os_memory_count_purged(size_t bytes)
 {
-  atomic_fetch_add_explicit(&purged_bytes, bytes, memory_order_relaxed);
+  atomic_fetch_add_explicit(&os_memory_counts.purged_bytes, bytes, memory_order_relaxed);
 }
 
 INTERNAL void os_memory_purge(void *start, size_t bytes)

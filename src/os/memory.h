@@ -92,5 +92,11 @@ INTERNAL bool os_memory_advise_huge(void *start, size_t bytes);
 // How many system calls the functions above have made, and how many bytes have been purged.
 INTERNAL size_t os_memory_call_count(void);
 INTERNAL size_t os_memory_purged_bytes(void);
+// The same for those who read it from outside.
+struct os_memory_counts {
+  _Atomic(size_t) calls;
+  _Atomic(size_t) purged_bytes;
+};
+INTERNAL_DATA struct os_memory_counts os_memory_counts;
 
 #endif

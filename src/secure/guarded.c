@@ -30,10 +30,11 @@ static struct {
   _Atomic(uint32_t) rate;  // one of so many allocations; 0: none, or not known yet
   _Atomic(bool) is_decided;
   _Atomic(size_t) live_count;
-  _Atomic(size_t) live_bytes;  // of os pages that are open
   size_t live_limit;
   struct rng rng;  // guarded_lock
 } guarded;
+
+INTERNAL _Atomic(size_t) guarded_live_total;
 
 // ---------------------------------------------------------------------------------------------
 // Start, fork.
@@ -158,7 +159,7 @@ INTERNAL size_t guarded_live_count(void)
 
 INTERNAL size_t guarded_live_bytes(void)
 {
-  return atomic_load_explicit(&guarded.live_bytes, memory_order_relaxed);
+  return atomic_load_explicit(&guarded_live_total, memory_order_relaxed);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -202,7 +203,7 @@ static void *allocate_in_slot(size_t size, size_t alignment, enum block_kind kin
   bool is_open = guarded_pages_open(pages);
   if (is_open) {
     guarded_pages_fill(&taken, pages);
-    atomic_fetch_add_explicit(&guarded.live_bytes, guarded_pages_bytes(pages),
+    atomic_fetch_add_explicit(&guarded_live_total, guarded_pages_bytes(pages),
                               memory_order_relaxed);
   }
   os_lock_acquire(&guarded_lock);
@@ -337,7 +338,7 @@ static void release_block(struct guarded_slot *slot, struct guarded_pages pages)
   slot->state = GUARDED_FREED;
   if (is_closed) guarded_slot_give(slot);
   os_lock_release(&guarded_lock);
-  atomic_fetch_sub_explicit(&guarded.live_bytes, guarded_pages_bytes(pages), memory_order_relaxed);
+  atomic_fetch_sub_explicit(&guarded_live_total, guarded_pages_bytes(pages), memory_order_relaxed);
   count_dead();
 }
 

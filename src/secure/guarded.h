@@ -57,6 +57,7 @@ INTERNAL size_t guarded_bytes_from(const void *pointer);
 INTERNAL size_t guarded_live_count(void);
 // The os pages that they hold, in bytes.
 INTERNAL size_t guarded_live_bytes(void);
+INTERNAL_DATA _Atomic(size_t) guarded_live_total;  // the same for those who read it from outside
 
 // What a report says of a slot's block. The stacks are the slot's own.
 INTERNAL struct misuse guarded_describe(const char *what, const void *pointer,

@@ -86,14 +86,14 @@ static void the_region_ends(void **state)
 static void break_reached(void)
 {
   (void)take_touched(1);
-  runs_set_frontier((frontier.end_bytes >> SLICE_SHIFT) + 1);
+  runs_set_frontier((frontier_extent.end_bytes >> SLICE_SHIFT) + 1);
   frontier_assert_valid();
 }
 
 static void break_end(void)
 {
   (void)take_touched(1);
-  frontier.end_bytes = frontier.region.bytes + SLICE_BYTES;
+  frontier_extent.end_bytes = frontier.region.bytes + SLICE_BYTES;
   frontier.table_bytes = frontier.table.bytes;
   frontier_assert_valid();
 }
@@ -108,7 +108,7 @@ static void break_table(void)
 static void break_skipped(void)
 {
   (void)take_touched(2);
-  frontier.skipped_bytes = SLICE_BYTES;
+  frontier_extent.skipped_bytes = SLICE_BYTES;
   frontier_assert_valid();
 }
 
@@ -135,7 +135,7 @@ static void need_vacant_addresses(void)
 // A page that can be read, `slices` slices behind what is accessible.
 static char *map_theirs(size_t slices)
 {
-  uintptr_t at = region.start + frontier.end_bytes + bytes_of(slices);
+  uintptr_t at = region.start + frontier_extent.end_bytes + bytes_of(slices);
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   char *theirs = mmap((void *)at, os_page_bytes(), PROT_READ, flags, -1, 0);
   CHECK((uintptr_t)theirs == at);
@@ -309,7 +309,7 @@ static void check_amid_move(void)
 static void check_fork_amid_move(void)
 {
   struct page *low = take_touched(LOW_SLICES);
-  moving.first = frontier.end_bytes >> SLICE_SHIFT;
+  moving.first = frontier_extent.end_bytes >> SLICE_SHIFT;
   moving.theirs = map_theirs(100);
   start_moving();
   // Once the frontier has gone on, what was accessible before is not filed yet.
@@ -337,7 +337,7 @@ static void check_second_fork(void)
   chunk_after_fork();
   uint32_t slices = (uint32_t)moving.first + 20;
   CHECK(chunk_source.take(&chunk_source, slices, 1, any, &is_zero) == region.pages + LOW_SLICES);
-  moving.first = frontier.end_bytes >> SLICE_SHIFT;
+  moving.first = frontier_extent.end_bytes >> SLICE_SHIFT;
   moving.lost_slices = LOW_SLICES + slices;
   start_moving();
   child_check(check_amid_move);
@@ -347,7 +347,7 @@ static void check_second_fork(void)
 static void check_first_fork(void)
 {
   (void)take_touched(LOW_SLICES);
-  moving.first = frontier.end_bytes >> SLICE_SHIFT;
+  moving.first = frontier_extent.end_bytes >> SLICE_SHIFT;
   moving.theirs = map_theirs(100);
   start_moving();
   child_check(check_second_fork);
