@@ -74,6 +74,8 @@
 #include "handle/fragmentation.c"
 #include "handle/defrag.c"
 
+#include "track/tracker.c"
+
 #include "stats/stats.c"
 #include "stats/root.c"
 #include "stats/heap_map.c"
@@ -87,6 +89,7 @@
 #include "api/handles.c"
 #include "api/smart.c"
 #include "api/report.c"
+#include "api/profile.c"
 #ifdef MEND_OVERRIDE
 #include "api/override.c"
 #include "api/operator_new.c"

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// What is remembered of blocks: who allocated them, when, how large. Whoever hands out and takes
+// back blocks tells the tracker of those that are to be remembered: in sampled mode some, in exact
+// mode all.
+//
+// A block has a record (record.h) and a *stack number*: an interned stack of callers
+// (site_table.h), 0 for none. Records are found by arithmetic from the block's page, and changed
+// without locks by whoever allocates or frees the block; anybody may look at them at any time.
+//
+// Sampling is unbiased if each block of a page is remembered with the probability
+// 1 - exp(-page->block_bytes / interval): what is not remembered is then estimated from what is.
+//
+// A fork's child sees the records as they were; only the calling thread goes on there.
+#ifndef TRACK_TRACKER_H
+#define TRACK_TRACKER_H
+
+#include "core/page.h"
+
+enum tracker_mode { TRACKER_OFF, TRACKER_SAMPLED, TRACKER_EXACT };
+
+INTERNAL_DATA _Atomic(uint32_t) tracker_mode_now;
+
+static inline enum tracker_mode tracker_mode(void)
+{
+  return (enum tracker_mode)atomic_load_explicit(&tracker_mode_now, memory_order_relaxed);
+}
+
+// Begins to remember, in another mode or with another interval (mean bytes from sample to sample, 1
+// at least; of no meaning in exact mode). False if there is no memory for tables: then all is as
+// before. One thread at a time; before the allocator's own change to the mode.
+INTERNAL bool tracker_start(enum tracker_mode mode, size_t interval_bytes);
+// Ends that; after the allocator's own change. Blocks that were remembered exactly are forgotten;
+// samples stay what they are until they are freed.
+INTERNAL void tracker_stop(void);
+// The mean distance of samples, of the mode that is or was last.
+INTERNAL size_t tracker_interval_bytes(void);
+
+// A block is handed out. Remembers it with the calling thread's stack, without this library's own
+// frames. `twin` (may be NULL) is the block that stands in for a sample in an ordinary page. False
+// if there is no memory: the block stays unknown, and the twin is the caller's.
+INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin);
+// A block is about to be free: says what twin it had. False if it is not remembered: it was not
+// asked for, or (exact mode: tracker_look tells) it is free already. In exact mode the freeing
+// stack is kept until the block is handed out again.
+INTERNAL bool tracker_remove(struct page *page, void *block, void **twin);
+// Its user has another size at the same place.
+INTERNAL void tracker_resize(struct page *page, void *block, size_t size);
+
+// What is known of a block, in use or not.
+struct tracker_block {
+  void *block;
+  size_t size;          // asked for
+  bool is_live;         // else it is free again
+  void *twin;           // of a live sample, or NULL
+  uint32_t stack;       // numbers for site_stack; 0: not known
+  uint32_t thread;      // number for tracker_thread
+  uint32_t ms;          // when: milliseconds since the start, for tracker_clock_ms
+  uint32_t free_stack;  // exact mode, not live: of the free
+  uint32_t free_thread;
+};
+
+// False if nothing is known. The address may be anywhere in the block.
+INTERNAL bool tracker_look(struct page *page, const void *address, struct tracker_block *known);
+
+// Calls the function for all remembered live blocks of a page, until it returns false; returns what
+// it returned last. Others may allocate and free meanwhile: each block is as it was at some moment.
+typedef bool (*tracker_visitor)(const struct tracker_block *block, void *argument);
+INTERNAL bool tracker_visit(struct page *page, tracker_visitor visitor, void *argument);
+
+// Milliseconds since the process's heap was started, as in records.
+INTERNAL uint32_t tracker_clock_ms(void);
+
+#endif
