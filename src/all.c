@@ -10,6 +10,7 @@
 
 #include "base/output.c"
 #include "base/format.c"
+#include "base/stream.c"
 #include "base/fatal.c"
 #include "base/options.c"
 #include "base/rng.c"
@@ -23,6 +24,7 @@
 #include "os/probe.c"
 #include "os/stack.c"
 #include "os/maps.c"
+#include "os/residency.c"
 #include "os/fault.c"
 #include "os/secret.c"
 
@@ -78,7 +80,9 @@
 
 #include "stats/stats.c"
 #include "stats/root.c"
+#include "stats/places.c"
 #include "stats/heap_map.c"
+#include "stats/resident.c"
 
 #include "api/init.c"
 #include "api/allocate.c"

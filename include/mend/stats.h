@@ -34,11 +34,59 @@ struct mend_stats {
   size_t mapping_count;    // kernel mappings that mend has caused beyond its first ones
   size_t rest_bytes;       // behind the ends of large blocks, which take whole slices of 64 KiB
   size_t unused_bytes;     // committed and holding nothing: never used, or given to the kernel
+  // Since 0.5, parts of free_bytes that wait in the heap of the calling thread, and in shared ones:
+  size_t cached_bytes;      // kept ready to be handed out
+  size_t quarantine_bytes;  // freed and kept from use for a while (the hardened build)
 };
 
 // Fills *stats. Returns false (and writes nothing) if stats is NULL or stats->bytes is
 // smaller than one size_t.
 MEND_EXPORT bool mend_stats_get(struct mend_stats *stats) MEND_NOTHROW;
+
+// ---------------------------------------------------------------------------------------------
+// Resident memory.
+
+#define MEND_RESIDENT_VERSION 1
+
+// Where the resident memory of the heap is: the lines from `live` to `metadata` add up to `total`,
+// exactly, and none is negative; the kernel is asked which os pages hold memory, so that `total` is
+// what /proc/PID/smaps says of the mappings that mend made, while the heap stays as it is. Of a
+// page of blocks that is resident in part only, what is missing is taken off its free blocks first.
+//
+// Set `bytes` to sizeof(struct mend_resident) before the call, and zero the struct first, as for
+// struct mend_stats; `version` says which fields the library knows. All are bytes. Since 0.5.
+struct mend_resident {
+  size_t bytes;    // sizeof of the caller's struct
+  size_t version;  // of the library: MEND_RESIDENT_VERSION or above
+  size_t total_bytes;
+  size_t live_bytes;        // blocks that the program holds, rounded up to what they can hold, and
+                            // those that other threads keep ready
+  size_t rounding_bytes;    // of those blocks what was not asked for, where that is known: then it
+                            // is not in live_bytes. 0 in the default build, which keeps no sizes
+  size_t cached_bytes;      // free blocks kept ready by the calling thread and by shared heaps
+  size_t quarantine_bytes;  // freed blocks that are kept from use for a while (the hardened build)
+  size_t free_bytes;        // other free blocks, in pages that are in use
+  size_t uncarved_bytes;    // ends of those pages that no block has been in
+  size_t rest_bytes;        // behind the ends of large blocks; lost, or just changing hands
+  size_t retained_bytes;    // free pages that still hold memory, kept for reuse
+  size_t secret_bytes;      // blocks for secrets, with what they do not fill (mend/secure.h)
+  size_t handle_bytes;      // tables of handles (mend/handle.h)
+  size_t tracking_bytes;    // what tracking knows of blocks (mend/track.h)
+  size_t descriptor_bytes;  // the table of pages
+  size_t metadata_bytes;    // heaps, bitmaps and all other tables
+  // Beside the sum:
+  size_t returned_bytes;  // accessible for blocks and holding nothing: returned, or never used
+  size_t process_bytes;   // resident of the whole process, with its code, stacks and other mappings
+  size_t guessed;         // 1: the kernel did not tell of all; what it did not tell of is counted
+};
+
+// Fills *resident. It takes a look at each page, as mend_heap_map_write does, and at the kernel's
+// page tables: about 100 us and 15 ms for each GiB that is resident. Allocates nothing (12 KiB of
+// stack), stops nobody for longer than some dozens of pages take; opens a file of /proc for the
+// time, and does without if it cannot. Any thread, not in a signal handler. False, and nothing
+// written, if resident is NULL, resident->bytes is below that of two size_t, or there is no memory
+// for a heap. Since 0.5.
+MEND_EXPORT bool mend_resident_get(struct mend_resident *resident) MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------
 // The heap page by page.

@@ -422,6 +422,7 @@ INTERNAL struct chunk_statistics chunk_statistics(void)
       .used_bytes = chunk.used_bytes,
       .dirty_bytes = runs_dirty_bytes(),
       .committed_bytes = frontier_committed_bytes(),
+      .reached_bytes = slices_to_bytes(runs_frontier()),
       .table_bytes = frontier_table_bytes(),
       .mapping_count = mapping_count(),
   };
@@ -431,7 +432,7 @@ INTERNAL struct chunk_statistics chunk_statistics(void)
 
 INTERNAL struct chunk_place chunk_look_at(struct page *slice)
 {
-  struct chunk_place place = {PAGE_NONE, 1, 0};
+  struct chunk_place place = {.kind = PAGE_NONE, .slices = 1};
   if (chunk_lock_is_mine()) return place;
   os_lock_acquire(&chunk.lock);
   // A large block that is given back meanwhile waits for the lock, and is not another until then.
@@ -440,7 +441,8 @@ INTERNAL struct chunk_place chunk_look_at(struct page *slice)
   if (kind == PAGE_LARGE || (kind == PAGE_FREE && list_contains_node(&slice->link))) {
     // Of a block that is just being shortened the slices have gone first.
     size_t held = bits_smaller(slice->block_bytes, page_run_bytes(slice));
-    place = (struct chunk_place){kind, slice->slices, held};
+    size_t lead = kind == PAGE_LARGE ? policy_lead_bytes(slice) : 0;
+    place = (struct chunk_place){kind, slice->slices, held, (uint32_t)lead};
   }
   os_lock_release(&chunk.lock);
   return place;

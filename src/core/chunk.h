@@ -22,6 +22,7 @@ struct chunk_statistics {
   size_t used_bytes;       // in runs that are handed out
   size_t dirty_bytes;      // in free runs that may hold memory
   size_t committed_bytes;  // accessible
+  size_t reached_bytes;    // from the region's start to where nothing has been handed out yet
   size_t table_bytes;      // accessible of the page table
   size_t mapping_count;    // mappings caused by huge pages and moves
 };
@@ -30,7 +31,8 @@ struct chunk_statistics {
 struct chunk_place {
   enum page_kind kind;  // PAGE_LARGE, PAGE_FREE: a free run; else nothing that is told here
   uint32_t slices;
-  size_t held_bytes;  // LARGE: what the block holds; FREE: how much may hold memory
+  size_t held_bytes;    // LARGE: what the block holds; FREE: how much may hold memory
+  uint32_t lead_bytes;  // LARGE: what lies before the block (hardened: a guard)
 };
 
 // The region as a source.

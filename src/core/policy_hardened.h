@@ -226,6 +226,11 @@ INTERNAL void policy_forget_all(struct heap *heap);
 // one of them, or NULL. Inside; the owner, or of a shared heap.
 INTERNAL uint32_t policy_waiting_places(const struct heap *heap, unsigned size_class);
 INTERNAL const void *policy_waiting(const struct heap *heap, unsigned size_class, uint32_t place);
+// Whether a block in that place was freed and is kept from use.
+static inline bool policy_is_quarantine(uint32_t place)
+{
+  return place >= POOL_MOST;
+}
 
 // How large the guards before and behind it are to be.
 struct policy_guards {

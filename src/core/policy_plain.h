@@ -168,6 +168,12 @@ static inline const void *policy_waiting(const struct heap *heap, unsigned size_
   return NULL;
 }
 
+static inline bool policy_is_quarantine(uint32_t place)
+{
+  (void)place;
+  return false;
+}
+
 // Large blocks.
 struct policy_guards {
   size_t lead_bytes;

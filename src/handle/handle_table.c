@@ -287,6 +287,21 @@ INTERNAL size_t handle_table_resident_bytes(struct handle_table *table)
   return handle_table_resident_entries(table) * (sizeof(uint64_t) + sizeof(uint32_t));
 }
 
+INTERNAL size_t handle_table_measured(struct handle_table *table, handle_table_measure measure,
+                                      void *argument)
+{
+  os_lock_acquire(&table->lock);
+  const struct os_range *ranges[] = {&table->entry_range, &table->info_range, &table->leaf_range};
+  size_t ends[] = {table->entry_bytes, table->info_bytes, table->leaf_bytes};
+  os_lock_release(&table->lock);
+  size_t bytes = 0;
+  for (unsigned i = 0; i < 3; i++) {
+    uintptr_t start = (uintptr_t)ranges[i]->start;
+    if (ends[i] > 0) bytes += measure(argument, start, start + ends[i]);
+  }
+  return bytes;
+}
+
 // Each sparse leaf has as many free entries as it says, all its own and free, of generations up to
 // its floor.
 INTERNAL void handle_table_assert_valid(struct handle_table *table)

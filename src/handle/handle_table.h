@@ -86,6 +86,10 @@ INTERNAL size_t handle_table_sweep(struct handle_table *table);
 // Entries and infos that may hold memory, and how many bytes those are.
 INTERNAL size_t handle_table_resident_entries(struct handle_table *table);
 INTERNAL size_t handle_table_resident_bytes(struct handle_table *table);
+// The sum of what the function says of each of its accessible stretches.
+typedef size_t (*handle_table_measure)(void *argument, uintptr_t from, uintptr_t to);
+INTERNAL size_t handle_table_measured(struct handle_table *table, handle_table_measure measure,
+                                      void *argument);
 // Of a table that nobody changes meanwhile.
 INTERNAL void handle_table_assert_valid(struct handle_table *table);
 // In the child of a fork. The first: a thread that may have been in the four steps is no more; free

@@ -468,6 +468,21 @@ static void after_fork_in_child(void)
   after_fork();
 }
 
+INTERNAL size_t vault_measured(size_t (*measure)(void *argument, uintptr_t from, uintptr_t to),
+                               void *argument)
+{
+  size_t bytes = 0;
+  if (os_lock_is_mine(&vaults.lock)) return 0;
+  os_lock_acquire(&vaults.lock);
+  for (size_t i = 0; i < vaults.count; i++) {
+    const struct vault *vault = vaults.all[i];
+    uintptr_t start = (uintptr_t)vault->start;
+    if (vault->state == VAULT_OPEN) bytes += measure(argument, start, start + vault->bytes);
+  }
+  os_lock_release(&vaults.lock);
+  return bytes;
+}
+
 INTERNAL void vault_register_forks(void)
 {
   (void)os_on_fork(before_fork, after_fork, after_fork_in_child);

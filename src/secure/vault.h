@@ -54,6 +54,10 @@ INTERNAL bool vault_holds(const void *address);
 // The same for who shows memory: true also where that can't be known, below a signal handler that
 // has interrupted a function of the vault's.
 INTERNAL bool vault_may_hold(const void *address);
+// The sum of what the function says of the memory of each vault that has some; 0 below a signal
+// handler that has interrupted a function of the vault's.
+INTERNAL size_t vault_measured(size_t (*measure)(void *argument, uintptr_t from, uintptr_t to),
+                               void *argument);
 // Once, before the first vault.
 INTERNAL void vault_register_forks(void);
 

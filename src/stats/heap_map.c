@@ -2,26 +2,22 @@
 //
 // A snapshot of the whole heap as text, page by page: docs/heap-map.md has the format.
 //
-// The region is walked slice by slice, in pieces of some dozen pages. A piece is collected inside
-// the heaps that its pages are of, one heap at a time, and written when none is entered and nothing
-// locked: who reads the text slowly holds up the writer alone. So what a page says of itself is of
-// one moment, and two pages may be of different ones. The place where the walk stands only grows:
-// no two lines overlap, whatever becomes of the pages meanwhile.
+// Places are collected in pieces, and written when no heap is entered and nothing locked: who reads
+// the text slowly holds up the writer alone (places.h).
 #include <errno.h>
 
 #include "base/format.h"
 #include "base/output.h"
-#include "core/chunk.h"
 #include "core/registry.h"
 #include "handle/fragmentation.h"
 #include "handle/info.h"
 #include "mend/handle.h"
 #include "os/memory.h"
 #include "os/system.h"
+#include "stats/places.h"
 #include "stats/stats.h"
 
 enum {
-  PIECE_PAGES = 48,
   PIECE_BYTES = 8192,  // of text; on the stack
   PIECE_RESERVE = 256  // no line is as long as that
 };
@@ -205,135 +201,11 @@ static void write_report(struct map_writer *writer, const struct mend_defrag_rep
 }
 
 // ---------------------------------------------------------------------------------------------
-// Places: what a line is written of.
+// Places.
 
-enum owner { OF_NOBODY, OF_THREAD, OF_COMMON, OF_HEAP, OF_OBJECTS, OF_STILL };
-
+static const char *const kind_words[] = {"list", "bitmap", "large", "free"};
 static const char *const owner_words[] = {" -",     " thread:",  " common",
                                           " heap:", " handles:", " still:"};
-
-struct map_place {
-  uintptr_t start;
-  size_t bytes;
-  const char *kind;
-  size_t block_bytes;
-  uint32_t capacity;
-  uint32_t carved;
-  uint32_t used;
-  bool is_closed;
-  size_t resident_bytes;
-  enum owner owner;
-  uint64_t owner_number;
-};
-
-struct map_walk {
-  struct page *slice;  // the next one to look at
-  struct page *end;
-  uint32_t count;
-  struct map_place places[PIECE_PAGES];
-};
-
-// Whose a page or block of a heap is, and by which number he is known.
-static void map_set_owner(struct map_place *place, struct heap *heap, bool is_first_class)
-{
-  uintptr_t owner = heap_owner(heap);
-  if (heap->has_objects) {
-    const struct lane *lane = CONTAINER_OF(heap, struct lane, blocks);
-    place->owner = lane->is_still ? OF_STILL : OF_OBJECTS;
-    place->owner_number = lane->heap->slot;
-  } else if (is_first_class) {
-    place->owner = OF_HEAP;
-    place->owner_number = (uintptr_t)heap;
-  } else if (owner == OWNER_SHARED) {
-    place->owner = OF_COMMON;
-  } else if (owner != OWNER_NOBODY) {
-    place->owner = OF_THREAD;
-    place->owner_number = atomic_load_explicit(&heap->thread_number, memory_order_relaxed);
-  }
-}
-
-// Adds what a list or bitmap page is. Inside its heap.
-static void map_add_page(struct map_walk *walk, struct page *page)
-{
-  struct map_place *place = &walk->places[walk->count++];
-  *place = (struct map_place){
-      .start = (uintptr_t)page_start(page),
-      .bytes = page_run_bytes(page),
-      .kind = page_kind(page) == PAGE_LIST ? "list" : "bitmap",
-      .block_bytes = page->block_bytes,
-      .capacity = page->capacity,
-      .carved = page->carved,
-      // A free that is under way may count a block that has been taken again.
-      .used = (uint32_t)bits_smaller(stats_live_blocks(page), page->carved),
-      .is_closed = (page->flags & PAGE_IS_CLOSED) != 0,
-      .resident_bytes = page_resident_bytes(page),
-  };
-  struct heap *heap = page_heap(page);
-  map_set_owner(place, heap, heap->is_direct);
-  walk->slice += page->slices;
-}
-
-// Adds a large block or a free run; steps over any other slice.
-static void map_add_run(struct map_walk *walk)
-{
-  struct page *page = walk->slice;
-  struct chunk_place seen = chunk_look_at(page);
-  walk->slice += seen.slices;
-  if (seen.kind == PAGE_NONE) return;
-  bool is_large = seen.kind == PAGE_LARGE;
-  struct map_place *place = &walk->places[walk->count++];
-  *place = (struct map_place){
-      .start = (uintptr_t)page_start(page),
-      .bytes = (size_t)seen.slices << SLICE_SHIFT,
-      .kind = is_large ? "large" : "free",
-      .block_bytes = is_large ? seen.held_bytes : 0,
-      .capacity = is_large,
-      .carved = is_large,
-      .used = is_large,
-      .resident_bytes = seen.held_bytes,
-  };
-  // One that has a heap ends with that: threads' heaps have none of them.
-  struct heap *heap = is_large ? page_heap(page) : NULL;
-  if (heap != NULL) map_set_owner(place, heap, true);
-}
-
-static bool map_is_page(struct page *page)
-{
-  enum page_kind kind = page_kind(page);
-  return kind == PAGE_LIST || kind == PAGE_BITMAP;
-}
-
-// Adds pages as long as they are of one heap, all in one visit to it; steps over a page that it
-// cannot look into.
-static void map_add_pages_of(struct map_walk *walk, struct heap *heap)
-{
-  if (heap == NULL || !registry_enter(heap)) {
-    walk->slice++;
-    return;
-  }
-  // Inside: what is the heap's now stays so.
-  struct page *before = walk->slice;
-  while (walk->slice < walk->end && walk->count < PIECE_PAGES && map_is_page(walk->slice) &&
-         page_heap(walk->slice) == heap) {
-    map_add_page(walk, walk->slice);
-  }
-  heap_leave(heap);
-  if (walk->slice == before) walk->slice++;  // it has just become another's
-}
-
-static void map_collect_piece(struct map_walk *walk)
-{
-  walk->count = 0;
-  while (walk->slice < walk->end && walk->count < PIECE_PAGES) {
-    if (map_is_page(walk->slice)) {
-      map_add_pages_of(walk, page_heap(walk->slice));
-    } else if (page_kind(walk->slice) != PAGE_NONE && page_kind(walk->slice) != PAGE_INSIDE) {
-      map_add_run(walk);
-    } else {
-      walk->slice++;
-    }
-  }
-}
 
 static void write_place(struct map_writer *writer, const struct map_place *place)
 {
@@ -341,7 +213,7 @@ static void write_place(struct map_writer *writer, const struct map_place *place
   map_add_address(format, place->start);
   map_add_number(format, place->bytes);
   format_text(format, " ");
-  format_text(format, place->kind);
+  format_text(format, kind_words[place->kind]);
   map_add_number(format, place->block_bytes);
   map_add_number(format, place->capacity);
   map_add_number(format, place->carved);
@@ -358,15 +230,12 @@ static void write_place(struct map_writer *writer, const struct map_place *place
 
 static size_t write_pages(struct map_writer *writer)
 {
-  // acquire: pairs with publish_table; below that there are descriptors
-  size_t units = atomic_load_explicit(&region_units, memory_order_acquire);
-  struct map_walk walk = {.slice = region.pages};
-  walk.end = region.pages + (units >> (SLICE_SHIFT - 4));
+  struct places places;
   size_t count = 0;
-  while (walk.slice < walk.end && writer->error == 0) {
-    map_collect_piece(&walk);
-    for (uint32_t i = 0; i < walk.count; i++) write_place(writer, &walk.places[i]);
-    count += walk.count;
+  places_begin(&places);
+  while (writer->error == 0 && places_next(&places)) {
+    for (uint32_t i = 0; i < places.count; i++) write_place(writer, &places.all[i]);
+    count += places.count;
   }
   return count;
 }

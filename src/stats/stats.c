@@ -29,6 +29,8 @@ struct tally {
   size_t page_bytes;
   size_t live_bytes;
   size_t carved_bytes;
+  size_t cached_bytes;
+  size_t quarantine_bytes;
   size_t heap_count;
   size_t large_bytes;
   size_t large_blocks;
@@ -54,11 +56,13 @@ static void tally_page(struct tally *tally, struct page *page)
   of_class->free_count += page->carved - live;
 }
 
-static void subtract(struct tally *tally, unsigned size_class, const void *block)
+// A block that is kept ready, or in quarantine: of which `kept` is the sum.
+static void subtract(struct tally *tally, size_t *kept, unsigned size_class, const void *block)
 {
   // The pages of a heap that was given up in a fork have not been counted.
   if (page_heap(page_first(page_at(block)))->is_given_up) return;
   tally->live_bytes -= size_class_bytes(size_class);
+  *kept += size_class_bytes(size_class);
   tally->classes[size_class].live_count--;
   tally->classes[size_class].free_count++;
 }
@@ -66,20 +70,22 @@ static void subtract(struct tally *tally, unsigned size_class, const void *block
 // Blocks that wait in the heap's bins and pools and on its shelves are not live.
 static void subtract_kept(struct tally *tally, struct heap *heap)
 {
+  size_t *cached = &tally->cached_bytes;
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
     struct block *block = heap_bin(heap, i)->first;
-    for (; block != NULL; block = block_next(block)) subtract(tally, i, block);
+    for (; block != NULL; block = block_next(block)) subtract(tally, cached, i, block);
   }
   for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) {
     const struct shelf *shelf = &heap->shelves[i];
     for (uint32_t j = 0; j < shelf->count; j++) {
-      subtract(tally, SIZE_CLASS_SMALL_COUNT + i, shelf->blocks[j]);
+      subtract(tally, cached, SIZE_CLASS_SMALL_COUNT + i, shelf->blocks[j]);
     }
   }
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
     for (uint32_t j = 0; j < policy_waiting_places(heap, i); j++) {
       const void *block = policy_waiting(heap, i, j);
-      if (block != NULL) subtract(tally, i, block);
+      size_t *kept = policy_is_quarantine(j) ? &tally->quarantine_bytes : cached;
+      if (block != NULL) subtract(tally, kept, i, block);
     }
   }
 }
@@ -156,6 +162,8 @@ INTERNAL struct mend_stats stats_collect(struct stats_class *classes)
       .mapping_count = region_stats.mapping_count,
       .rest_bytes = difference(region_stats.used_bytes, tally.page_bytes + tally.large_bytes),
       .unused_bytes = difference(region_stats.committed_bytes, occupied_bytes),
+      .cached_bytes = tally.cached_bytes,
+      .quarantine_bytes = tally.quarantine_bytes,
   };
 }
 
@@ -200,6 +208,7 @@ INTERNAL void stats_print(void)
   print_line("process", os_process_id(), "the one whose heap this is");
   print_line("bytes live", stats.live_bytes, "blocks that the program holds");
   print_line("bytes free", stats.free_bytes, "free blocks in pages that are in use");
+  print_line("bytes cached", stats.cached_bytes, "of those free, kept ready by the thread");
   print_line("bytes uncarved", stats.uncarved_bytes, "parts of those pages never touched");
   print_line("bytes rest", stats.rest_bytes, "behind the ends of large blocks");
   print_line("bytes retained", stats.retained_bytes, "free pages kept for reuse");
