@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#include "launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "command.h"
+
+enum { STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127, STATUS_SIGNAL = 128 };
+
+// ---------------------------------------------------------------------------------------------
+// The library.
+
+static bool is_readable(const char *path)
+{
+  return access(path, R_OK) == 0;
+}
+
+// The folder of this command's own file, with the slash; false if it can't be told.
+static bool find_own_folder(char folder[static LAUNCH_PATH_MOST])
+{
+  ssize_t length = readlink("/proc/self/exe", folder, LAUNCH_PATH_MOST - 1);
+  if (length <= 0 || length >= LAUNCH_PATH_MOST - 1) return false;
+  folder[length] = '\0';
+  char *slash = strrchr(folder, '/');
+  if (slash == NULL) return false;
+  slash[1] = '\0';
+  return true;
+}
+
+bool launch_find_library(char path[static LAUNCH_PATH_MOST], const char *library)
+{
+  static const char *const folders[] = {"", "../" MEND_LIBRARY_FOLDER "/", "../lib/", "../lib64/"};
+  const char *named = getenv("MEND_LIBRARY");
+  if (named != NULL && *named != '\0') {
+    if (realpath(named, path) != NULL && is_readable(path)) return true;
+    complain("MEND_LIBRARY names %s, which can't be read: %s", named, strerror(errno));
+    return false;
+  }
+  char own[LAUNCH_PATH_MOST];
+  bool has_folder = find_own_folder(own);
+  for (size_t i = 0; has_folder && i < sizeof folders / sizeof folders[0]; i++) {
+    char candidate[2 * LAUNCH_PATH_MOST];
+    snprintf(candidate, sizeof candidate, "%s%s%s", own, folders[i], library);
+    if (realpath(candidate, path) != NULL && is_readable(path)) return true;
+  }
+  complain("there is no %s beside the command; MEND_LIBRARY may say where it is", library);
+  return false;
+}
+
+// ---------------------------------------------------------------------------------------------
+// The program.
+
+// As execvp looks for it.
+static bool find_program(char path[static LAUNCH_PATH_MOST], const char *name)
+{
+  if (strchr(name, '/') != NULL) return snprintf(path, LAUNCH_PATH_MOST, "%s", name) > 0;
+  const char *folders = getenv("PATH");
+  if (folders == NULL) folders = "/bin:/usr/bin";
+  while (true) {
+    size_t length = strcspn(folders, ":");
+    snprintf(path, LAUNCH_PATH_MOST, "%.*s%s%s", (int)length, folders, length > 0 ? "/" : "./",
+             name);
+    struct stat state;
+    if (access(path, X_OK) == 0 && stat(path, &state) == 0 && S_ISREG(state.st_mode)) return true;
+    if (folders[length] == '\0') return false;
+    folders += length + 1;
+  }
+}
+
+static bool has_interpreter(Elf *elf)
+{
+  size_t count = 0;
+  if (elf_getphdrnum(elf, &count) != 0) return true;
+  for (size_t i = 0; i < count; i++) {
+    GElf_Phdr part;
+    if (gelf_getphdr(elf, (int)i, &part) != NULL && part.p_type == PT_INTERP) return true;
+  }
+  return false;
+}
+
+static void warn_of_elf(const char *path, Elf *elf, const struct stat *state)
+{
+  GElf_Ehdr head, own_head;
+  int own = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  Elf *own_elf = elf_begin(own, ELF_C_READ_MMAP, NULL);
+  bool is_foreign = gelf_getehdr(elf, &head) != NULL && gelf_getehdr(own_elf, &own_head) != NULL &&
+                    head.e_machine != own_head.e_machine;
+  elf_end(own_elf);
+  if (own >= 0) close(own);
+  if (is_foreign) {
+    complain("%s is for another machine: mend will not be in it", path);
+  } else if (!has_interpreter(elf)) {
+    complain("%s is linked statically: mend can't be preloaded into it", path);
+  } else if ((state->st_mode & (S_ISUID | S_ISGID)) != 0) {
+    complain("%s changes its user or group as it starts: mend will not be preloaded into it", path);
+  }
+}
+
+// Says why mend will not be in the program, if that is certain.
+static void warn_of_program(const char *path)
+{
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat state;
+  if (file < 0) return;
+  elf_version(EV_CURRENT);
+  Elf *elf = fstat(file, &state) == 0 && S_ISREG(state.st_mode)
+                 ? elf_begin(file, ELF_C_READ_MMAP, NULL)
+                 : NULL;
+  if (elf != NULL && elf_kind(elf) == ELF_K_ELF) warn_of_elf(path, elf, &state);
+  elf_end(elf);
+  close(file);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Its run.
+
+bool launch_prepare(const struct launch *launch)
+{
+  char library[LAUNCH_PATH_MOST];
+  if (!launch_find_library(library, launch->library)) return false;
+  if (strpbrk(library, ": ") != NULL) {
+    complain("%s can't be preloaded: its path has a blank or a colon", library);
+    return false;
+  }
+  const char *before = getenv("LD_PRELOAD");
+  bool has_more = before != NULL && *before != '\0';
+  size_t room = strlen(library) + (has_more ? strlen(before) : 0) + 2;
+  char *preload = malloc(room);
+  if (preload == NULL) return false;
+  snprintf(preload, room, "%s%s%s", library, has_more ? ":" : "", has_more ? before : "");
+  bool is_set = setenv("LD_PRELOAD", preload, 1) == 0;
+  free(preload);
+  for (size_t i = 0; i < launch->setting_count && is_set; i++) {
+    const struct launch_setting *setting = &launch->settings[i];
+    is_set = setting->value != NULL ? setenv(setting->name, setting->value, 1) == 0
+                                    : unsetenv(setting->name) == 0;
+  }
+  if (!is_set) complain("the environment can't be set: %s", strerror(errno));
+  return is_set;
+}
+
+static volatile sig_atomic_t child;
+
+// A signal from a terminal has reached the program already: it is of the same group.
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+  (void)context;
+  int error = errno;
+  if (child > 0 && info->si_code <= 0) kill((pid_t)child, signal);
+  errno = error;
+}
+
+static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+enum { PASSED_ON = sizeof passed_on / sizeof passed_on[0] };
+
+static void run_child(const struct launch *launch, const char *path, const sigset_t *mask)
+{
+  sigprocmask(SIG_SETMASK, mask, NULL);
+  if (!launch_prepare(launch)) _exit(STATUS_CANNOT_RUN);
+  execv(path, launch->arguments);
+  int error = errno;
+  if (error == ENOEXEC) {  // a script without its first line
+    execvp(launch->arguments[0], launch->arguments);
+    error = errno;
+  }
+  complain("%s: %s", launch->arguments[0], strerror(error));
+  _exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
+}
+
+bool launch_run(struct launch *launch)
+{
+  char path[LAUNCH_PATH_MOST], library[LAUNCH_PATH_MOST];
+  launch->status = STATUS_CANNOT_RUN << 8;
+  if (!launch_find_library(library, launch->library)) return false;
+  if (!find_program(path, launch->arguments[0])) {
+    launch->status = STATUS_NOT_FOUND << 8;
+    complain("%s: there is no such program", launch->arguments[0]);
+    return false;
+  }
+  warn_of_program(path);
+  // Signals wait until it is known whom to pass them on to.
+  sigset_t passed, mask;
+  sigemptyset(&passed);
+  for (size_t i = 0; i < PASSED_ON; i++) sigaddset(&passed, passed_on[i]);
+  sigprocmask(SIG_BLOCK, &passed, &mask);
+  struct sigaction before[PASSED_ON];
+  struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+  fflush(NULL);
+  launch->pid = fork();
+  if (launch->pid == 0) run_child(launch, path, &mask);
+  child = launch->pid;
+  for (size_t i = 0; i < PASSED_ON; i++) {
+    sigaction(passed_on[i], NULL, &before[i]);
+    if (before[i].sa_handler != SIG_IGN) sigaction(passed_on[i], &action, NULL);
+  }
+  sigprocmask(SIG_SETMASK, &mask, NULL);
+  pid_t ended = -1;
+  while (launch->pid > 0 && (ended = waitpid(launch->pid, &launch->status, 0)) < 0) {
+    if (errno != EINTR) break;
+  }
+  child = 0;
+  for (size_t i = 0; i < PASSED_ON; i++) sigaction(passed_on[i], &before[i], NULL);
+  if (ended > 0) return true;
+  complain("%s: %s", launch->arguments[0], strerror(errno));
+  return false;
+}
+
+int launch_end(const struct launch *launch)
+{
+  if (WIFEXITED(launch->status)) return WEXITSTATUS(launch->status);
+  int number = WTERMSIG(launch->status);
+  fflush(NULL);
+  // The program has left its core, if any: this process must not leave another.
+  const struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  signal(number, SIG_DFL);
+  sigset_t mask;
+  sigemptyset(&mask);
+  sigaddset(&mask, number);
+  sigprocmask(SIG_UNBLOCK, &mask, NULL);
+  raise(number);
+  return STATUS_SIGNAL + number;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// Runs a program with libmend.so preloaded, and passes on how it has ended. The library is the file
+// that MEND_LIBRARY names, or else the one beside the command: in its own folder (a build tree) or
+// in the folder for libraries of the same prefix. Signals that are sent to the command reach the
+// program. What can't work - a program that is linked statically, changes its user, or is of
+// another machine - is told of before it starts.
+#ifndef TOOLS_LAUNCH_H
+#define TOOLS_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define LAUNCH_LIBRARY "libmend.so"
+#define LAUNCH_LIBRARY_SECURE "libmend-secure.so"
+
+struct launch_setting {
+  const char *name;   // "MEND_PROFILE"
+  const char *value;  // NULL: taken out of the environment
+};
+
+struct launch {
+  const char *library;  // LAUNCH_LIBRARY or LAUNCH_LIBRARY_SECURE
+  char **arguments;     // of the program, its name first, ended by NULL
+  const struct launch_setting *settings;
+  size_t setting_count;
+  // What comes of it.
+  pid_t pid;
+  int status;  // as waitpid tells
+};
+
+// Runs the program to its end. False after a complaint, if it could not be started: launch_end then
+// gives 126 or 127, as a shell does.
+bool launch_run(struct launch *launch);
+
+// The exit status to end with. A program that a signal has killed: ends this process in the same
+// way, after its output is written.
+int launch_end(const struct launch *launch);
+
+// Writes the library's path into `path`. False after a complaint.
+enum { LAUNCH_PATH_MOST = 4096 };
+bool launch_find_library(char path[static LAUNCH_PATH_MOST], const char *library);
+
+// Puts the preloaded library and the settings into this process's own environment.
+bool launch_prepare(const struct launch *launch);
+
+#endif

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+#include "symbols.h"
+
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "demangle.h"
+#include "dwarf_frames.h"
+
+struct module {
+  struct symbol_module public;
+  Dwfl_Module *dwfl;  // NULL: the file can't be read
+  uint64_t bias;      // of its addresses; without the file, to what is an offset in it
+  struct dwarf_units *units;
+};
+
+struct symbols {
+  const struct track_file *file;
+  Dwfl *dwfl;
+  struct module *modules;  // ordered by address
+  struct symbol_module *public_modules;
+  size_t module_count;
+  struct symbol **table;  // by hash of the address; a power of two of places
+  size_t symbol_count, place_count;
+};
+
+// ---------------------------------------------------------------------------------------------
+// Modules.
+
+// The difference between a mapping's addresses and those in the file; false if none of the file's
+// parts is mapped like that.
+static bool find_bias(int descriptor, const struct track_map *map, uint64_t *bias)
+{
+  Elf *elf = elf_begin(descriptor, ELF_C_READ_MMAP, NULL);
+  size_t count = 0;
+  bool is_found = false;
+  if (elf != NULL && elf_kind(elf) == ELF_K_ELF && elf_getphdrnum(elf, &count) == 0) {
+    for (size_t i = 0; i < count && !is_found; i++) {
+      GElf_Phdr part;
+      if (gelf_getphdr(elf, (int)i, &part) == NULL || part.p_type != PT_LOAD) continue;
+      // The mapping begins at the start of an os page, the part may begin later.
+      uint64_t end = part.p_offset + part.p_filesz;
+      uint64_t page = part.p_align != 0 ? part.p_align : 1;
+      is_found =
+          map->offset < end && map->offset + page > part.p_offset && (part.p_flags & PF_X) != 0;
+      *bias = map->start - (part.p_vaddr + (map->offset - part.p_offset));
+    }
+  }
+  elf_end(elf);
+  return is_found;
+}
+
+// Files are opened as they are now. One that has changed since would give names that are wrong.
+static int open_file(const struct track_file *file, const char *path)
+{
+  // A pipe must not be waited for.
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat state;
+  if (descriptor < 0 || fstat(descriptor, &state) != 0 || !S_ISREG(state.st_mode)) {
+    if (descriptor >= 0) close(descriptor);
+    return -1;
+  }
+  if (file->time_seconds != 0 && (uint64_t)state.st_ctime > file->time_seconds) {
+    complain("%s has changed since %s was written: names of functions in it may be wrong", path,
+             file->path);
+  }
+  return descriptor;
+}
+
+static const char *last_part(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static void read_build_id(struct module *module)
+{
+  const unsigned char *bits;
+  GElf_Addr address;
+  int length = dwfl_module_build_id(module->dwfl, &bits, &address);
+  if (length <= 0 || (size_t)length > sizeof module->public.build_id) return;
+  memcpy(module->public.build_id, bits, (size_t)length);
+  module->public.build_id_length = (size_t)length;
+}
+
+// Gives a module its file. One that is mapped in two places has a module for each, of one file.
+static void open_module(struct symbols *symbols, struct module *module, const struct track_map *map)
+{
+  module->bias = map->start - map->offset;
+  if (map->path[0] != '/') return;
+  int descriptor = open_file(symbols->file, map->path);
+  if (descriptor < 0) return;
+  uint64_t bias;
+  if (find_bias(descriptor, map, &bias)) {
+    module->bias = bias;
+    module->dwfl = dwfl_report_elf(symbols->dwfl, map->path, map->path, descriptor, bias, true);
+  }
+  if (module->dwfl == NULL) {
+    close(descriptor);
+  } else {
+    read_build_id(module);
+  }
+}
+
+static bool continues(const struct module *module, const struct track_map *map)
+{
+  const struct symbol_module *before = &module->public;
+  return before->end == map->start && strcmp(before->path, map->path) == 0 &&
+         before->offset + (before->end - before->start) == map->offset;
+}
+
+static void add_module(struct symbols *symbols, const struct track_map *map)
+{
+  struct module *last =
+      symbols->module_count > 0 ? &symbols->modules[symbols->module_count - 1] : NULL;
+  if (last != NULL && continues(last, map)) {
+    last->public.end = map->end;
+    return;
+  }
+  if (last != NULL && map->start < last->public.end) return;  // they overlap: no process is so
+  struct module *module = &symbols->modules[symbols->module_count++];
+  const char *name = last_part(map->path);
+  module->public = (struct symbol_module){
+      .path = map->path,
+      .name = name,
+      .start = map->start,
+      .end = map->end,
+      .offset = map->offset,
+      .is_ours = strncmp(name, "libmend", 7) == 0 && strstr(name, ".so") != NULL,
+  };
+  // The second place of a file's code, behind its data, has the module of the first.
+  for (size_t i = 0; i + 1 < symbols->module_count; i++) {
+    struct module *other = &symbols->modules[i];
+    if (other->dwfl != NULL && other->bias == map->start - map->offset &&
+        strcmp(other->public.path, map->path) == 0) {
+      module->dwfl = other->dwfl;
+      module->bias = other->bias;
+    }
+  }
+  if (module->dwfl == NULL) open_module(symbols, module, map);
+}
+
+static int look_for_symbols(Dwfl_Module *dwfl)
+{
+  GElf_Addr bias;
+  // That of the debug information, if there is any, else of the dynamic linker.
+  (void)dwfl_module_getdwarf(dwfl, &bias);
+  return dwfl_module_getsymtab(dwfl);
+}
+
+static bool read_modules(struct symbols *symbols)
+{
+  const struct track_file *file = symbols->file;
+  symbols->modules = calloc(file->map_count + 1, sizeof *symbols->modules);
+  symbols->public_modules = calloc(file->map_count + 1, sizeof *symbols->public_modules);
+  if (symbols->modules == NULL || symbols->public_modules == NULL) return false;
+  dwfl_report_begin(symbols->dwfl);
+  for (size_t i = 0; i < file->map_count; i++) {
+    const struct track_map *map = &file->maps[i];
+    if (map->is_executable && map->path[0] != '\0') add_module(symbols, map);
+  }
+  dwfl_report_end(symbols->dwfl, NULL, NULL);
+  for (size_t i = 0; i < symbols->module_count; i++) {
+    struct module *module = &symbols->modules[i];
+    module->public.has_symbols = module->dwfl != NULL && look_for_symbols(module->dwfl) > 1;
+    symbols->public_modules[i] = module->public;
+  }
+  return true;
+}
+
+struct symbols *symbols_open(const struct track_file *file)
+{
+  static char *debug_path = NULL;  // the usual places
+  static const Dwfl_Callbacks callbacks = {
+      .find_elf = dwfl_build_id_find_elf,
+      .find_debuginfo = dwfl_standard_find_debuginfo,
+      .debuginfo_path = &debug_path,
+  };
+  elf_version(EV_CURRENT);
+  struct symbols *symbols = calloc(1, sizeof *symbols);
+  if (symbols != NULL) {
+    symbols->file = file;
+    symbols->dwfl = dwfl_begin(&callbacks);
+    if (symbols->dwfl != NULL && read_modules(symbols)) return symbols;
+    symbols_close(symbols);
+  }
+  complain("out of memory for the names of functions");
+  return NULL;
+}
+
+static void free_symbol(struct symbol *symbol)
+{
+  if (symbol == NULL) return;
+  dwarf_frames_free(symbol->frames, symbol->frame_count);
+  free(symbol);
+}
+
+void symbols_close(struct symbols *symbols)
+{
+  if (symbols == NULL) return;
+  for (size_t i = 0; i < symbols->place_count; i++) free_symbol(symbols->table[i]);
+  for (size_t i = 0; i < symbols->module_count; i++) dwarf_units_free(symbols->modules[i].units);
+  free(symbols->table);
+  free(symbols->modules);
+  free(symbols->public_modules);
+  if (symbols->dwfl != NULL) dwfl_end(symbols->dwfl);
+  free(symbols);
+}
+
+const struct symbol_module *symbols_modules(const struct symbols *symbols, size_t *count)
+{
+  *count = symbols->module_count;
+  return symbols->public_modules;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Addresses.
+
+static size_t find_module(const struct symbols *symbols, uint64_t address)
+{
+  size_t low = 0;
+  size_t high = symbols->module_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (symbols->modules[middle].public.end <= address) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  bool is_in = low < symbols->module_count && symbols->modules[low].public.start <= address;
+  return is_in ? low : symbols->module_count;
+}
+
+static struct symbol *make_symbol(struct symbols *symbols, uint64_t return_address)
+{
+  struct symbol *symbol = calloc(1, sizeof *symbol);
+  if (symbol == NULL) return NULL;
+  uint64_t address = return_address - (return_address != 0);
+  *symbol = (struct symbol){.address = return_address, .offset = address};
+  size_t index = find_module(symbols, address);
+  Dwfl_Module *dwfl = NULL;
+  struct dwarf_units *none = NULL;
+  struct dwarf_units **units = &none;
+  if (index < symbols->module_count) {
+    struct module *module = &symbols->modules[index];
+    symbol->module = &symbols->public_modules[index];
+    symbol->offset = address - module->bias;
+    dwfl = module->dwfl;
+    units = &module->units;
+  }
+  symbol->frames = dwarf_frames_find(dwfl, units, address, &symbol->frame_count);
+  if (symbol->frames != NULL) return symbol;
+  free(symbol);
+  return NULL;
+}
+
+static size_t hash(uint64_t address)
+{
+  return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+}
+
+static struct symbol **find_place(struct symbol **table, size_t places, uint64_t address)
+{
+  size_t at = hash(address) & (places - 1);
+  while (table[at] != NULL && table[at]->address != address) at = (at + 1) & (places - 1);
+  return &table[at];
+}
+
+static bool make_room(struct symbols *symbols)
+{
+  if (symbols->symbol_count * 2 < symbols->place_count) return true;
+  size_t places = symbols->place_count == 0 ? 256 : symbols->place_count * 2;
+  struct symbol **table = calloc(places, sizeof(struct symbol *));
+  if (table == NULL) return false;
+  for (size_t i = 0; i < symbols->place_count; i++) {
+    struct symbol *symbol = symbols->table[i];
+    if (symbol != NULL) *find_place(table, places, symbol->address) = symbol;
+  }
+  free(symbols->table);
+  symbols->table = table;
+  symbols->place_count = places;
+  return true;
+}
+
+const struct symbol *symbols_find(struct symbols *symbols, uint64_t return_address)
+{
+  static struct symbol_frame unknown_frame;  // never written
+  static const struct symbol unknown = {.frames = &unknown_frame, .frame_count = 1};
+  if (!make_room(symbols)) return &unknown;
+  struct symbol **place = find_place(symbols->table, symbols->place_count, return_address);
+  if (*place == NULL) {
+    *place = make_symbol(symbols, return_address);
+    if (*place == NULL) return &unknown;
+    symbols->symbol_count++;
+  }
+  return *place;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+void symbols_describe(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbol, size_t index)
+{
+  const struct symbol_frame *frame = &symbol->frames[index];
+  if (frame->function != NULL && frame->file != NULL) {
+    snprintf(text, SYMBOL_TEXT_MOST, "%s (%s:%" PRIu32 ")", frame->function, last_part(frame->file),
+             frame->line);
+  } else if (frame->function != NULL) {
+    snprintf(text, SYMBOL_TEXT_MOST, "%s (%s)", frame->function, symbol->module->name);
+  } else if (symbol->module != NULL) {
+    snprintf(text, SYMBOL_TEXT_MOST, "%s+0x%" PRIx64, symbol->module->name, symbol->offset);
+  } else {
+    snprintf(text, SYMBOL_TEXT_MOST, "0x%" PRIx64, symbol->address);
+  }
+}
+
+size_t symbols_own_frames(struct symbols *symbols, const struct track_file *file, size_t stack)
+{
+  const uint64_t *frames = track_frames(file, stack);
+  size_t count = 0;
+  while (count < file->stacks[stack].frame_count) {
+    const struct symbol *symbol = symbols_find(symbols, frames[count]);
+    if (symbol->module == NULL || !symbol->module->is_ours) break;
+    count++;
+  }
+  return count;
+}
