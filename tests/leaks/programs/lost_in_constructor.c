@@ -1,0 +1,20 @@
+// leaks: direct 1 block 88 bytes
+// SPDX-License-Identifier: MIT
+//
+// Before main.
+#include "plant.h"
+
+static void lose(void)
+{
+  plant_use(malloc(88));
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+  plant(lose);
+}
+
+int main(void)
+{
+  return 0;
+}

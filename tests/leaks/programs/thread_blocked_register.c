@@ -1,0 +1,54 @@
+// clean
+// SPDX-License-Identifier: MIT
+//
+// A thread that waits in the kernel has the only address in a register.
+// needs: x86_64 aarch64
+// memcheck: not judged: it reads no registers of threads that wait in a system call
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/syscall.h>
+
+#include "plant.h"
+
+static sem_t done;
+static uintptr_t hidden;
+
+static void allocate(void)
+{
+  hidden = plant_hide(malloc(100));
+}
+
+static void wait_for_ever(uintptr_t complement)
+{
+#if defined __x86_64__
+  register uintptr_t kept __asm__("r12") = ~complement;
+  __asm__ volatile("1: mov %1, %%eax\n syscall\n jmp 1b"
+                   :
+                   : "r"(kept), "i"(SYS_pause)
+                   : "rax", "rcx", "r11", "memory");
+#elif defined __aarch64__
+  register uintptr_t kept __asm__("x20") = ~complement;
+  __asm__ volatile("1: mov x8, %1\n mov x0, 0\n mov x1, 0\n mov x2, 0\n mov x3, 0\n mov x4, 0\n"
+                   " svc 0\n b 1b"
+                   :
+                   : "r"(kept), "i"(SYS_ppoll)
+                   : "x0", "x1", "x2", "x3", "x4", "x8", "memory");
+#endif
+}
+
+static void *work(void *argument)
+{
+  plant(allocate);
+  uintptr_t complement = hidden;
+  sem_post(&done);
+  wait_for_ever(complement);
+  return argument;
+}
+
+int main(void)
+{
+  pthread_t thread;
+  sem_init(&done, 0, 0);
+  if (pthread_create(&thread, NULL, work, NULL) != 0) abort();
+  return sem_wait(&done);
+}
