@@ -23,6 +23,8 @@ if(MEND_COMMAND)
   install(TARGETS mend_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING
     PATTERN "*.1")
+  install(FILES tools/completion.bash RENAME mend
+    DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/bash-completion/completions)
 endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/mend)
 install(EXPORT mend NAMESPACE mend:: FILE mendConfig.cmake DESTINATION ${package_dir})

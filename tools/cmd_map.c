@@ -25,15 +25,16 @@ struct map_options {
 static void print_help(void)
 {
   fputs("usage: mend map [OPTION...] SNAPSHOT [AFTER]\n\n"
-        "Draws the heap that mend_heap_map_write has written to the file SNAPSHOT, page by page;\n"
-        "with AFTER, a later snapshot of the same process, both on the same scale, before and\n"
-        "after. \"-\" is the standard input.\n\n"
-        "  --html FILE     also write one HTML page with all of it: no other file, no network\n"
-        "  --width N       draw in N columns, 40 to 1000; else as wide as the terminal, or 80\n"
+        "Draws the heap that mend_heap_map_write has written to the file SNAPSHOT, page\n"
+        "by page; with AFTER, a later snapshot of the same process, both on the same\n"
+        "scale, before and after. \"-\" is the standard input.\n\n"
+        "  --html FILE     also write one HTML page with all of it, for browsers: no\n"
+        "                  other file, no network\n"
+        "  --width N       draw in N columns, 40 to 1000; else as wide as the terminal\n"
         "  --color WHEN    auto (on a terminal, unless NO_COLOR is set), always or never\n"
         "  --help          this\n\n"
-        "Exit status: 0 if all went well, 1 if a snapshot is no good or nothing could be written,\n"
-        "2 if the arguments are wrong.\n",
+        "Exit status: 0 if all went well, 1 if a snapshot is no good or nothing could be\n"
+        "written, 2 if the arguments are wrong.\n",
         stdout);
 }
 

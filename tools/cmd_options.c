@@ -15,17 +15,17 @@ enum { LINE_MOST = 80 };
 
 static void print_help(void)
 {
-  fputs(
-      "usage: mend options [--json] [NAME...]\n\n"
-      "Lists the options of the library, or those that are named: what each is called, what it\n"
-      "is if nobody says otherwise, what it may be, what the environment of this command makes\n"
-      "of it now, and what it means. An option is set by MEND_NAME=VALUE in the environment of a\n"
-      "program, by MEND_CONF=\"NAME:VALUE,...\", or by `mend run -o NAME=VALUE`.\n\n"
-      "  --json    the same as JSON: an array of objects, with the numbers as they are\n"
-      "  --help    this\n\n"
-      "Exit status: 0 if all went well, 1 if there is no option of a name, or the output could\n"
-      "not be written, 2 if the arguments are wrong.\n",
-      stdout);
+  fputs("usage: mend options [--json] [NAME...]\n\n"
+        "Lists the options of the library, or those that are named: what each is called,\n"
+        "what it is if nobody says otherwise, what it may be, what the environment of\n"
+        "this command makes of it now, and what it means. An option is set by\n"
+        "MEND_NAME=VALUE in the environment of a program, by MEND_CONF=\"NAME:VALUE,...\",\n"
+        "or by `mend run -o NAME=VALUE`.\n\n"
+        "  --json    the same as JSON: an array of objects, with the numbers as they are\n"
+        "  --help    this\n\n"
+        "Exit status: 0 if all went well, 1 if there is no option of a name, or the\n"
+        "output could not be written, 2 if the arguments are wrong.\n",
+        stdout);
 }
 
 // Words in lines of LINE_MOST columns, indented.

@@ -8,8 +8,11 @@
 enum { END_OK = 0, END_BAD_INPUT = 1, END_USAGE = 2 };
 
 // arguments[0] is the subcommand's name.
+int command_bench(int count, char **arguments);
+int command_check(int count, char **arguments);
 int command_map(int count, char **arguments);
 int command_options(int count, char **arguments);
+int command_run(int count, char **arguments);
 
 // One line on stderr: "mend: ...".
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);

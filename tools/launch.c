@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -88,7 +89,15 @@ static bool has_interpreter(Elf *elf)
   return false;
 }
 
-static void warn_of_elf(const char *path, Elf *elf, const struct stat *state)
+// Whether the loader will ignore what is preloaded.
+static bool is_privileged(const char *path, const struct stat *state)
+{
+  bool changes = ((state->st_mode & S_ISUID) != 0 && state->st_uid != geteuid()) ||
+                 ((state->st_mode & S_ISGID) != 0 && state->st_gid != getegid());
+  return changes || (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0);
+}
+
+static bool judge_elf(const char *path, Elf *elf, const struct stat *state)
 {
   GElf_Ehdr head, own_head;
   int own = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -101,24 +110,29 @@ static void warn_of_elf(const char *path, Elf *elf, const struct stat *state)
     complain("%s is for another machine: mend will not be in it", path);
   } else if (!has_interpreter(elf)) {
     complain("%s is linked statically: mend can't be preloaded into it", path);
-  } else if ((state->st_mode & (S_ISUID | S_ISGID)) != 0) {
+  } else if (is_privileged(path, state)) {
     complain("%s changes its user or group as it starts: mend will not be preloaded into it", path);
+  } else {
+    return true;
   }
+  return false;
 }
 
-// Says why mend will not be in the program, if that is certain.
-static void warn_of_program(const char *path)
+// Whether mend will be in the program; says why not, if that is certain.
+static bool judge_program(const char *path)
 {
+  bool is_good = true;
   int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat state;
-  if (file < 0) return;
+  if (file < 0) return true;
   elf_version(EV_CURRENT);
   Elf *elf = fstat(file, &state) == 0 && S_ISREG(state.st_mode)
                  ? elf_begin(file, ELF_C_READ_MMAP, NULL)
                  : NULL;
-  if (elf != NULL && elf_kind(elf) == ELF_K_ELF) warn_of_elf(path, elf, &state);
+  if (elf != NULL && elf_kind(elf) == ELF_K_ELF) is_good = judge_elf(path, elf, &state);
   elf_end(elf);
   close(file);
+  return is_good;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -163,10 +177,10 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 enum { PASSED_ON = sizeof passed_on / sizeof passed_on[0] };
 
-static void run_child(const struct launch *launch, const char *path, const sigset_t *mask)
+// Returns, after a complaint, what a shell would end with.
+static int exec_program(const struct launch *launch, const char *path)
 {
-  sigprocmask(SIG_SETMASK, mask, NULL);
-  if (!launch_prepare(launch)) _exit(STATUS_CANNOT_RUN);
+  if (!launch_prepare(launch)) return STATUS_CANNOT_RUN;
   execv(path, launch->arguments);
   int error = errno;
   if (error == ENOEXEC) {  // a script without its first line
@@ -174,7 +188,28 @@ static void run_child(const struct launch *launch, const char *path, const sigse
     error = errno;
   }
   complain("%s: %s", launch->arguments[0], strerror(error));
-  _exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN);
+  return error == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
+}
+
+static bool look_for_program(char path[static LAUNCH_PATH_MOST], const struct launch *launch)
+{
+  if (find_program(path, launch->arguments[0])) return true;
+  complain("%s: there is no such program", launch->arguments[0]);
+  return false;
+}
+
+int launch_exec(const struct launch *launch)
+{
+  char path[LAUNCH_PATH_MOST];
+  if (!look_for_program(path, launch)) return STATUS_NOT_FOUND;
+  if (!judge_program(path)) return STATUS_CANNOT_RUN;
+  return exec_program(launch, path);
+}
+
+static void run_child(const struct launch *launch, const char *path, const sigset_t *mask)
+{
+  sigprocmask(SIG_SETMASK, mask, NULL);
+  _exit(exec_program(launch, path));
 }
 
 bool launch_run(struct launch *launch)
@@ -182,12 +217,11 @@ bool launch_run(struct launch *launch)
   char path[LAUNCH_PATH_MOST], library[LAUNCH_PATH_MOST];
   launch->status = STATUS_CANNOT_RUN << 8;
   if (!launch_find_library(library, launch->library)) return false;
-  if (!find_program(path, launch->arguments[0])) {
+  if (!look_for_program(path, launch)) {
     launch->status = STATUS_NOT_FOUND << 8;
-    complain("%s: there is no such program", launch->arguments[0]);
     return false;
   }
-  warn_of_program(path);
+  (void)judge_program(path);
   // Signals wait until it is known whom to pass them on to.
   sigset_t passed, mask;
   sigemptyset(&passed);

@@ -34,6 +34,10 @@ struct launch {
 // gives 126 or 127, as a shell does.
 bool launch_run(struct launch *launch);
 
+// Becomes the program, unless it is certain that the library would not be in it. Returns only after
+// a complaint: 126 or 127, as a shell ends then.
+int launch_exec(const struct launch *launch);
+
 // The exit status to end with. A program that a signal has killed: ends this process in the same
 // way, after its output is written.
 int launch_end(const struct launch *launch);

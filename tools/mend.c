@@ -18,8 +18,11 @@ struct command {
 // In the order in which people need them: run, stats, leaks, profile, map, top, serve, doctor,
 // options, bench, check.
 static const struct command commands[] = {
+    {"run", command_run, "run a program with mend as its malloc"},
     {"map", command_map, "draw the heap from a snapshot, or from two, before and after a pass"},
     {"options", command_options, "list all options of the library and their present values"},
+    {"bench", command_bench, "compare mend with the other mallocs of this machine, quickly"},
+    {"check", command_check, "look whether the library works on this machine"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
@@ -41,10 +44,11 @@ static void print_usage(FILE *stream)
     fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
   }
   fputs("\n"
-        "  mend COMMAND --help   says more of one\n"
-        "  mend --version        the version\n\n"
-        "Exit status: 0 if all went well, 1 if what was read is no good or nothing could be\n"
-        "written, 2 if the arguments are wrong.\n",
+        "`mend COMMAND --help` says more of one, and its manual page mend-COMMAND most;\n"
+        "`mend --version` tells the version.\n\n"
+        "Exit status: 0 if all went well, 1 if what was read is no good or nothing could\n"
+        "be written, 2 if the arguments are wrong. Commands that run a program end as it\n"
+        "does: with its status or by its signal; 126 or 127 if it can not be started.\n",
         stream);
 }
 
