@@ -83,6 +83,12 @@
 #include "stats/places.c"
 #include "stats/heap_map.c"
 #include "stats/resident.c"
+#include "stats/rows.c"
+#include "stats/report.c"
+#include "stats/write_text.c"
+#include "stats/write_json.c"
+#include "stats/write_metrics.c"
+#include "stats/write_xml.c"
 
 #include "api/init.c"
 #include "api/allocate.c"

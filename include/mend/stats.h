@@ -89,6 +89,58 @@ struct mend_resident {
 MEND_EXPORT bool mend_resident_get(struct mend_resident *resident) MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------
+// Rows: the heap by classes of blocks, by heaps, by threads, by NUMA nodes.
+
+enum {
+  MEND_STATS_CLASS = 1,   // number: the size of its blocks; or 0 for all blocks above 64 KiB
+  MEND_STATS_HEAP = 2,    // number: its address; name: common, heap, handles or still
+  MEND_STATS_THREAD = 3,  // number: the kernel's for it; name: as the kernel has it
+  MEND_STATS_NODE = 4     // number: the kernel's for it
+};
+
+// Since 0.5. From then on, fields are only ever added at the end. What a row does not have is 0.
+struct mend_stats_row {
+  size_t bytes;           // sizeof of the library's struct
+  uint64_t kind;          // MEND_STATS_ value above
+  uint64_t number;        // which of its kind
+  const char *name;       // "" if it has none; until the function returns
+  size_t page_count;      // pages in use
+  size_t live_count;      // blocks that are handed out
+  size_t live_bytes;      // their usable sizes
+  size_t free_count;      // blocks in those pages that are free
+  size_t free_bytes;      // their sizes
+  size_t cached_bytes;    // of free_bytes: kept ready (the calling thread's heap, and shared ones)
+  size_t uncarved_bytes;  // HEAP, THREAD: parts of its pages that no block has been in
+  size_t resident_bytes;  // NODE: resident memory of the region that lies on it
+};
+
+// Calls the function for every row, kind by kind as above, until it returns false. Says whether all
+// have been visited, which is also false if there is no memory for a heap. The rows of classes add
+// up to live_bytes and free_bytes of struct mend_stats, while nobody else allocates or frees; so do
+// those of heaps and threads, but for large blocks, which belong to none unless they are of a heap
+// of mend_heap_create or objects. Neither locks nor allocates while the function runs, which may
+// therefore call anything. Any thread, not in a signal handler. Since 0.5.
+typedef bool (*mend_stats_function)(const struct mend_stats_row *row, void *argument);
+MEND_EXPORT bool mend_stats_visit(mend_stats_function function, void *argument) MEND_NOTHROW;
+
+// ---------------------------------------------------------------------------------------------
+// Everything, as text.
+
+enum mend_stats_format {
+  MEND_STATS_TEXT = 0,         // for people: the lines of resident memory, explained, and the rows
+  MEND_STATS_JSON = 1,         // one object; numbers are integers
+  MEND_STATS_OPENMETRICS = 2,  // OpenMetrics 1.0
+  MEND_STATS_PROMETHEUS = 3,   // Prometheus's older text format, 0.0.4, with the same metrics
+  MEND_STATS_XML = 4           // what mend_malloc_info writes
+};
+
+// Writes all figures and rows to a file descriptor; docs/stats.md explains each. Allocates nothing
+// (20 KiB of stack) and owns nothing; nothing is locked while it writes. Any thread, not in a
+// signal handler. False if it could not be written, with errno from write(2), ENOMEM, or EINVAL:
+// there is no such format; true leaves errno as it is. Since 0.5.
+MEND_EXPORT bool mend_stats_write(int descriptor, enum mend_stats_format format) MEND_NOTHROW;
+
+// ---------------------------------------------------------------------------------------------
 // The heap page by page.
 
 struct mend_defrag_report;  // mend/handle.h

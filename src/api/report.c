@@ -3,8 +3,8 @@
 // The C library's ways to ask about the heap: mallinfo, malloc_stats, malloc_info, mallopt.
 #include <errno.h>
 
-#include "base/size_class.h"
 #include "mend/mend.h"
+#include "stats/report.h"
 #include "stats/stats.h"
 
 struct mend_mallinfo2 mend_mallinfo2(void)
@@ -42,32 +42,21 @@ void mend_malloc_stats(void)
   stats_print();
 }
 
-static void print_class(FILE *stream, unsigned size_class, const struct stats_class *of_class)
+static bool take_xml(void *argument, const char *text, size_t bytes)
 {
-  if (of_class->page_count == 0) return;
-  fprintf(stream, "    <class size=\"%zu\" pages=\"%zu\" live=\"%zu\" free=\"%zu\"/>\n",
-          size_class_bytes(size_class), of_class->page_count, of_class->live_count,
-          of_class->free_count);
+  return fwrite(text, 1, bytes, argument) == bytes;
 }
 
 int mend_malloc_info(int flags, FILE *stream)
 {
   if (flags != 0) return EINVAL;
-  struct stats_class classes[SIZE_CLASS_COUNT];
-  struct mend_stats stats = stats_collect(classes);
-  fprintf(stream, "<malloc version=\"mend-1\">\n  <sizes>\n");
-  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) print_class(stream, i, &classes[i]);
-  fprintf(stream, "  </sizes>\n");
-  fprintf(stream, "  <total type=\"live\" size=\"%zu\"/>\n", stats.live_bytes);
-  fprintf(stream, "  <total type=\"free\" size=\"%zu\"/>\n", stats.free_bytes);
-  fprintf(stream, "  <total type=\"uncarved\" size=\"%zu\"/>\n", stats.uncarved_bytes);
-  fprintf(stream, "  <total type=\"rest\" size=\"%zu\"/>\n", stats.rest_bytes);
-  fprintf(stream, "  <total type=\"retained\" size=\"%zu\"/>\n", stats.retained_bytes);
-  fprintf(stream, "  <total type=\"unused\" size=\"%zu\"/>\n", stats.unused_bytes);
-  fprintf(stream, "  <total type=\"large\" count=\"%zu\" size=\"%zu\"/>\n", stats.large_count,
-          stats.large_bytes);
-  fprintf(stream, "  <system type=\"current\" size=\"%zu\"/>\n", stats.committed_bytes);
-  fprintf(stream, "  <metadata size=\"%zu\"/>\n</malloc>\n", stats.metadata_bytes);
+  struct stats_report report;
+  struct stream text;
+  stream_begin_function(&text, take_xml, stream);
+  if (!stats_report_collect(&report)) return ENOMEM;
+  stats_write_xml(&text, &report);
+  // As in the C library, an error is the stream's.
+  (void)stream_end(&text);
   return 0;
 }
 

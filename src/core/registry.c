@@ -444,6 +444,12 @@ INTERNAL bool registry_enter(struct heap *heap)
   return true;
 }
 
+INTERNAL struct heap *registry_next(struct heap *heap)
+{
+  if (heap != NULL) return next_heap(heap);
+  return has_started() ? registry_heaps.common : NULL;
+}
+
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument)
 {
   if (!has_started()) return;

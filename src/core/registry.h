@@ -54,6 +54,9 @@ INTERNAL size_t registry_collect(bool all);
 
 // Goes inside a heap whosever it is; false if the calling thread must not. Left by heap_leave.
 INTERNAL bool registry_enter(struct heap *heap);
+// The heap behind another, the first one for NULL; NULL behind the last. Heaps that come meanwhile
+// may be missed.
+INTERNAL struct heap *registry_next(struct heap *heap);
 // Calls the function inside every heap but those that the calling thread is inside of already.
 INTERNAL void registry_each(void (*function)(struct heap *heap, void *argument), void *argument);
 

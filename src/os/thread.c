@@ -2,14 +2,17 @@
 #include "os/thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/format.h"
 #include "base/sealed.h"
 #include "os/sealed.h"
 
@@ -248,6 +251,23 @@ INTERNAL bool os_thread_exists(uint32_t number)
   bool exists = syscall(SYS_tgkill, getpid(), (int)number, 0) == 0 || errno != ESRCH;
   errno = saved_errno;
   return exists;
+}
+
+INTERNAL void os_thread_name(uint32_t number, char name[static OS_THREAD_NAME_BYTES])
+{
+  int saved_errno = errno;
+  char path[48] = {0};
+  struct format format = format_begin(path, sizeof path - 1);
+  format_text(&format, "/proc/self/task/");
+  format_number(&format, number, 0);
+  format_text(&format, "/comm");
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  memset(name, 0, OS_THREAD_NAME_BYTES);  // MemorySanitizer does not see what the kernel writes
+  ssize_t length = file >= 0 ? read(file, name, OS_THREAD_NAME_BYTES) : 0;
+  if (file >= 0) close(file);
+  // The name ends in a line's end.
+  name[length > 0 ? length - 1 : 0] = '\0';
+  errno = saved_errno;
 }
 
 INTERNAL void os_thread_yield(void)

@@ -149,6 +149,9 @@ INTERNAL void os_thread_watch(void);
 // thread of that number.
 INTERNAL uint32_t os_thread_number(void);
 INTERNAL bool os_thread_exists(uint32_t number);
+// What that thread is called; "" if nobody tells.
+enum { OS_THREAD_NAME_BYTES = 16 };
+INTERNAL void os_thread_name(uint32_t number, char name[static OS_THREAD_NAME_BYTES]);
 // Lets another thread run.
 INTERNAL void os_thread_yield(void);
 

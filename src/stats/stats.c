@@ -37,6 +37,12 @@ struct tally {
   struct stats_class classes[SIZE_CLASS_COUNT];
 };
 
+// 0 where figures of different moments contradict each other.
+static size_t difference(size_t whole, size_t part)
+{
+  return whole > part ? whole - part : 0;
+}
+
 INTERNAL uint32_t stats_live_blocks(struct page *page)
 {
   if (page_kind(page) == PAGE_LIST) return page_used(page) - remote_count(page);
@@ -102,6 +108,25 @@ static void tally_heap(struct heap *heap, void *argument)
   if (heap == tally->own || heap_owner(heap) == OWNER_SHARED) subtract_kept(tally, heap);
 }
 
+INTERNAL void stats_of_heap(struct heap *heap, struct mend_stats_row *row)
+{
+  struct tally tally = {.own = registry_own()};
+  tally_heap(heap, &tally);
+  row->page_count = tally.page_count;
+  row->live_bytes = tally.live_bytes;
+  row->free_bytes = difference(tally.carved_bytes, tally.live_bytes);
+  row->cached_bytes = tally.cached_bytes;
+  row->uncarved_bytes = tally.page_bytes - tally.carved_bytes;
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    row->live_count += tally.classes[i].live_count;
+    row->free_count += tally.classes[i].free_count;
+  }
+  for (struct list *at = heap->large.next; at != &heap->large; at = at->next) {
+    row->live_count++;
+    row->live_bytes += CONTAINER_OF(at, struct page, chain)->block_bytes;
+  }
+}
+
 // Blocks and pages that pass between heaps while these are walked are counted twice or not at all:
 // a sum that has come out below 0 is 0.
 static size_t not_negative(size_t sum)
@@ -130,12 +155,6 @@ static size_t lone_bytes(void)
 #else
   return 0;
 #endif
-}
-
-// 0 where figures of different moments contradict each other.
-static size_t difference(size_t whole, size_t part)
-{
-  return whole > part ? whole - part : 0;
 }
 
 INTERNAL struct mend_stats stats_collect(struct stats_class *classes)

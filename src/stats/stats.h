@@ -8,6 +8,7 @@
 #include "base/internal.h"
 #include "mend/stats.h"
 
+struct heap;
 struct page;
 
 // One size class, over all heaps.
@@ -19,6 +20,8 @@ struct stats_class {
 
 // What there is, and in `classes` (SIZE_CLASS_COUNT of them; NULL: not wanted) the same by class.
 INTERNAL struct mend_stats stats_collect(struct stats_class *classes);
+// What one heap has, large blocks of a thread's own excepted. Inside it.
+INTERNAL void stats_of_heap(struct heap *heap, struct mend_stats_row *row);
 // Blocks of a list or bitmap page that are handed out, or kept ready by threads. Inside its heap.
 INTERNAL uint32_t stats_live_blocks(struct page *page);
 // Writes the table for people.
