@@ -38,6 +38,8 @@
 #include "core/runs.c"
 #include "core/frontier.c"
 #include "core/chunk.c"
+#include "core/sampling.c"
+#include "core/heap_bins.c"
 #include "core/heap.c"
 #include "core/heap_valid.c"
 #include "core/large.c"
@@ -91,6 +93,7 @@
 #include "stats/write_xml.c"
 
 #include "api/init.c"
+#include "api/tracking.c"
 #include "api/allocate.c"
 #include "api/malloc.c"
 #include "api/heaps.c"

@@ -6,6 +6,7 @@
 
 #include "api/extent.h"
 #include "api/init.h"
+#include "api/tracking.h"
 #include "base/fatal.h"
 #include "base/options.h"
 #include "base/sealed.h"
@@ -129,6 +130,7 @@ INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alig
     } while (block == NULL && error == ENOMEM && hook_wants_retry(size));
   }
   if (UNLIKELY(block == NULL)) return allocate_fail(error);
+  if (UNLIKELY(tracking_is_on())) block = tracking_allocated(block, size);
   if (!EXTENT_IS_PLAIN) {
     extent_open(page_first(page_at(block)), block, size, is_zeroed, place.kind, alignment);
   }
@@ -251,7 +253,7 @@ static void free_to_page(struct page *page, void *block)
   struct heap *own = registry_own();
   switch (page_kind(page)) {
   case PAGE_LIST:
-    if (own == NULL || page->bin_offset == 0) {
+    if (own == NULL || page->is_direct || heap_page_has_samples(page)) {
       remote_free(page, block);
     } else {
       heap_put(own, page, block);
@@ -277,6 +279,7 @@ static void free_of_page(void *block, const struct block_claim *claim)
 {
   struct page *page = allocate_page_of(block, USE_FREE);
   if (page == NULL) return;
+  if (UNLIKELY(page_is_tracked(page)) && !tracking_freed(page, block)) return;
   struct block_claim whole = *claim;
   whole.wipes = claim->wipes || allocate_wipes(page);
   if (extent_close(page, block, &whole)) free_to_page(page, block);

@@ -9,15 +9,20 @@
 
 #include "api/allocate.h"
 #include "api/extent.h"
+#include "api/tracking.h"
 
 // What the bins do not serve.
 static NOINLINE void *front_allocate_slowly(size_t size)
 {
-  if (EXTENT_IS_PLAIN && size > SIZE_CLASS_SMALL_BYTES && size <= SIZE_CLASS_MAX_BYTES) {
-    void *block = heap_take_medium(heap_current, size_class_of(size));
-    if (LIKELY(block != NULL)) return block;
+  void *block = NULL;
+  if (UNLIKELY(tracking_is_on())) {
+    if (EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES) {
+      block = heap_turn_over(heap_current, size_class_of(size));
+    }
+  } else if (EXTENT_IS_PLAIN && size > SIZE_CLASS_SMALL_BYTES && size <= SIZE_CLASS_MAX_BYTES) {
+    block = heap_take_medium(heap_current, size_class_of(size));
   }
-  return allocate(NULL, size, NATURAL_ALIGNMENT, false);
+  return LIKELY(block != NULL) ? block : allocate(NULL, size, NATURAL_ALIGNMENT, false);
 }
 
 // A block of natural alignment from the thread's own heap; NULL and ENOMEM on failure.
@@ -58,7 +63,7 @@ static NOINLINE void front_free_refused(struct page *slice, void *block,
 {
   struct heap *heap = heap_current;
   heap_refused(heap, slice);
-  if (slice->bin_offset == 0 || heap == &heap_empty) {
+  if (page_bin_offset(slice) == 0 || heap == &heap_empty) {
     allocate_free(block, claim);
     return;
   }

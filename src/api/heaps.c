@@ -4,6 +4,7 @@
 #include "api/allocate.h"
 #include "api/extent.h"
 #include "api/init.h"
+#include "api/tracking.h"
 #include "base/fatal.h"
 #include "core/registry.h"
 #include "mend/mend.h"
@@ -44,6 +45,7 @@ void mend_heap_destroy(mend_heap *heap)
   bool wipes = atomic_load_explicit(&core_of(heap)->wipes, memory_order_relaxed);
   struct block_claim claim = {.kind = KIND_ANY, .wipes = wipes};
   if (wipes || !EXTENT_IS_PLAIN) (void)mend_heap_visit(heap, close_block, &claim);
+  tracking_forget_heap(core_of(heap));
   registry_destroy(core_of(heap));
   allocate_count_slow_call();
   errno = saved_errno;
@@ -113,8 +115,10 @@ static bool visit_block(void *block, size_t block_bytes, void *argument)
   struct visit *visit = argument;
   struct page *page = page_first(page_at(block));
   (void)block_bytes;
-  if (!extent_is_live(page, block)) return true;
-  return visit->function(block, extent_usable_of_others(page, block), visit->argument);
+  void *visible = tracking_visible(page, block);
+  if (visible != block) page = page_first(page_at(visible));
+  if (!extent_is_live(page, visible)) return true;
+  return visit->function(visible, extent_usable_of_others(page, visible), visit->argument);
 }
 
 static bool visit_pages(struct heap *heap, struct visit *visit)

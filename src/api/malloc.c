@@ -8,6 +8,7 @@
 #include "api/extent.h"
 #include "api/front.h"
 #include "api/init.h"
+#include "api/tracking.h"
 #include "core/chunk.h"
 #include "core/large.h"
 #include "core/policy.h"
@@ -168,6 +169,7 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
     return false;
   }
   extent_resize(page, block, old, size);
+  if (UNLIKELY(tracking_is_on())) tracking_resized(page, block, size, page->block_bytes != held);
   return true;
 }
 
@@ -195,7 +197,7 @@ static NOINLINE void *realloc_block(void *block, size_t size)
   } else {
     extent_release(page, block);
     bool may_move = EXTENT_IS_PLAIN && !wipes && page_kind(page) == PAGE_LARGE;
-    if (may_move && size > page->block_bytes) result = large_move(page, size);
+    if (may_move && size > page->block_bytes) result = tracking_move(page, block, size);
   }
   errno = saved_errno;
   if (result == NULL) result = move_by_copy(page, block, size);

@@ -40,12 +40,47 @@ static void set_room(struct bin *bin, uint32_t room)
   counter_set(&bin->room, (int32_t)room);
 }
 
-INTERNAL void bin_fill(struct bin *bin, struct block *first, size_t block_bytes)
+// The limit of a bin that was found empty.
+static uint32_t wider(uint32_t limit, size_t block_bytes)
 {
   size_t most = bits_smaller(TUNING_BIN_BYTES / block_bytes, TUNING_BIN_MOST);
+  return doubled(limit, most, TUNING_BIN_LEAST);
+}
+
+INTERNAL void bin_fill(struct bin *bin, struct block *first, size_t block_bytes)
+{
   bin->first = first;
-  bin->limit = doubled(bin->limit, most, TUNING_BIN_LEAST);
+  bin->limit = wider(bin->limit, block_bytes);
   set_room(bin, bin->limit);
+}
+
+INTERNAL void bin_widen(struct bin *bin, size_t block_bytes)
+{
+  uint32_t length = bin_length(bin);
+  bin->limit = (uint32_t)bits_larger(wider(bin->limit, block_bytes), length);
+  set_room(bin, bin->limit - length);
+}
+
+INTERNAL void bin_ration(struct bin *bin, struct block *first, uint32_t count)
+{
+  bin->first = first;
+  bin->limit = count;
+  set_room(bin, 0);
+}
+
+INTERNAL struct block *bin_drain(struct bin *bin)
+{
+  struct block *first = bin->first;
+  bin->first = NULL;
+  set_room(bin, bin->limit);
+  return first;
+}
+
+INTERNAL void bin_restore(struct bin *bin, struct block *first, uint32_t count)
+{
+  bin->first = first;
+  bin->limit = (uint32_t)bits_larger(bin->limit, count);
+  set_room(bin, bin->limit - count);
 }
 
 INTERNAL struct block *bin_empty(struct bin *bin)

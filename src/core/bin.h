@@ -21,11 +21,19 @@ struct bin {
   uint32_t limit;       // what `room` starts from
 };
 
-// Bins come in arrays: the first belongs to no class, then each small class has one. This is how
-// far into such an array, in bytes, the bin of a class is.
+// Bins come in arrays: the first belongs to no class, then each small class has one, and then each
+// has a second one (sampling.h). This is how far into such an array, in bytes, the bins of a class
+// are.
+enum { BIN_COUNT = 1 + 2 * SIZE_CLASS_SMALL_COUNT };
+
 static inline uint16_t bin_offset(unsigned size_class)
 {
   return (uint16_t)((1 + size_class) * sizeof(struct bin));
+}
+
+static inline uint16_t bin_freed_offset(unsigned size_class)
+{
+  return (uint16_t)((1 + SIZE_CLASS_SMALL_COUNT + size_class) * sizeof(struct bin));
 }
 
 // The same for a request, which is indexed in units of 16 bytes, rounded up.
@@ -69,6 +77,22 @@ static inline void bin_enlarge(struct bin *bin)
   counter_set(&bin->room, 1);
 }
 
+// How many blocks are in a bin that blocks are only put into since it was empty, or only taken from
+// since bin_ration.
+static inline uint32_t bin_length(const struct bin *bin)
+{
+  int32_t room = atomic_load_explicit(&bin->room.value, memory_order_relaxed);
+  return room < 0 || (uint32_t)room > bin->limit ? 0 : bin->limit - (uint32_t)room;
+}
+
+// The bin was empty: puts so many blocks in, all that may be taken for now.
+INTERNAL void bin_ration(struct bin *bin, struct block *first, uint32_t count);
+// Takes all; and so much may be put in again.
+INTERNAL struct block *bin_drain(struct bin *bin);
+// More may be put in from now on.
+INTERNAL void bin_widen(struct bin *bin, size_t block_bytes);
+// The bin was empty: puts blocks in as if they had been freed.
+INTERNAL void bin_restore(struct bin *bin, struct block *first, uint32_t count);
 // The bin was empty: puts a chain in.
 INTERNAL void bin_fill(struct bin *bin, struct block *first, size_t block_bytes);
 // The bin is full: makes room, and returns the chain of blocks that are to go back to their pages.

@@ -40,7 +40,7 @@ static void unqueue(struct heap *heap, struct page *page)
   if (list_is_empty(&heap->queue[page->size_class])) mark_queued(heap, page->size_class, false);
 }
 
-static void queue(struct heap *heap, struct page *page)
+INTERNAL void heap_queue(struct heap *heap, struct page *page)
 {
   if (list_contains_node(&page->link)) return;
   list_push_back(&heap->queue[page->size_class], &page->link);
@@ -54,109 +54,6 @@ INTERNAL void heap_park_if_full(struct heap *heap, struct page *page)
 }
 
 // ---------------------------------------------------------------------------------------------
-// Bins.
-
-// Gives free blocks of a page back to it, which may be any heap's.
-static void return_to_page(struct heap *heap, struct page *page, struct block_chain chain,
-                           struct outgoing *outgoing)
-{
-  if (page_heap(page) != heap) {
-    remote_gather(outgoing, page, chain);
-    return;
-  }
-  page_list_return(page, chain);
-  if (page_list_is_unused(page)) {
-    heap_page_emptied(heap, page);
-  } else if (page->carved - page_used(page) >= page->capacity / TUNING_WAKE_SHARE) {
-    queue(heap, page);
-  }
-}
-
-// Gives blocks of any pages back. Often several of the same page follow each other.
-static void return_chain(struct heap *heap, struct block *block)
-{
-  struct outgoing outgoing;
-  outgoing.taken = 0;
-  while (block != NULL) {
-    struct page *page = page_of_units(page_units(block));
-    struct block_chain chain = block_chain_of(block);
-    for (;;) {
-      block = block_next(chain.last);
-      if (block == NULL || page_of_units(page_units(block)) != page) break;
-      chain.last = block;
-      chain.count++;
-    }
-    return_to_page(heap, page, chain, &outgoing);
-  }
-  remote_flush(&outgoing);
-}
-
-static void return_medium(void *const *blocks, uint32_t count)
-{
-  for (uint32_t i = 0; i < count; i++) {
-    struct page *page = page_first(page_of_units(page_units(blocks[i])));
-    // Another thread may have freed it as well meanwhile, and its page be gone.
-    uint32_t index =
-        page_kind(page) == PAGE_BITMAP ? page_block_index(page, blocks[i]) : UINT32_MAX;
-    if (index == UINT32_MAX) fatal("double free", blocks[i]);
-    remote_free_bitmap(page, blocks[i], index);
-  }
-}
-
-// Empties bins and shelves.
-static void return_all(struct heap *heap)
-{
-  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
-    return_chain(heap, bin_empty(heap_bin(heap, i)));
-  }
-  for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) {
-    void *blocks[TUNING_SHELF_BLOCKS];
-    return_medium(blocks, shelf_empty(&heap->shelves[i], 0, blocks));
-  }
-  policy_return_all(heap);
-}
-
-INTERNAL void heap_put(struct heap *heap, struct page *page, struct block *block)
-{
-  if (heap_free(heap, page, block)) return;
-  struct bin *bin = heap_bin_of_page(heap, page);
-  if (heap_is_barred(heap)) {
-    bin_enlarge(bin);  // below a signal handler that has interrupted the thread inside
-  } else {
-    heap_enter(heap);
-    return_chain(heap, bin_relieve(bin));
-    heap_leave(heap);
-  }
-  (void)heap_free(heap, page, block);
-}
-
-static struct shelf *shelf_of(struct heap *heap, unsigned size_class)
-{
-  return &heap->shelves[size_class - SIZE_CLASS_SMALL_COUNT];
-}
-
-INTERNAL bool heap_is_live(struct heap *heap, struct page *page, const void *block, uint32_t index)
-{
-  if (!page_bitmap_is_live(page, index)) return false;
-  return heap == NULL || !shelf_holds(shelf_of(heap, page->size_class), block);
-}
-
-INTERNAL void heap_put_medium(struct heap *heap, struct page *page, void *block, uint32_t index)
-{
-  if (!TUNING_HAS_LISTS) {
-    policy_put_slowly(heap, page, block);
-    return;
-  }
-  if (heap == NULL || page_heap(page) != heap) {
-    remote_free_bitmap(page, block, index);
-    return;
-  }
-  if (!heap_is_live(heap, page, block, index)) fatal("double free", block);
-  void *returned[TUNING_SHELF_BLOCKS];
-  return_medium(returned, shelf_put(shelf_of(heap, page->size_class), block, returned));
-}
-
-// ---------------------------------------------------------------------------------------------
 
 INTERNAL void heap_init(struct heap *heap, uintptr_t owner, const struct page_source *source)
 {
@@ -165,10 +62,12 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, const struct page_so
   heap->keeps_unused = true;
   heap->is_direct = false;
   heap->has_objects = false;
+  heap->has_samples = false;
+  heap->sampling_state = SAMPLING_OFF;
   atomic_store_explicit(&heap->wipes, false, memory_order_relaxed);
   heap->source = source;
   heap->request = (struct page_request){PAGE_ANY_NODE, 0};
-  for (unsigned i = 0; i <= SIZE_CLASS_SMALL_COUNT; i++) heap->bins[i] = (struct bin){0};
+  for (unsigned i = 0; i < BIN_COUNT; i++) heap->bins[i] = (struct bin){0};
   for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) heap->shelves[i] = (struct shelf){0};
   heap->policy = POLICY_NOTHING;
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
@@ -182,8 +81,23 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, const struct page_so
 // ---------------------------------------------------------------------------------------------
 // Getting and losing pages.
 
+// Leads frees into a page to the bin that is to have its blocks.
+static void lead(struct heap *heap, struct page *page)
+{
+  bool has_bin = page_kind(page) == PAGE_LIST && !heap->is_direct && !heap->has_samples;
+  page_set_bin_offset(page, has_bin ? sampling_lead(page->size_class) : 0);
+}
+
+INTERNAL void heap_lead_pages(struct heap *heap)
+{
+  for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
+    lead(heap, CONTAINER_OF(at, struct page, chain));
+  }
+}
+
 static void add_page(struct heap *heap, struct page *page)
 {
+  lead(heap, page);
   atomic_store_explicit(&page->heap, heap, memory_order_release);
   list_push_back(&heap->pages, &page->chain);
   policy_seal(page);
@@ -200,7 +114,7 @@ static void give_page(struct heap *heap, struct page *page, bool is_clean)
 {
   bool is_closed = policy_close_page(heap, page, is_clean);
   atomic_store_explicit(&page->heap, NULL, memory_order_release);
-  page->bin_offset = 0;
+  page_set_bin_offset(page, 0);
   if (page_kind(page) == PAGE_BITMAP) page_bitmap_destroy(page);
   if (is_closed) page->source->give(page->source, page);
 }
@@ -240,11 +154,10 @@ static struct page *new_page(struct heap *heap, unsigned size_class)
     return NULL;
   }
   page->is_direct = heap->is_direct;
-  if (kind == PAGE_LIST && !heap->is_direct) page->bin_offset = bin_offset(size_class);
   policy_open_page(heap, page);
   add_page(heap, page);
   atomic_store(&page->notice, NOTICE_AWAITED);  // from here on it can be posted
-  queue(heap, page);
+  heap_queue(heap, page);
   return page;
 }
 
@@ -274,7 +187,7 @@ INTERNAL void heap_page_emptied(struct heap *heap, struct page *page)
     return;
   }
   atomic_store_explicit(&heap->may_hold_unused, true, memory_order_relaxed);
-  queue(heap, page);
+  heap_queue(heap, page);
 }
 
 INTERNAL void heap_page_posted(struct heap *heap, struct page *page)
@@ -283,7 +196,7 @@ INTERNAL void heap_page_posted(struct heap *heap, struct page *page)
     heap_page_emptied(heap, page);
     return;
   }
-  if (page_has_free(page)) queue(heap, page);
+  if (page_has_free(page)) heap_queue(heap, page);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -297,7 +210,7 @@ INTERNAL struct page *heap_adopt_from(struct heap *heap, struct heap *from, unsi
   policy_verify_listed(from, page);
   remove_page(from, page);
   add_page(heap, page);
-  queue(heap, page);
+  heap_queue(heap, page);
   return page;
 }
 
@@ -327,25 +240,7 @@ INTERNAL struct page *heap_find_page(struct heap *heap, unsigned size_class)
   return page != NULL ? page : new_page(heap, size_class);
 }
 
-// Fills the class's bin from a page and takes the first block.
-static void *refill(struct heap *heap, unsigned size_class)
-{
-  struct block_chain chain;
-  do {
-    struct page *page = heap_find_page(heap, size_class);
-    if (page == NULL) return NULL;
-    chain = page_list_take(page);
-    heap_park_if_full(heap, page);
-    // Nothing was in it only if a signal handler has emptied a page that was about to be queued.
-  } while (chain.first == NULL);
-  struct bin *bin = heap_bin(heap, size_class);
-  return_chain(heap, bin_empty(bin));  // what a signal handler has freed meanwhile
-  bin_fill(bin, block_next(chain.first), size_class_bytes(size_class));
-  return chain.first;
-}
-
-// A block of a bitmap page.
-static void *take_from_page(struct heap *heap, unsigned size_class, bool *is_zero)
+INTERNAL void *heap_take_from_page(struct heap *heap, unsigned size_class, bool *is_zero)
 {
   struct page *page = heap_find_page(heap, size_class);
   if (page == NULL) return NULL;
@@ -354,24 +249,14 @@ static void *take_from_page(struct heap *heap, unsigned size_class, bool *is_zer
   return block;
 }
 
-static void *take_medium(struct heap *heap, unsigned size_class, bool *is_zero)
-{
-  struct shelf *shelf = shelf_of(heap, size_class);
-  void *kept = shelf_take(shelf);
-  if (kept != NULL) return kept;
-  shelf_missed(shelf, size_class_bytes(size_class));
-  return take_from_page(heap, size_class, is_zero);
-}
-
 INTERNAL void *heap_take_inside(struct heap *heap, unsigned size_class, bool *is_zero)
 {
   if (is_zero != NULL) *is_zero = false;
   remote_read_inbox(heap);
-  if (heap->has_objects) return take_from_page(heap, size_class, is_zero);
+  if (heap->has_objects) return heap_take_from_page(heap, size_class, is_zero);
   if (!TUNING_HAS_LISTS) return policy_take_inside(heap, size_class);
-  if (size_class >= SIZE_CLASS_SMALL_COUNT) return take_medium(heap, size_class, is_zero);
-  void *block = bin_take(heap_bin(heap, size_class));
-  return block != NULL ? block : refill(heap, size_class);
+  if (size_class < SIZE_CLASS_SMALL_COUNT) return heap_take_from_bins(heap, size_class);
+  return heap_take_from_shelves(heap, size_class, is_zero);
 }
 
 INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero)
@@ -389,7 +274,7 @@ INTERNAL uint32_t heap_take_many(struct heap *heap, unsigned size_class, void **
   uint32_t taken = 0;
   while (taken < count) {
     if (taken > 0 && list_is_empty(&heap->queue[size_class])) break;
-    blocks[taken] = take_from_page(heap, size_class, NULL);
+    blocks[taken] = heap_take_from_page(heap, size_class, NULL);
     if (blocks[taken] == NULL) break;
     taken++;
   }
@@ -427,7 +312,7 @@ INTERNAL void heap_settle(struct heap *heap)
   if (TUNING_HAS_LISTS) {
     (void)heap_collect(heap, true, false);
   } else {
-    return_all(heap);
+    heap_empty_bins(heap);
     remote_read_inbox(heap);
   }
 }
@@ -435,7 +320,7 @@ INTERNAL void heap_settle(struct heap *heap)
 INTERNAL size_t heap_collect(struct heap *heap, bool bins, bool purges)
 {
   size_t bytes = 0;
-  if (bins) return_all(heap);
+  if (bins) heap_empty_bins(heap);
   remote_read_inbox(heap);
   atomic_store_explicit(&heap->may_hold_unused, false, memory_order_relaxed);
   struct list *next;
@@ -448,7 +333,7 @@ INTERNAL size_t heap_collect(struct heap *heap, bool bins, bool purges)
     if (page_is_unused(page)) {
       release_page(heap, page);
     } else if (page_has_free(page)) {
-      queue(heap, page);
+      heap_queue(heap, page);
     }
   }
   return bytes;
@@ -461,7 +346,7 @@ INTERNAL void heap_give_pages(struct heap *from, struct heap *to)
     policy_verify_listed(from, page);
     remove_page(from, page);
     add_page(to, page);
-    if (page_has_free(page)) queue(to, page);
+    if (page_has_free(page)) heap_queue(to, page);
     if (page_is_unused(page)) {
       atomic_store_explicit(&to->may_hold_unused, true, memory_order_relaxed);
     }
@@ -497,7 +382,7 @@ INTERNAL void heap_free_all(struct heap *heap)
     policy_verify_listed(heap, page);
     discard_page(heap, page);
   }
-  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) (void)bin_empty(heap_bin(heap, i));
+  for (unsigned i = 1; i < BIN_COUNT; i++) (void)bin_empty(&heap->bins[i]);
   policy_forget_all(heap);
   atomic_store_explicit(&heap->may_hold_unused, false, memory_order_relaxed);
   heap->keeps_unused = true;

@@ -25,21 +25,26 @@
 #include "core/page_bitmap.h"
 #include "core/page_list.h"
 #include "core/remote.h"
+#include "core/sampling.h"
 #include "core/source.h"
 
 // Values of a heap's owner that are no thread's id.
 enum { OWNER_NOBODY = 0, OWNER_SHARED = 2 };
 
 struct heap {
-  struct bin bins[1 + SIZE_CLASS_SMALL_COUNT];    // bin 0 has no room (owner; shared: inside)
+  struct bin bins[BIN_COUNT];                     // bin 0 has no room (owner; shared: inside)
   struct shelf shelves[SIZE_CLASS_MEDIUM_COUNT];  // (owner; shared: nothing is put in)
   struct policy_heap *policy;                     // what the hardened policy has beside (owner)
+  uint32_t rations[SIZE_CLASS_SMALL_COUNT];       // what is left, but for what lies in the bins
+  uint32_t sampling_state;                        // in which the bins were filled (owner)
+  struct sampling_chance chance;                  // of its blocks to become samples (owner)
   _Atomic(uintptr_t) owner;                       // thread id, OWNER_SHARED or OWNER_NOBODY
   _Atomic(uint32_t) thread_number;                // the owner's for the kernel; 0: not known
   bool adopts;                                    // takes pages that ended threads left
   bool keeps_unused;                              // one unused page of a class rather than none
   bool is_direct;       // frees into its pages go there at once: the page may go at any time
   bool has_objects;     // its pages are bitmap pages of objects (a shared heap's; page.h)
+  bool has_samples;     // the sampling heap: a free into its pages is always looked at
   _Atomic(bool) wipes;  // a block of it is zeroed when it is freed (a first-class heap's)
   _Atomic(uint32_t) slow_calls;  // since the last look at the clock (owner)
   uint32_t tidied_ms;            // when its bins were last emptied (owner)
@@ -83,15 +88,28 @@ static inline bool heap_page_has_objects(struct page *page)
   return heap != NULL && heap->has_objects;
 }
 
+// Whether it is one of the sampling heap, every block of which that is out has a record.
+static inline bool heap_page_has_samples(struct page *page)
+{
+  const struct heap *heap = page_heap(page);
+  return heap != NULL && heap->has_samples;
+}
+
 static inline struct bin *heap_bin(struct heap *heap, unsigned size_class)
 {
   return &heap->bins[1 + size_class];
 }
 
+// The second bin of a class, which takes what is freed while that is not the first (sampling.h).
+static inline struct bin *heap_freed_bin(struct heap *heap, unsigned size_class)
+{
+  return &heap->bins[1 + SIZE_CLASS_SMALL_COUNT + size_class];
+}
+
 // The bin that takes the blocks of a page; bin 0 for slices whose blocks no bin takes.
 static inline struct bin *heap_bin_of_page(struct heap *heap, const struct page *slice)
 {
-  return bin_at(heap->bins, slice->bin_offset);
+  return bin_at(heap->bins, page_bin_offset(slice));
 }
 
 // A block for a request of at most SIZE_CLASS_SMALL_BYTES from the bin of its class, or NULL: then
@@ -163,6 +181,9 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, const struct page_so
 INTERNAL void *heap_take(struct heap *heap, unsigned size_class, bool *is_zero);
 // The same for who is inside already.
 INTERNAL void *heap_take_inside(struct heap *heap, unsigned size_class, bool *is_zero);
+// A small block that was freed before, where all there is to do is to make the bin of freed blocks
+// the one that they are taken from (SAMPLED); else NULL: then heap_take. (Owner)
+INTERNAL struct block *heap_turn_over(struct heap *heap, unsigned size_class);
 // Up to `count` blocks of a class from pages that have free blocks, new pages only if there are
 // none: the number taken, 0 if there is no memory. Inside.
 INTERNAL uint32_t heap_take_many(struct heap *heap, unsigned size_class, void **blocks,
@@ -175,12 +196,24 @@ INTERNAL void heap_park_if_full(struct heap *heap, struct page *page);
 // opened again. Meanwhile `link` is the caller's. Inside.
 INTERNAL void heap_close_page(struct heap *heap, struct page *page);
 INTERNAL void heap_open_page(struct heap *heap, struct page *page);
-// Frees a block of a list page that a bin takes: makes room for it first. (Owner)
+// Frees a block of a list page whose blocks may lie in bins: makes room for it first. (Owner)
 INTERNAL void heap_put(struct heap *heap, struct page *page, struct block *block);
 // Frees a block of a bitmap page. `heap` is the thread's own, or NULL.
 INTERNAL void heap_put_medium(struct heap *heap, struct page *page, void *block, uint32_t index);
 // Whether a block of a bitmap page is in use, for all that the thread's own heap (or NULL) knows.
 INTERNAL bool heap_is_live(struct heap *heap, struct page *page, const void *block, uint32_t index);
+
+// Empties bins and shelves. (Owner, or any user of a shared heap.) Inside.
+INTERNAL void heap_empty_bins(struct heap *heap);
+// A small or medium block from the bins, the shelves or a page. Inside.
+INTERNAL void *heap_take_from_bins(struct heap *heap, unsigned size_class);
+INTERNAL void *heap_take_from_shelves(struct heap *heap, unsigned size_class, bool *is_zero);
+// A block of a bitmap page. Inside.
+INTERNAL void *heap_take_from_page(struct heap *heap, unsigned size_class, bool *is_zero);
+// Puts a page that has free blocks into the queue of its class, unless it is there. Inside.
+INTERNAL void heap_queue(struct heap *heap, struct page *page);
+// Has its list pages lead frees as the mode wants it now. Inside.
+INTERNAL void heap_lead_pages(struct heap *heap);
 
 // A page of this heap was posted to it: frees by others have come in. Inside.
 INTERNAL void heap_page_posted(struct heap *heap, struct page *page);

@@ -34,7 +34,8 @@ INTERNAL void page_init(struct page *page, enum page_kind kind, uint32_t slices,
 {
   size_t fitting = (slices_to_bytes(slices) - policy_guard_bytes()) / block_bytes;
   page->local_free = NULL;
-  page->bin_offset = 0;
+  page_set_bin_offset(page, 0);
+  atomic_store_explicit(&page->is_tracked, false, memory_order_relaxed);
   page->is_direct = false;
   atomic_store_explicit(&page->used, 0, memory_order_relaxed);
   page->carved = kind == PAGE_LARGE ? 1 : 0;

@@ -68,18 +68,19 @@ struct page {
     };
     _Atomic(size_t) object_bytes;  // LARGE of an object: how much of the block that is
   };
-  _Atomic(uint32_t) used;  // LIST: blocks that are not in `local_free`, of those carved
-  uint32_t carved;         // blocks handed out so far at least once; the rest is untouched
-  uint16_t capacity;       // blocks that fit
-  uint16_t bin_offset;     // LIST: where heaps keep freed blocks of its class (heap.h)
+  _Atomic(uint32_t) used;        // LIST: blocks that are not in `local_free`, of those carved
+  uint32_t carved;               // blocks handed out so far at least once; the rest is untouched
+  uint16_t capacity;             // blocks that fit
+  _Atomic(uint16_t) bin_offset;  // LIST: where heaps keep freed blocks of its class (heap.h)
   union {
     uint8_t size_class;   // LIST, BITMAP
     bool is_rest_purged;  // LARGE: what lies behind the block holds no memory
   };
-  uint8_t flags;            // PAGE_ flags below
-  bool is_direct;           // LIST, BITMAP: of a first-class heap
-  uint8_t edges;            // of each slice: where kernel mappings may end (mapping.c)
-  _Atomic(bool) is_source;  // each slice of a page of objects: these are being moved away
+  uint8_t flags;             // PAGE_ flags below
+  bool is_direct;            // LIST, BITMAP: of a first-class heap
+  uint8_t edges;             // of each slice: where kernel mappings may end (mapping.c)
+  _Atomic(bool) is_source;   // each slice of a page of objects: these are being moved away
+  _Atomic(bool) is_tracked;  // blocks of it may have records (anyone)
   union {
     uint32_t inverse;  // LIST, BITMAP: of block_bytes; see page_block_index
     uint32_t node;     // LARGE that is bound: the NUMA node that its memory comes from
@@ -164,6 +165,28 @@ static inline struct page *page_around(const void *address)
 static inline enum page_kind page_kind(struct page *page)
 {
   return (enum page_kind)atomic_load_explicit(&page->kind, memory_order_acquire);
+}
+
+static inline uint16_t page_bin_offset(const struct page *slice)
+{
+  return atomic_load_explicit(&slice->bin_offset, memory_order_relaxed);
+}
+
+static inline void page_set_bin_offset(struct page *page, uint16_t offset)
+{
+  atomic_store_explicit(&page->bin_offset, offset, memory_order_relaxed);
+}
+
+// Whether a block of the page may have a record of its allocation.
+static inline bool page_is_tracked(struct page *page)
+{
+  return atomic_load_explicit(&page->is_tracked, memory_order_relaxed);
+}
+
+// One is about to have.
+static inline void page_set_tracked(struct page *page)
+{
+  if (!page_is_tracked(page)) atomic_store_explicit(&page->is_tracked, true, memory_order_relaxed);
 }
 
 static inline void page_set_kind(struct page *page, enum page_kind kind)

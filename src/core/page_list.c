@@ -46,6 +46,13 @@ INTERNAL struct block_chain page_list_take(struct page *page)
   return chain;
 }
 
+INTERNAL void page_list_put_back(struct page *page, struct block *first, uint32_t count)
+{
+  ASSERT(page->local_free == NULL);
+  page->local_free = first;
+  set_used(page, page_used(page) - count);
+}
+
 INTERNAL bool page_list_has_free(struct page *page)
 {
   return page->local_free != NULL || page->carved < page->capacity || remote_count(page) > 0;

@@ -34,6 +34,8 @@ static inline struct block_chain block_chain_of(struct block *block)
 // os page's worth of blocks that were never used. Empty only if all blocks are out. The blocks
 // count as in use. Inside the heap.
 INTERNAL struct block_chain page_list_take(struct page *page);
+// Puts back what was left of that, the page being as it was then. Inside the heap.
+INTERNAL void page_list_put_back(struct page *page, struct block *first, uint32_t count);
 // Whether page_list_take would find something.
 INTERNAL bool page_list_has_free(struct page *page);
 // Puts free blocks back. Inside the heap.

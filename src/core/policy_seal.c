@@ -43,7 +43,7 @@ static uint64_t check_of(const struct page *page)
   sum = mixed(sum, own->secret);
   sum = mixed(sum,
               own->lead_bytes | (uint64_t)own->reserved_slots << 32 | (uint64_t)own->is_void << 48);
-  sum = mixed(sum, (uint64_t)page->capacity | (uint64_t)page->bin_offset << 16 |
+  sum = mixed(sum, (uint64_t)page->capacity | (uint64_t)page_bin_offset(page) << 16 |
                        (uint64_t)page->is_direct << 32 |
                        (uint64_t)(page->flags & PAGE_HAS_GUARD) << 40);
   sum = mixed(sum, (uintptr_t)atomic_load_explicit(&page->heap, memory_order_relaxed));

@@ -252,6 +252,7 @@ static struct heap *take_heap(uintptr_t owner)
   atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
   heap->adopts = owner != OWNER_SHARED;
   heap->is_direct = owner == OWNER_SHARED;
+  heap->has_samples = false;
   atomic_store_explicit(&heap->wipes, false, memory_order_relaxed);
   heap_leave(heap);
   return heap;
@@ -320,7 +321,8 @@ static bool is_registered(const struct heap *heap)
 
 INTERNAL bool registry_is_first_class(const struct heap *heap)
 {
-  return is_registered(heap) && heap_owner(heap) == OWNER_SHARED && !heap->has_objects;
+  return is_registered(heap) && heap_owner(heap) == OWNER_SHARED && !heap->has_objects &&
+         !heap->has_samples;
 }
 
 INTERNAL void registry_set_wipe(struct heap *heap, bool wipes)

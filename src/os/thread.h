@@ -127,6 +127,7 @@ struct os_thread_notes {
   uint8_t transfers;     // handle/transfer.c: going on; above 1 only below a signal handler
   bool is_forking;       // handle/transfer.c
   bool is_in_hook;       // api/allocate.c: the out-of-memory hook is not called again
+  bool takes_sample;     // core/heap_bins.c: of the block that it has just taken
 };
 #ifdef MEND_ONE_FILE
 static _Thread_local struct os_thread_notes os_thread_notes;

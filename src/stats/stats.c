@@ -77,9 +77,10 @@ static void subtract(struct tally *tally, size_t *kept, unsigned size_class, con
 static void subtract_kept(struct tally *tally, struct heap *heap)
 {
   size_t *cached = &tally->cached_bytes;
-  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
-    struct block *block = heap_bin(heap, i)->first;
-    for (; block != NULL; block = block_next(block)) subtract(tally, cached, i, block);
+  for (unsigned i = 0; i + 1 < BIN_COUNT; i++) {
+    struct block *block = heap->bins[1 + i].first;
+    unsigned size_class = i % SIZE_CLASS_SMALL_COUNT;
+    for (; block != NULL; block = block_next(block)) subtract(tally, cached, size_class, block);
   }
   for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) {
     const struct shelf *shelf = &heap->shelves[i];
@@ -93,6 +94,18 @@ static void subtract_kept(struct tally *tally, struct heap *heap)
       size_t *kept = policy_is_quarantine(j) ? &tally->quarantine_bytes : cached;
       if (block != NULL) subtract(tally, kept, i, block);
     }
+  }
+}
+
+// Nor are blocks that are kept in place of samples.
+static void subtract_twins(struct tally *tally)
+{
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
+    size_t count = atomic_load_explicit(&sampling.twins[i], memory_order_relaxed);
+    tally->live_bytes -= count * size_class_bytes(i);
+    tally->cached_bytes += count * size_class_bytes(i);
+    tally->classes[i].live_count -= count;
+    tally->classes[i].free_count += count;
   }
 }
 
@@ -139,6 +152,7 @@ static struct tally take_tally(void)
   struct tally tally = {.own = registry_own()};
   if (registry_init()) registry_each(tally_heap, &tally);
   handle_heap_each_lane(tally_heap, &tally);
+  subtract_twins(&tally);
   tally.large_bytes += atomic_load_explicit(&heap_empty.large_bytes, memory_order_relaxed);
   tally.large_blocks += atomic_load_explicit(&heap_empty.large_blocks, memory_order_relaxed);
   tally.large_bytes = not_negative(tally.large_bytes);

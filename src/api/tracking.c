@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "api/tracking.h"
+
+#include <errno.h>
+
+#include "api/allocate.h"
+#include "api/extent.h"
+#include "api/init.h"
+#include "core/block_link.h"
+#include "core/large.h"
+#include "core/registry.h"
+#include "mend/track.h"
+#include "track/tracker.h"
+
+static struct os_lock switching;  // held by who changes the mode
+
+// ---------------------------------------------------------------------------------------------
+// Allocations.
+
+static bool remember(struct page *page, void *block, size_t size, void *twin)
+{
+  page_set_tracked(page);
+  return tracker_add(page, block, size, twin);
+}
+
+// What a twin holds meanwhile: where its sample is, in a way that nobody takes for a reference.
+static struct block *disguised(const void *sample)
+{
+  return (struct block *)~(uintptr_t)sample;  // NOLINT: no address
+}
+
+// A sample in place of a small block, which becomes its twin; that block if there is no memory.
+static void *exchange(struct page *page, void *twin, size_t size)
+{
+  struct heap *heap = sampling_heap();
+  void *sample = heap != NULL ? heap_take(heap, page->size_class, NULL) : NULL;
+  if (sample == NULL) return twin;
+  struct page *of_sample = page_first(page_at(sample));
+  block_set_next(twin, disguised(sample));
+  if (remember(of_sample, sample, size, twin)) {
+    sampling_count_twin(page->size_class, 1);
+    return sample;
+  }
+  remote_free(of_sample, sample);
+  return twin;
+}
+
+INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size)
+{
+  enum sampling_mode mode = sampling_mode();
+  bool takes_sample = os_thread_notes.takes_sample;
+  os_thread_notes.takes_sample = false;
+  struct page *page = page_first(page_at(block));
+  if (mode == SAMPLING_EXACT) {
+    (void)remember(page, block, size, NULL);
+  } else if (page_kind(page) == PAGE_LIST && !page->is_direct) {
+    if (takes_sample) return exchange(page, block, size);
+  } else if (sampling_is_due(&heap_current->chance, page->block_bytes)) {
+    (void)remember(page, block, size, NULL);
+  }
+  return block;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Frees.
+
+INTERNAL NOINLINE bool tracking_freed(struct page *page, void *block)
+{
+  void *twin = NULL;
+  if (tracker_remove(page, block, &twin)) {
+    if (twin == NULL) return true;
+    struct page *of_twin = page_first(page_at(twin));
+    sampling_count_twin(of_twin->size_class, -1);
+    allocate_put_away(of_twin, twin);
+    return true;
+  }
+  struct tracker_block known;
+  bool is_freed = sampling_mode() == SAMPLING_EXACT && tracker_look(page, block, &known) &&
+                  known.block == block && !known.is_live;
+  if (!is_freed && !heap_page_has_samples(page)) return true;
+  extent_misuse("double free", block);
+  return false;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Changes.
+
+// A block that has come to another size is as good as a new one: so each is a sample as often as
+// blocks of its size are.
+INTERNAL NOINLINE void tracking_resized(struct page *page, void *block, size_t size, bool is_other)
+{
+  if (!is_other || sampling_mode() != SAMPLING_SAMPLED) {
+    if (page_is_tracked(page)) tracker_resize(page, block, size);
+    return;
+  }
+  void *twin;
+  if (page_is_tracked(page)) (void)tracker_remove(page, block, &twin);
+  (void)tracking_allocated(block, size);
+}
+
+INTERNAL NOINLINE void *tracking_move(struct page *page, void *block, size_t size)
+{
+  struct tracker_block known;
+  bool is_known = page_is_tracked(page) && tracker_look(page, block, &known) && known.is_live;
+  void *twin;
+  if (is_known) (void)tracker_remove(page, block, &twin);
+  void *moved = large_move(page, size);
+  if (moved != NULL && tracking_is_on()) return tracking_allocated(moved, size);
+  if (moved == NULL && is_known) (void)remember(page, block, known.size, NULL);
+  return moved;
+}
+
+static bool forget_tracked(const struct tracker_block *known, void *page)
+{
+  void *twin;
+  (void)tracker_remove(page, known->block, &twin);
+  return true;
+}
+
+static void forget_tracked_list(const struct list *list)
+{
+  for (const struct list *at = list->next; at != list; at = at->next) {
+    struct page *page = CONTAINER_OF(at, struct page, chain);
+    if (page_is_tracked(page)) (void)tracker_visit(page, forget_tracked, page);
+  }
+}
+
+INTERNAL void tracking_forget_heap(struct heap *heap)
+{
+  struct heap *serving = registry_serving(heap);
+  if (sampling_state() == 0 || serving == NULL || heap_is_barred(serving)) return;
+  heap_enter(serving);
+  forget_tracked_list(&serving->pages);
+  forget_tracked_list(&serving->large);
+  heap_leave(serving);
+}
+
+INTERNAL void *tracking_visible(struct page *page, void *block)
+{
+  bool may_be_twin = page_kind(page) == PAGE_LIST && !page->is_direct;
+  if (!may_be_twin || sampling_state() == 0) return block;
+  void *sample = disguised(block_next(block));
+  struct page *slice = page_at(sample);
+  if (slice == NULL || page_kind(slice) != PAGE_LIST || !heap_page_has_samples(slice)) return block;
+  struct tracker_block known;
+  bool is_twin = tracker_look(slice, sample, &known) && known.is_live && known.twin == block;
+  return is_twin ? sample : block;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Modes. The tracker is ready before the first block is recorded, and ends after the last.
+
+static void end_tracking(void)
+{
+  if (sampling_stop()) tracker_stop();
+}
+
+static bool begin_tracking(size_t interval)
+{
+  bool is_exact = interval == MEND_PROFILE_EXACT;
+  if (interval == 0) interval = (size_t)512 << 10;
+  if (tracking_is_on()) end_tracking();
+  if (!tracker_start(is_exact ? TRACKER_EXACT : TRACKER_SAMPLED, is_exact ? 1 : interval)) {
+    errno = ENOMEM;
+    return false;
+  }
+  if (sampling_start(is_exact ? SAMPLING_EXACT : SAMPLING_SAMPLED, interval)) return true;
+  tracker_stop();
+  errno = EBUSY;
+  return false;
+}
+
+INTERNAL bool tracking_start(size_t interval_bytes)
+{
+  init_once();
+  int saved_errno = errno;
+  if (!TUNING_HAS_LISTS) {
+    errno = ENOTSUP;
+    return false;
+  }
+  if (os_lock_is_mine(&switching)) {  // below a signal handler
+    errno = EBUSY;
+    return false;
+  }
+  os_lock_acquire(&switching);
+  bool is_started = begin_tracking(interval_bytes);
+  os_lock_release(&switching);
+  if (is_started) errno = saved_errno;
+  return is_started;
+}
+
+INTERNAL void tracking_stop(void)
+{
+  if (os_lock_is_mine(&switching)) return;
+  os_lock_acquire(&switching);
+  end_tracking();
+  os_lock_release(&switching);
+}
