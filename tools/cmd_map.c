@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// `mend map`: reads one heap map or two and draws them.
+// `mend map`: reads one heap map or two, of files, running processes or core files, and draws them.
 #include <getopt.h>
+#include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "command.h"
 #include "map_html.h"
 #include "map_terminal.h"
+#include "remote_map.h"
 
 struct map_options {
   const char *html;    // NULL: none
@@ -24,17 +26,33 @@ struct map_options {
 
 static void print_help(void)
 {
-  fputs("usage: mend map [OPTION...] SNAPSHOT [AFTER]\n\n"
-        "Draws the heap that mend_heap_map_write has written to the file SNAPSHOT, page\n"
-        "by page; with AFTER, a later snapshot of the same process, both on the same\n"
-        "scale, before and after. \"-\" is the standard input.\n\n"
-        "  --html FILE     also write one HTML page with all of it, for browsers: no\n"
-        "                  other file, no network\n"
-        "  --width N       draw in N columns, 40 to 1000; else as wide as the terminal\n"
-        "  --color WHEN    auto (on a terminal, unless NO_COLOR is set), always or never\n"
-        "  --help          this\n\n"
-        "Exit status: 0 if all went well, 1 if a snapshot is no good or nothing could be\n"
-        "written, 2 if the arguments are wrong.\n",
+  fputs("usage: mend map [OPTION...] SOURCE [AFTER]
+
+"
+        "Draws a heap page by page. SOURCE is the number of a process that runs on mend,
+"
+        "which is read without stopping it; a core file; or a file that
+"
+        "mend_heap_map_write has written (\"-\": the standard input). With AFTER, a later
+"
+        "one of the same process, it draws both on the same scale, before and after.
+
+"
+        "  --html FILE     also write one HTML page with all of it, for browsers: no
+"
+        "                  other file, no network
+"
+        "  --width N       draw in N columns, 40 to 1000; else as wide as the terminal
+"
+        "  --color WHEN    auto (on a terminal, unless NO_COLOR is set), always or never
+"
+        "  --help          this
+
+"
+        "Exit status: 0 if all went well, 1 if a source is no good or nothing could be
+"
+        "written, 2 if the arguments are wrong.
+",
         stdout);
 }
 
@@ -65,7 +83,7 @@ static bool parse_colour(const char *text, const char **colour)
 static bool parse_paths(struct map_options *options, int count, char **arguments)
 {
   if (count < 1 || count > 2) {
-    complain("mend map takes one snapshot or two; `mend map --help` says more");
+    complain("mend map takes one source or two; `mend map --help` says more");
     return false;
   }
   for (int i = 0; i < count; i++) options->paths[i] = arguments[i];
@@ -142,6 +160,44 @@ static bool draw(const struct snapshot *snapshots, const struct map_options *opt
   return terminal_draw(snapshots, count, &terminal);
 }
 
+// What a heap was read from.
+struct source {
+  struct target target;
+  struct remote remote;
+  struct snapshot snapshot;
+};
+
+// What could not be told for certain of a process that runs.
+static void warn(const struct remote *remote)
+{
+  if (remote->torn_count > 0) {
+    complain("%s: %" PRIu64 " pages changed while they were read, again and again; they may be "
+             "missing or not quite right",
+             remote->target->name, remote->torn_count);
+  }
+  if (remote->is_cut_off) complain("%s: the heap goes on behind this", remote->target->name);
+}
+
+static bool read_source(struct source *source, const char *argument)
+{
+  struct target *target = &source->target;
+  pid_t process = target_parse_process(argument);
+  if (process == 0 && !target_is_core(argument)) return snapshot_read(&source->snapshot, argument);
+  bool is_open =
+      process != 0 ? target_open_process(target, process) : target_open_core(target, argument);
+  if (!is_open || !remote_require(&source->remote, target)) return false;
+  bool is_read = remote_map(&source->remote, &source->snapshot);
+  warn(&source->remote);
+  return is_read;
+}
+
+static void free_source(struct source *source)
+{
+  snapshot_free(&source->snapshot);
+  remote_close(&source->remote);
+  target_close(&source->target);
+}
+
 int command_map(int count, char **arguments)
 {
   struct map_options options = {.colour = "auto"};
@@ -153,12 +209,14 @@ int command_map(int count, char **arguments)
   case PARSED:
     break;
   }
+  struct source sources[2] = {{.target.memory = -1}, {.target.memory = -1}};
   struct snapshot snapshots[2] = {0};
   bool is_good = true;
   for (size_t i = 0; i < options.path_count && is_good; i++) {
-    is_good = snapshot_read(&snapshots[i], options.paths[i]);
+    is_good = read_source(&sources[i], options.paths[i]);
+    snapshots[i] = sources[i].snapshot;
   }
   is_good = is_good && draw(snapshots, &options);
-  for (size_t i = 0; i < 2; i++) snapshot_free(&snapshots[i]);
+  for (size_t i = 0; i < 2; i++) free_source(&sources[i]);
   return is_good ? END_OK : END_BAD_INPUT;
 }

@@ -210,16 +210,21 @@ static struct page *find_page(const struct snapshot *snapshot, uint64_t address)
   return address - page->start < page->bytes ? page : NULL;
 }
 
+void snapshot_add_pin(struct snapshot *snapshot, uint64_t address)
+{
+  snapshot->pin_count++;
+  // Its page may have had no line: it was looked at when it changed hands.
+  struct page *page = find_page(snapshot, address);
+  if (page != NULL && page->pins < UINT32_MAX) page->pins++;
+}
+
 static bool read_pin(struct reader *reader)
 {
   uint64_t address;
   if (reader->word_count < 2 || !parse_number(reader->words[1], &address)) {
     return refuse(reader, "a pin has an address");
   }
-  reader->snapshot->pin_count++;
-  // Its page may have had no line: it was looked at when it changed hands.
-  struct page *page = find_page(reader->snapshot, address);
-  if (page != NULL && page->pins < UINT32_MAX) page->pins++;
+  snapshot_add_pin(reader->snapshot, address);
   return true;
 }
 

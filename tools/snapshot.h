@@ -56,6 +56,8 @@ struct snapshot {
 // must last as long as the snapshot.
 bool snapshot_read(struct snapshot *snapshot, const char *path);
 void snapshot_free(struct snapshot *snapshot);
+// Counts a pinned object, in its page too if there is one at that address.
+void snapshot_add_pin(struct snapshot *snapshot, uint64_t address);
 
 // The value of a figure as it stands in the file; NULL if it is not there. And as a number, 0 if it
 // is not there.

@@ -116,6 +116,7 @@ struct mend_root {
   // Of a heap of objects.
   struct mend_root_field heap_handles;   // address of the handle heap
   struct mend_root_field heap_is_still;  // not 0: its objects never move
+  uint32_t heap_objects_bytes;           // length of the structure that begins with such a heap
   struct mend_root_field handles_slot;   // of the handle heap: its number
 
   // The tables of handles: one row for each number of a handle heap.

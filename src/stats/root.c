@@ -117,6 +117,7 @@ const struct mend_root mend_root = {
     .shelf_count = MEMBER(shelf, count),
     .heap_handles = LANE(heap),
     .heap_is_still = LANE(is_still),
+    .heap_objects_bytes = sizeof(struct lane),
     .handles_slot = MEMBER(handle_heap, slot),
 
     .handle_tables = handle_spaces,

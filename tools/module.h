@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+//
+// What the file of a program or a shared library says of its symbols.
+#ifndef TOOLS_MODULE_H
+#define TOOLS_MODULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mapping;
+
+// Where a defined symbol lies in a process that has mapped the file: by the symbols for the dynamic
+// linker, or those for debuggers. `mapping` is the file's first.
+bool module_find_symbol(int file, const char *symbol, const struct mapping *mapping,
+                        uint64_t page_bytes, uint64_t *address);
+
+// Whether the file is a program or library for this kind of machine; and whether the kernel needs a
+// dynamic linker for it.
+bool module_is_elf(int file, bool *needs_linker);
+
+#endif
