@@ -26,33 +26,18 @@ struct map_options {
 
 static void print_help(void)
 {
-  fputs("usage: mend map [OPTION...] SOURCE [AFTER]
-
-"
-        "Draws a heap page by page. SOURCE is the number of a process that runs on mend,
-"
-        "which is read without stopping it; a core file; or a file that
-"
-        "mend_heap_map_write has written (\"-\": the standard input). With AFTER, a later
-"
-        "one of the same process, it draws both on the same scale, before and after.
-
-"
-        "  --html FILE     also write one HTML page with all of it, for browsers: no
-"
-        "                  other file, no network
-"
-        "  --width N       draw in N columns, 40 to 1000; else as wide as the terminal
-"
-        "  --color WHEN    auto (on a terminal, unless NO_COLOR is set), always or never
-"
-        "  --help          this
-
-"
-        "Exit status: 0 if all went well, 1 if a source is no good or nothing could be
-"
-        "written, 2 if the arguments are wrong.
-",
+  fputs("usage: mend map [OPTION...] SOURCE [AFTER]\n\n"
+        "Draws a heap page by page. SOURCE is the number of a process that runs on mend,\n"
+        "which is read without stopping it; a core file; or a file that\n"
+        "mend_heap_map_write has written (\"-\": the standard input). With AFTER, a later\n"
+        "one of the same process, it draws both on the same scale, before and after.\n\n"
+        "  --html FILE     also write one HTML page with all of it, for browsers: no\n"
+        "                  other file, no network\n"
+        "  --width N       draw in N columns, 40 to 1000; else as wide as the terminal\n"
+        "  --color WHEN    auto (on a terminal, unless NO_COLOR is set), always or never\n"
+        "  --help          this\n\n"
+        "Exit status: 0 if all went well, 1 if a source is no good or nothing could be\n"
+        "written, 2 if the arguments are wrong.\n",
         stdout);
 }
 

@@ -54,7 +54,8 @@ static bool is_second_part_sound(const struct mend_root *root)
          are_sound(heap_fields, sizeof heap_fields / sizeof heap_fields[0], root->heap_bytes) &&
          row_is_sound(root->bins, root->heap_bytes) &&
          row_is_sound(root->shelves, root->heap_bytes) &&
-         root->bins.count + root->shelves.count <= REMOTE_CLASSES_MOST &&
+         (root->bins.count == 0 || root->bin_classes > 0) &&
+         (uint64_t)root->bin_classes + root->shelves.count <= REMOTE_CLASSES_MOST &&
          field_is_sound(root->bin_first, root->bins.stride) &&
          field_is_sound(root->shelf_count, root->shelves.stride) &&
          row_is_sound(root->handle_rows, UINT16_MAX) &&
@@ -225,6 +226,8 @@ static void read_counters(struct remote *remote)
       .purged_bytes = number_read(target, root->purged_bytes),
       .os_call_count = number_read(target, root->os_call_count),
       .lone_bytes = number_read(target, root->lone_bytes),
+      .tracking_mode = number_read(target, root->tracking_mode) & 3,
+      .tracking_interval = number_read(target, root->tracking_interval),
   };
   if (is_region_sound(remote)) return;
   remote->counters.region_units = 0;

@@ -32,6 +32,8 @@ struct remote_counters {
   uint64_t purged_bytes;
   uint64_t os_call_count;
   uint64_t lone_bytes;
+  uint64_t tracking_mode;  // a MEND_ROOT_TRACKS_ value
+  uint64_t tracking_interval;
 };
 
 // A page, a large block or a free run.

@@ -54,12 +54,12 @@ static void look_into(struct chains *all, uint32_t index)
     const char *bin = copy + root->bins.offset + (size_t)i * root->bins.stride;
     uint64_t first = field_read(bin, root->bin_first);
     if (!may_be_block(remote, first)) continue;
-    all->chains[all->count++] = (struct chain){first, index, i};
+    all->chains[all->count++] = (struct chain){first, index, i % root->bin_classes};
   }
   for (uint32_t i = 0; i < root->shelves.count; i++) {
     const char *shelf = copy + root->shelves.offset + (size_t)i * root->shelves.stride;
     uint64_t count = field_read(shelf, root->shelf_count);
-    if (count <= root->shelves.stride / 8) add_kept(remote, index, root->bins.count + i, count);
+    if (count <= root->shelves.stride / 8) add_kept(remote, index, root->bin_classes + i, count);
   }
   free(copy);
 }

@@ -52,12 +52,25 @@ static uint64_t difference(uint64_t whole, uint64_t part)
   return whole > part ? whole - part : 0;
 }
 
+// Blocks that are kept in place of samples.
+static void add_twins(struct remote *remote)
+{
+  uint64_t counts[REMOTE_CLASSES_MOST] = {0};
+  uint32_t count = remote->root.twin_classes;
+  if (count > REMOTE_CLASSES_MOST) return;
+  size_t bytes = count * sizeof counts[0];
+  uint64_t address = (uintptr_t)remote->root.twin_counts;
+  if (target_read(remote->target, address, counts, bytes) != bytes) return;
+  for (uint32_t i = 0; i < count; i++) remote->classes[i].kept_count += counts[i];
+}
+
 // Blocks that are kept ready were counted as live.
 static void move_kept(struct remote *remote)
 {
   struct remote_totals *totals = &remote->totals;
   for (size_t i = 0; i < REMOTE_CLASSES_MOST; i++) {
     struct remote_class *of_class = &remote->classes[i];
+    // Also where a chain was followed into blocks that were handed out meanwhile.
     if (of_class->kept_count > of_class->live_count) of_class->kept_count = of_class->live_count;
     of_class->live_count -= of_class->kept_count;
     totals->kept_bytes += of_class->kept_count * of_class->block_bytes;
@@ -91,6 +104,7 @@ bool remote_measure(struct remote *remote)
   if (!remote_refresh(remote)) return false;
   remote_walk(remote, add_page, remote);
   remote_heaps_count_kept(remote);
+  add_twins(remote);
   move_kept(remote);
   finish(remote);
   return true;

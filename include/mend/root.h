@@ -108,8 +108,10 @@ struct mend_root {
   struct mend_root_field heap_large_bytes;     // allocated less freed by this thread, modulo 2^64
   struct mend_root_field heap_large_count;     // and how many blocks
   // Blocks of the heap that are free but in no page's list: bins hold small ones, chained through
-  // themselves, shelves the others. Their rows are by class, the shelves' classes after the bins'.
+  // themselves, shelves the others. Rows are by class, the shelves' classes after the bins'; there
+  // may be several bins of a class.
   struct mend_root_row bins;
+  uint32_t bin_classes;              // the classes that have bins: those of the bins repeat
   struct mend_root_field bin_first;  // of a bin: address of a free block; 0: none
   struct mend_root_row shelves;
   struct mend_root_field shelf_count;  // of a shelf: how many blocks lie there
@@ -139,6 +141,9 @@ enum {
   MEND_ROOT_IS_HARDENED = 1,   // the hardened build
   MEND_ROOT_IS_OVERRIDING = 2  // it has the names of malloc and operator new, not just mend_*
 };
+
+// Values of the mode.
+enum { MEND_ROOT_TRACKS_NOTHING = 0, MEND_ROOT_TRACKS_SAMPLES = 1, MEND_ROOT_TRACKS_ALL = 2 };
 
 // Values of `page_flags`; others may be set as well.
 enum {

@@ -6,6 +6,7 @@
 #include "core/mapping.h"
 #include "core/metadata.h"
 #include "core/registry.h"
+#include "core/sampling.h"
 #include "handle/handle_heap.h"
 #include "handle/info.h"
 #include "os/memory.h"
@@ -47,6 +48,9 @@ static_assert((int)MEND_ROOT_PAGE_IS_CLEAN == PAGE_IS_ZERO &&
                   (int)MEND_ROOT_PAGE_IS_PURGED == PAGE_REST_PURGED &&
                   (int)MEND_ROOT_PAGE_IS_FOREIGN == PAGE_IS_FOREIGN,
               "and the flags of pages");
+static_assert((int)MEND_ROOT_TRACKS_SAMPLES == SAMPLING_SAMPLED &&
+                  (int)MEND_ROOT_TRACKS_ALL == SAMPLING_EXACT && SAMPLING_MODE_MASK == 3,
+              "and the modes of tracking");
 static_assert(OWNER_NOBODY == 0 && OWNER_SHARED == 2, "and the owners that are no thread");
 static_assert(offsetof(struct lane, blocks) == 0, "a heap of objects begins its lane");
 static_assert(sizeof(struct lane) <= UINT16_MAX, "an offset has 16 bits");
@@ -93,6 +97,10 @@ const struct mend_root mend_root = {
     .purged_bytes = &os_memory_counts.purged_bytes,
     .os_call_count = &os_memory_counts.calls,
     .lone_bytes = LONE_BYTES,
+    .tracking_mode = &sampling.state,
+    .tracking_interval = &sampling.interval,
+    .twin_counts = sampling.twins,
+    .twin_classes = SIZE_CLASS_SMALL_COUNT,
 
     .heap = FIELD(heap),
     .page_flags = FIELD(flags),
@@ -111,7 +119,8 @@ const struct mend_root mend_root = {
     .heap_is_given_up = HEAP(is_given_up),
     .heap_large_bytes = HEAP(large_bytes),
     .heap_large_count = HEAP(large_blocks),
-    .bins = ROW(heap, bins, 1, SIZE_CLASS_SMALL_COUNT),
+    .bins = ROW(heap, bins, 1, BIN_COUNT - 1),
+    .bin_classes = SIZE_CLASS_SMALL_COUNT,
     .bin_first = MEMBER(bin, first),
     .shelves = ROW(heap, shelves, 0, SIZE_CLASS_MEDIUM_COUNT),
     .shelf_count = MEMBER(shelf, count),
