@@ -86,6 +86,14 @@ struct mend_root {
   const void *purged_bytes;            // returned to the kernel so far
   const void *os_call_count;           // system calls made for memory so far
   const void *lone_bytes;              // in blocks outside of the region (hardened); or NULL
+  // Tracking: the low two bits of a uint32_t are its mode, a MEND_ROOT_TRACKS_ value; a size_t, the
+  // mean of the bytes from one sample to the next; and a size_t for each class: blocks in use that
+  // are kept in place of samples, and are not the program's.
+  const void *tracking_mode;
+  const void *tracking_interval;
+  const void *twin_counts;
+  uint32_t twin_classes;
+  uint32_t reserved_too;  // 0
 
   // More of a descriptor.
   struct mend_root_field heap;        // address of its heap; LARGE: 0 unless of a first-class heap
