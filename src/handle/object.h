@@ -41,12 +41,12 @@ INTERNAL enum mend_status object_unpin(uint64_t handle);
 INTERNAL bool object_settle(_Atomic(uint64_t) *entry, uint64_t handle, uint64_t *value);
 // object_resolve where a handle that names nothing is no mistake.
 INTERNAL void *object_resolve_weak(uint64_t handle);
-// object_resolve where the entry is not as expected.
+// object_resolve where no scope is open, or the entry is not as expected.
 INTERNAL NOINLINE void *object_resolve_slow(uint64_t handle);
 
 static inline void *object_resolve(uint64_t handle)
 {
-  scope_ensure();
+  if (UNLIKELY(!scope_is_open())) return object_resolve_slow(handle);
   _Atomic(uint64_t) *entry = handle_entry(handle);
   if (LIKELY(entry != NULL)) {
     uint64_t value = entry_load(entry);

@@ -109,10 +109,15 @@ static inline void scope_leave(void)
   if (--record->depth == 0) scope_close(record);
 }
 
+static inline bool scope_is_open(void)
+{
+  return scope_mine != NULL && scope_mine->depth > 0;
+}
+
 // Makes sure that a scope is open.
 static inline void scope_ensure(void)
 {
-  if (UNLIKELY(scope_mine == NULL || scope_mine->depth == 0)) scope_open_implicit();
+  if (UNLIKELY(!scope_is_open())) scope_open_implicit();
 }
 
 // Ends the thread's implicit scope; false if it has one of its own open.
