@@ -54,6 +54,8 @@ function(mend_compile_as_library target)
   endif()
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src
     ${PROJECT_SOURCE_DIR}/include)
+  # Callers are found by frame pointers, through the library's own functions too (src/os/stack.h).
+  target_compile_options(${target} PRIVATE -fno-omit-frame-pointer)
   target_compile_options(${target} PRIVATE -ftls-model=initial-exec -fno-semantic-interposition
     -fexceptions -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
     -fno-builtin-aligned_alloc -fno-builtin-posix_memalign)

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "os/stack.h"
 
+#include <sys/auxv.h>
+
 #include "base/annotate.h"
+#include "base/bits.h"
 #include "os/probe.h"
+#include "os/thread.h"
 
 // The farthest that one frame may be from the next.
 #define MOST_FRAME_BYTES ((uintptr_t)8 << 20)
@@ -63,4 +67,118 @@ INTERNAL void os_stack_read_from(struct os_stack *stack, uintptr_t address, uint
   stack->count = 0;
   add_address(stack, address);
   if (frame % FRAME_ALIGNMENT == 0 && frame != 0) walk_frames(stack, frame);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Many walks of one thread.
+
+#define STACK_PAGE ((uintptr_t)4096)
+// A frame's two words: the caller's frame pointer, and behind it the address.
+#define FRAME_BYTES (2 * sizeof(uintptr_t))
+
+// Whether frames are read through the kernel all the same: a checker would have something to say
+// of words that nobody has written.
+#if HAS_ADDRESS_SANITIZER || HAS_MEMORY_SANITIZER || HAS_THREAD_SANITIZER || \
+    defined(MEND_ANNOTATE_VALGRIND)
+#define ALWAYS_PROBES 1
+#else
+#define ALWAYS_PROBES 0
+#endif
+
+// Where the one file's code begins and ends: labels before and behind all of it.
+#if defined(MEND_ONE_FILE)
+__asm__(".pushsection .text, 0\nmend_code_start:\n.popsection\n"
+        ".pushsection .text, 8191\nmend_code_end:\n.popsection\n");
+extern const char mend_code_start[] __attribute__((visibility("hidden")));
+extern const char mend_code_end[] __attribute__((visibility("hidden")));
+
+static bool is_own_code(uintptr_t address)
+{
+  return address - (uintptr_t)mend_code_start <= (uintptr_t)(mend_code_end - mend_code_start);
+}
+#else
+static bool is_own_code(uintptr_t address)
+{
+  (void)address;
+  return false;
+}
+#endif
+
+// What no frame of the stack is at or above: a thread's own data lie above its stack, and what the
+// kernel gives a program above its first.
+static uintptr_t stack_limit(uintptr_t frame)
+{
+  uintptr_t given = (uintptr_t)getauxval(AT_RANDOM);
+  uintptr_t own = os_thread_id();
+  uintptr_t limit = UINTPTR_MAX;
+  if (given > frame) limit = given;
+  if (own > frame && own < limit) limit = own;
+  return limit;
+}
+
+// Whether all os pages from one address up to another can be read.
+static bool can_read(uintptr_t from, uintptr_t to)
+{
+  struct os_probe probe = {0, false};
+  for (uintptr_t page = bits_align_down(from, STACK_PAGE); page < to; page += STACK_PAGE) {
+    if (!os_probe_is_readable(&probe, page)) return false;
+  }
+  return true;
+}
+
+// The bounds begin at or below a frame in use, perhaps as those of another stack than before.
+static NOINLINE void move_bounds(struct os_stack_bounds *bounds, uintptr_t words)
+{
+  uintptr_t low = bits_align_down(words, STACK_PAGE);
+  bool is_below = words < bounds->low && bounds->low - words < MOST_FRAME_BYTES;
+  if (!is_below || !can_read(low, bounds->low)) {
+    bounds->high = bits_align_up(words + FRAME_BYTES, STACK_PAGE);
+  }
+  bounds->low = low;
+}
+
+// Whether a frame further up can be read; then the bounds reach up to it.
+static NOINLINE bool widen_bounds(struct os_stack_bounds *bounds, uintptr_t words)
+{
+  uintptr_t end = words + FRAME_BYTES;
+  if (end > stack_limit(words) || !can_read(bounds->high, end)) return false;
+  bounds->high = bits_align_up(end, STACK_PAGE);
+  return true;
+}
+
+static bool read_frame(struct os_stack_bounds *bounds, uintptr_t frame, uintptr_t words[2])
+{
+  uintptr_t at = frame + (uintptr_t)CALLERS_FRAME;
+  if (ALWAYS_PROBES) {
+    struct os_probe probe = {0, false};
+    return os_probe_word(&probe, at, &words[0]) && os_probe_word(&probe, at + 8, &words[1]);
+  }
+  if (UNLIKELY(at + FRAME_BYTES > bounds->high) && !widen_bounds(bounds, at)) return false;
+  words[0] = ((const volatile uintptr_t *)at)[0];
+  words[1] = ((const volatile uintptr_t *)at)[1];
+  return true;
+}
+
+INTERNAL NOINLINE size_t os_stack_walk(struct os_stack_bounds *bounds, uintptr_t *addresses,
+                                       size_t depth, uint64_t *hash)
+{
+  uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+  uintptr_t first = frame + (uintptr_t)CALLERS_FRAME;
+  uint64_t sum = depth;
+  size_t count = 0;
+  uintptr_t words[2];
+  if (UNLIKELY(first < bounds->low || first >= bounds->high)) move_bounds(bounds, first);
+  while (read_frame(bounds, frame, words)) {
+    uintptr_t address = without_signature(words[1]);
+    if (address < LOWEST_CODE) break;
+    if (count > 0 || !is_own_code(address)) {
+      addresses[count++] = address;
+      sum = (sum ^ address) * UINT64_C(0x9e3779b97f4a7c15);
+      if (count == depth) break;
+    }
+    if (!is_caller_of(words[0], frame)) break;
+    frame = words[0];
+  }
+  *hash = sum ^ sum >> 32;
+  return count;
 }

@@ -9,6 +9,12 @@
 // -fno-omit-frame-pointer, gives short stacks, leaves callers out, or shows a word that is no
 // return address (reports leave that out: secure/misuse.c). What is always there is the first one.
 // Where return addresses are signed, the signature is taken off.
+//
+// Reading a frame through the kernel takes a system call for each os page: too much for who asks at
+// every allocation. os_stack_walk therefore remembers what it has found readable, upwards without
+// a gap from the page that it was called on, and reads frames in there as they are. Of a stack
+// that is still in use nothing becomes unreadable; the walk never leaves the thread's own stack
+// upwards, and begins anew when it is called on another one (a signal's, a coroutine's).
 #ifndef OS_STACK_H
 #define OS_STACK_H
 
@@ -26,5 +32,18 @@ struct os_stack {
 INTERNAL NOINLINE void os_stack_read(struct os_stack *stack);
 // The stack of code that was interrupted at `address` and had this frame pointer.
 INTERNAL void os_stack_read_from(struct os_stack *stack, uintptr_t address, uintptr_t frame);
+
+// What can be read of the stack that a thread was last seen on. Begins as zeros.
+struct os_stack_bounds {
+  uintptr_t low;
+  uintptr_t high;  // one past the last byte
+};
+
+// Up to `depth` of the calling thread's callers, without those in this library's own code (where
+// that is known: in builds from one file). Returns how many; *hash is made of them. Allocates
+// nothing and locks nothing; may be called by signal handlers that have interrupted it, with
+// bounds of their own; errno stays.
+INTERNAL NOINLINE size_t os_stack_walk(struct os_stack_bounds *bounds, uintptr_t *addresses,
+                                       size_t depth, uint64_t *hash);
 
 #endif
