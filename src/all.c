@@ -20,6 +20,7 @@
 #include "os/thread.c"
 #include "os/sealed.c"
 #include "os/system.c"
+#include "os/file.c"
 #include "os/node.c"
 #include "os/probe.c"
 #include "os/stack.c"
@@ -78,6 +79,9 @@
 #include "handle/fragmentation.c"
 #include "handle/defrag.c"
 
+#include "track/site_table.c"
+#include "track/record.c"
+#include "track/thread_state.c"
 #include "track/tracker.c"
 
 #include "stats/stats.c"

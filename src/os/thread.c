@@ -14,6 +14,7 @@
 
 #include "base/format.h"
 #include "base/sealed.h"
+#include "os/file.h"
 #include "os/sealed.h"
 
 #ifndef PTHREAD_DESTRUCTOR_ITERATIONS
@@ -199,10 +200,11 @@ INTERNAL void os_gate_reset(struct os_gate *gate)
 // thread_local objects made earlier, and they may still allocate. It therefore asks to be called
 // again until the last round that the C library grants.
 
+enum { EXIT_FUNCTIONS = 3 };
 static pthread_key_t exit_key;
 static _Atomic(bool) has_exit_key;
 static struct {
-  void (*_Atomic functions[2])(void);
+  void (*_Atomic functions[EXIT_FUNCTIONS])(void);
 } SEALED_PAGES exits SEALED;
 
 static void exit_round(void *value)
@@ -211,7 +213,7 @@ static void exit_round(void *value)
   if (round < EXIT_ROUNDS && pthread_setspecific(exit_key, (void *)(round + 1)) == 0) {
     return;
   }
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < EXIT_FUNCTIONS; i++) {
     void (*function)(void) = atomic_load(&exits.functions[i]);
     if (function != NULL) function();
   }
@@ -223,8 +225,9 @@ INTERNAL bool os_thread_on_exit(void (*function)(void))
     return false;
   }
   if (!os_sealed_open()) return false;
-  unsigned number = atomic_load(&exits.functions[0]) != NULL;
-  bool is_vacant = atomic_load(&exits.functions[number]) == NULL;
+  unsigned number = 0;
+  while (number < EXIT_FUNCTIONS && atomic_load(&exits.functions[number]) != NULL) number++;
+  bool is_vacant = number < EXIT_FUNCTIONS;
   if (is_vacant) atomic_store(&exits.functions[number], function);
   os_sealed_close();
   if (is_vacant) atomic_store(&has_exit_key, true);

@@ -128,6 +128,7 @@ struct os_thread_notes {
   bool is_forking;       // handle/transfer.c
   bool is_in_hook;       // api/allocate.c: the out-of-memory hook is not called again
   bool takes_sample;     // core/heap_bins.c: of the block that it has just taken
+  void *tracker;         // track/thread_state.c
 };
 #ifdef MEND_ONE_FILE
 static _Thread_local struct os_thread_notes os_thread_notes;
@@ -142,8 +143,9 @@ extern _Thread_local struct os_thread_notes os_thread_notes
 INTERNAL void os_barrier_all_threads(void);
 
 // Calls `function` at the end of every thread that has called os_thread_watch, as late among the
-// thread's destructors as the C library allows. For two functions at most, each set once, before
-// any thread is watched for its sake; false if the system lacks what that takes.
+// thread's destructors as the C library allows. For three functions at most, each set once, before
+// any thread is watched for its sake; they are called in the order in which they were set. False if
+// the system lacks what that takes.
 INTERNAL bool os_thread_on_exit(void (*function)(void));
 INTERNAL void os_thread_watch(void);
 // The number that the kernel and people know the calling thread by; and whether this process has a

@@ -1,56 +1,205 @@
 // SPDX-License-Identifier: MIT
 #include "track/tracker.h"
 
+#include "core/large.h"
+#include "os/system.h"
+#include "track/record.h"
+#include "track/site_table.h"
+#include "track/thread_state.h"
+#include "track/weight.h"
+
 INTERNAL _Atomic(uint32_t) tracker_mode_now;
+
+static struct {
+  _Atomic(size_t) intervals[RECORD_WEIGHTS];  // that there have been: what weights stand for; 0:
+                                              // exact, and those not yet used
+  _Atomic(uint32_t) weight;                   // of samples now
+  _Atomic(uint64_t) forgone;                  // blocks that there was no memory to remember
+  uint32_t start_ms;
+} tracker;
+
+// ---------------------------------------------------------------------------------------------
+// Modes.
+
+// Which weight stands for an interval; one that is as near as can be, if there are too many.
+static uint32_t weight_for(size_t interval_bytes)
+{
+  uint32_t nearest = 1;
+  size_t least = SIZE_MAX;
+  for (uint32_t i = 1; i < RECORD_WEIGHTS; i++) {
+    size_t known = atomic_load(&tracker.intervals[i]);
+    if (known == 0) {
+      atomic_store(&tracker.intervals[i], interval_bytes);
+      return i;
+    }
+    size_t difference = known > interval_bytes ? known - interval_bytes : interval_bytes - known;
+    if (difference == 0) return i;
+    if (difference < least) {
+      least = difference;
+      nearest = i;
+    }
+  }
+  return nearest;
+}
 
 INTERNAL bool tracker_start(enum tracker_mode mode, size_t interval_bytes)
 {
-  (void)interval_bytes;
-  atomic_store_explicit(&tracker_mode_now, mode, memory_order_relaxed);
+  if (!site_table_start() || !record_start()) return false;
+  thread_state_start();
+  if (tracker.start_ms == 0) tracker.start_ms = os_clock_ms();
+  uint32_t weight = mode == TRACKER_EXACT ? 0 : weight_for(bits_larger(interval_bytes, 1));
+  atomic_store(&tracker.weight, weight);
+  // release: pairs with tracker_mode's users, who find the tables by it
+  atomic_store_explicit(&tracker_mode_now, mode, memory_order_release);
   return true;
 }
 
 INTERNAL void tracker_stop(void)
 {
-  atomic_store_explicit(&tracker_mode_now, TRACKER_OFF, memory_order_relaxed);
+  atomic_store(&tracker_mode_now, TRACKER_OFF);
+  record_forget();
 }
 
 INTERNAL size_t tracker_interval_bytes(void)
 {
-  return 1;
+  return tracker_interval_of(atomic_load_explicit(&tracker.weight, memory_order_relaxed));
 }
 
-INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin)
+INTERNAL size_t tracker_interval_of(unsigned weight)
 {
-  (void)page, (void)block, (void)size, (void)twin;
-  return false;
-}
-
-INTERNAL bool tracker_remove(struct page *page, void *block, void **twin)
-{
-  (void)page, (void)block;
-  *twin = NULL;
-  return false;
-}
-
-INTERNAL void tracker_resize(struct page *page, void *block, size_t size)
-{
-  (void)page, (void)block, (void)size;
-}
-
-INTERNAL bool tracker_look(struct page *page, const void *address, struct tracker_block *known)
-{
-  (void)page, (void)address, (void)known;
-  return false;
-}
-
-INTERNAL bool tracker_visit(struct page *page, tracker_visitor visitor, void *argument)
-{
-  (void)page, (void)visitor, (void)argument;
-  return true;
+  return atomic_load_explicit(&tracker.intervals[weight], memory_order_relaxed);
 }
 
 INTERNAL uint32_t tracker_clock_ms(void)
 {
-  return 0;
+  return os_clock_ms() - tracker.start_ms;
+}
+
+INTERNAL uint64_t tracker_forgone(void)
+{
+  return atomic_load_explicit(&tracker.forgone, memory_order_relaxed);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Blocks.
+
+static void count_sample(uint32_t site, size_t block_bytes, size_t size, unsigned weight)
+{
+  double count = weight_of_sample(block_bytes, tracker_interval_of(weight));
+  struct site_sums sums = {
+      .samples = 1,
+      .sampled_bytes = size,
+      .count_parts = (uint64_t)(count * (1 << SITE_COUNT_SHIFT) + 0.5),
+      .bytes = (uint64_t)(count * (double)size + 0.5),
+  };
+  site_add_sample(site, &sums);
+}
+
+// The calling thread's stack, as a site. Inside; the state may be NULL.
+static inline uint32_t find_site(struct thread_state *state, size_t depth, uint64_t *hash)
+{
+  uintptr_t addresses[SITE_DEPTH];
+  struct os_stack_bounds unknown = {0, 0};
+  size_t count = os_stack_walk(state != NULL ? &state->bounds : &unknown, addresses, depth, hash);
+  return thread_state_site(state, addresses, count, *hash);
+}
+
+INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin)
+{
+  struct record *record = record_make(page, block, twin != NULL);
+  if (UNLIKELY(record == NULL)) {
+    atomic_fetch_add_explicit(&tracker.forgone, 1, memory_order_relaxed);
+    return false;
+  }
+  struct thread_state *state = thread_state_enter();
+  unsigned weight = atomic_load_explicit(&tracker.weight, memory_order_relaxed);
+  uint64_t hash;
+  struct record_copy copy = {
+      .size = size,
+      .state = RECORD_LIVE,
+      .weight = weight,
+      .site = find_site(state, SITE_DEPTH, &hash),
+      .thread = state != NULL ? state->number : 0,
+      .ms = tracker_clock_ms(),
+      .other = (uintptr_t)twin,
+  };
+  if (weight == 0) {
+    thread_state_count(state, copy.site, hash, size);
+  } else {
+    count_sample(copy.site, page->block_bytes, size, weight);
+  }
+  thread_state_leave(state);
+  record_set(record, &copy);
+  return true;
+}
+
+INTERNAL bool tracker_remove(struct page *page, void *block, void **twin)
+{
+  struct record *record = record_find(page, block);
+  *twin = NULL;
+  if (record == NULL) return false;
+  struct thread_state *state = NULL;
+  uint32_t site = 0;
+  if (tracker_mode() == TRACKER_EXACT) {
+    uint64_t hash;
+    state = thread_state_enter();
+    site = find_site(state, SITE_FREE_DEPTH, &hash);
+  }
+  struct record_copy copy;
+  bool was_live = record_close(record, &copy, site, state != NULL ? state->number : 0);
+  thread_state_leave(state);
+  if (was_live) *twin = (void *)(uintptr_t)copy.other;
+  return was_live;
+}
+
+INTERNAL void tracker_resize(struct page *page, void *block, size_t size)
+{
+  struct record *record = record_find(page, block);
+  if (record != NULL) record_resize(record, size);
+}
+
+static struct tracker_block block_of(void *block, const struct record_copy *copy)
+{
+  bool is_live = copy->state == RECORD_LIVE;
+  return (struct tracker_block){
+      .block = block,
+      .size = copy->size,
+      .is_live = is_live,
+      .weight = copy->weight,
+      .twin = is_live ? (void *)(uintptr_t)copy->other : NULL,
+      .stack = copy->site,
+      .thread = copy->thread,
+      .ms = copy->ms,
+      .free_stack = is_live ? 0 : copy->free_site,
+      .free_thread = is_live ? 0 : (uint32_t)copy->other,
+  };
+}
+
+static char *block_start(struct page *page, size_t index)
+{
+  if (page_kind(page) == PAGE_LARGE) return large_block(page);
+  return page_start(page) + index * page->block_bytes;
+}
+
+INTERNAL bool tracker_look(struct page *page, const void *address, struct tracker_block *known)
+{
+  size_t offset = (size_t)((const char *)address - page_start(page));
+  char *block = block_start(page, offset / page->block_bytes);
+  struct record *record = record_find(page, block);
+  if (record == NULL) return false;
+  struct record_copy copy = record_read(record);
+  if (copy.state == RECORD_NONE || !record_is_current(page, block, record)) return false;
+  *known = block_of(block, &copy);
+  return true;
+}
+
+INTERNAL bool tracker_visit(struct page *page, tracker_visitor visitor, void *argument)
+{
+  size_t count = record_count(page);
+  for (size_t i = 0; i < count; i++) {
+    struct tracker_block known;
+    if (!tracker_look(page, block_start(page, i), &known) || !known.is_live) continue;
+    if (!visitor(&known, argument)) return false;
+  }
+  return true;
 }

@@ -33,8 +33,11 @@ INTERNAL bool tracker_start(enum tracker_mode mode, size_t interval_bytes);
 // Ends that; after the allocator's own change. Blocks that were remembered exactly are forgotten;
 // samples stay what they are until they are freed.
 INTERNAL void tracker_stop(void);
-// The mean distance of samples, of the mode that is or was last.
+// The mean distance of samples, of the mode that is or was last; 0: exact. It is the one that was
+// asked for, unless there have been very many others.
 INTERNAL size_t tracker_interval_bytes(void);
+// The one that a block's weight stands for.
+INTERNAL size_t tracker_interval_of(unsigned weight);
 
 // A block is handed out. Remembers it with the calling thread's stack, without this library's own
 // frames. `twin` (may be NULL) is the block that stands in for a sample in an ordinary page. False
@@ -52,10 +55,11 @@ struct tracker_block {
   void *block;
   size_t size;          // asked for
   bool is_live;         // else it is free again
+  unsigned weight;      // for tracker_interval_of
   void *twin;           // of a live sample, or NULL
-  uint32_t stack;       // numbers for site_stack; 0: not known
-  uint32_t thread;      // number for tracker_thread
-  uint32_t ms;          // when: milliseconds since the start, for tracker_clock_ms
+  uint32_t stack;       // a number for site_of (site_table.h); 0: not known
+  uint32_t thread;      // a number for thread_state_kernel_number; 0: not known
+  uint32_t ms;          // when: by tracker_clock_ms
   uint32_t free_stack;  // exact mode, not live: of the free
   uint32_t free_thread;
 };
@@ -68,7 +72,9 @@ INTERNAL bool tracker_look(struct page *page, const void *address, struct tracke
 typedef bool (*tracker_visitor)(const struct tracker_block *block, void *argument);
 INTERNAL bool tracker_visit(struct page *page, tracker_visitor visitor, void *argument);
 
-// Milliseconds since the process's heap was started, as in records.
+// Milliseconds since the first start of tracking.
 INTERNAL uint32_t tracker_clock_ms(void);
+// How many blocks there was no memory to remember.
+INTERNAL uint64_t tracker_forgone(void);
 
 #endif

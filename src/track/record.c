@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: MIT
+#include "track/record.h"
+
+#include <string.h>
+
+#include "base/options.h"
+#include "base/size_class.h"
+#include "core/metadata.h"
+
+// A record's word: the state, which weight, how often it has changed, and the size.
+enum { WEIGHT_SHIFT = 2, CHANGES_SHIFT = 6, SIZE_SHIFT = 16 };
+#define STATE_MASK UINT64_C(3)
+#define CHANGES_MASK (UINT64_C(0x3ff) << CHANGES_SHIFT)
+
+// The table: leaves of so many pages' rows.
+enum { LEAF_SHIFT = 10, LEAF_ROWS = 1 << LEAF_SHIFT };
+
+// A row in one word: its place among the metadata in records, its capacity, its class and its
+// generation. 0: none.
+enum { PLACE_BITS = 30, CAPACITY_BITS = 13, CLASS_BITS = 7, GENERATION_BITS = 14 };
+enum {
+  CAPACITY_SHIFT = PLACE_BITS,
+  CLASS_SHIFT = CAPACITY_SHIFT + CAPACITY_BITS,
+  GENERATION_SHIFT = CLASS_SHIFT + CLASS_BITS,
+  GENERATIONS = 1 << GENERATION_BITS,
+};
+static_assert(GENERATION_SHIFT + GENERATION_BITS == 64, "a row is one word");
+static_assert(TUNING_PAGE_BLOCKS < 1 << CAPACITY_BITS, "any page's row");
+
+enum { CLASS_LARGE = SIZE_CLASS_COUNT, CLASS_COUNT, STAYS = 0 };
+
+// Memory for rows is cut off from pieces of this size.
+#define ROWS_PIECE_BYTES ((size_t)1 << 20)
+#define ROWS_PIECE_RECORDS (ROWS_PIECE_BYTES / sizeof(struct record))
+
+struct row_leaf {
+  _Atomic(uint64_t) rows[LEAF_ROWS];
+};
+
+static struct {
+  _Atomic(struct row_leaf *) *leaves;  // one for each LEAF_ROWS slices of the region
+  _Atomic(uint32_t) generation;        // 1 at least
+  struct os_lock lock;                 // protects the rest
+  struct record *piece;                // what rows are cut off from
+  size_t piece_used;                   // records
+  uint64_t free_rows[CLASS_COUNT];     // linked by `other` of the first record
+} rows = {.generation = 1};
+
+static size_t leaf_count(void)
+{
+  return (size_t)(options.region >> (SLICE_SHIFT + LEAF_SHIFT)) + 1;
+}
+
+INTERNAL bool record_start(void)
+{
+  if (rows.leaves == NULL) {
+    rows.leaves = metadata_allocate(leaf_count() * sizeof rows.leaves[0]);
+  }
+  return rows.leaves != NULL;
+}
+
+static uint32_t generation_now(void)
+{
+  return atomic_load_explicit(&rows.generation, memory_order_relaxed);
+}
+
+INTERNAL void record_forget(void)
+{
+  uint32_t next = generation_now() + 1;
+  atomic_store_explicit(&rows.generation, next < GENERATIONS ? next : 1, memory_order_relaxed);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Rows.
+
+static struct record *row_start(uint64_t row)
+{
+  size_t place = (size_t)(row & bits_low_mask(PLACE_BITS));
+  return (struct record *)(void *)metadata_extent.start + place;
+}
+
+static size_t row_capacity(uint64_t row)
+{
+  return (size_t)(row >> CAPACITY_SHIFT & bits_low_mask(CAPACITY_BITS));
+}
+
+static unsigned row_class(uint64_t row)
+{
+  return (unsigned)(row >> CLASS_SHIFT & bits_low_mask(CLASS_BITS));
+}
+
+static uint32_t row_generation(uint64_t row)
+{
+  return (uint32_t)(row >> GENERATION_SHIFT);
+}
+
+static uint64_t with_generation(uint64_t row, uint32_t generation)
+{
+  return (row & bits_low_mask(GENERATION_SHIFT)) | (uint64_t)generation << GENERATION_SHIFT;
+}
+
+static bool is_remembered(uint64_t row)
+{
+  return row != 0 && (row_generation(row) == STAYS || row_generation(row) == generation_now());
+}
+
+// The class of a page's row; CLASS_COUNT: it is no page of blocks.
+static unsigned class_of(struct page *page)
+{
+  switch (page_kind(page)) {
+  case PAGE_LIST:
+  case PAGE_BITMAP:
+    return page->size_class;
+  case PAGE_LARGE:
+    return CLASS_LARGE;
+  default:
+    return CLASS_COUNT;
+  }
+}
+
+// Where the row of a page is kept; NULL if there is no leaf.
+static _Atomic(uint64_t) *place_of(const struct page *page)
+{
+  size_t index = page_index(page);
+  if (UNLIKELY(rows.leaves == NULL)) return NULL;
+  // acquire: pairs with make_leaf
+  struct row_leaf *leaf =
+      atomic_load_explicit(&rows.leaves[index >> LEAF_SHIFT], memory_order_acquire);
+  return LIKELY(leaf != NULL) ? &leaf->rows[index % LEAF_ROWS] : NULL;
+}
+
+// The row that holds what is known of a page's blocks; 0: nothing is.
+static uint64_t row_of_page(struct page *page)
+{
+  _Atomic(uint64_t) *place = place_of(page);
+  if (place == NULL) return 0;
+  uint64_t row = atomic_load_explicit(place, memory_order_acquire);  // pairs with replace_row
+  return is_remembered(row) && row_class(row) == class_of(page) ? row : 0;
+}
+
+static bool make_leaf(size_t index)
+{
+  struct row_leaf *leaf = metadata_allocate(sizeof *leaf);
+  if (leaf == NULL) return false;
+  struct row_leaf *before = NULL;
+  if (!atomic_compare_exchange_strong(&rows.leaves[index], &before, leaf)) {
+    metadata_free(leaf, sizeof *leaf);
+  }
+  return true;
+}
+
+// A row that has been used before; 0 if there is none. Its records are of no block.
+static uint64_t take_free_row(unsigned size_class, size_t capacity)
+{
+  uint64_t row = rows.free_rows[size_class];
+  if (row == 0 || row_capacity(row) < capacity) return 0;
+  struct record *record = row_start(row);
+  rows.free_rows[size_class] = atomic_load(&record->other);
+  for (size_t i = 0; i < row_capacity(row); i++) {
+    atomic_store_explicit(&record[i].word, 0, memory_order_relaxed);
+  }
+  return row;
+}
+
+static uint64_t cut_off_row(unsigned size_class, size_t capacity)
+{
+  if (rows.piece == NULL || ROWS_PIECE_RECORDS - rows.piece_used < capacity) {
+    rows.piece = metadata_allocate(ROWS_PIECE_BYTES);
+    rows.piece_used = 0;
+  }
+  if (rows.piece == NULL) return 0;
+  const struct record *start = rows.piece + rows.piece_used;
+  size_t place = (size_t)(start - (const struct record *)(const void *)metadata_extent.start);
+  if (place > bits_low_mask(PLACE_BITS)) return 0;
+  rows.piece_used += capacity;
+  return (uint64_t)place | (uint64_t)capacity << CAPACITY_SHIFT |
+         (uint64_t)size_class << CLASS_SHIFT;
+}
+
+static void put_free_row(uint64_t row)
+{
+  struct record *record = row_start(row);
+  for (size_t i = 0; i < row_capacity(row); i++) {
+    atomic_store_explicit(&record[i].word, 0, memory_order_relaxed);
+  }
+  atomic_store(&record->other, rows.free_rows[row_class(row)]);
+  rows.free_rows[row_class(row)] = row;
+}
+
+// Gives the page a row of its class. The lock is held.
+static bool replace_row(struct page *page, _Atomic(uint64_t) *place, uint32_t generation)
+{
+  unsigned size_class = class_of(page);
+  uint64_t before = atomic_load_explicit(place, memory_order_relaxed);
+  if (before != 0 && row_class(before) == size_class && row_generation(before) == generation &&
+      row_capacity(before) >= page->capacity) {
+    return true;  // somebody else has just made it
+  }
+  uint64_t row = take_free_row(size_class, page->capacity);
+  if (row == 0) row = cut_off_row(size_class, page->capacity);
+  if (row == 0) return false;
+  // release: who finds the row sees that its records are of no block
+  atomic_store_explicit(place, with_generation(row, generation), memory_order_release);
+  if (before != 0) put_free_row(before);
+  return true;
+}
+
+static NOINLINE bool make_row(struct page *page, uint32_t generation)
+{
+  if (rows.leaves == NULL || class_of(page) == CLASS_COUNT) return false;
+  if (os_lock_is_mine(&rows.lock)) return false;
+  if (place_of(page) == NULL && !make_leaf(page_index(page) >> LEAF_SHIFT)) return false;
+  os_lock_acquire(&rows.lock);
+  bool is_made = replace_row(page, place_of(page), generation);
+  os_lock_release(&rows.lock);
+  return is_made;
+}
+
+INTERNAL void record_after_fork(void)
+{
+  if (!os_lock_take_from_strangers(&rows.lock)) return;
+  rows.piece = NULL;
+  memset(rows.free_rows, 0, sizeof rows.free_rows);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Records.
+
+static struct record *record_in(uint64_t row, struct page *page, const void *block)
+{
+  if (row_class(row) == CLASS_LARGE) return row_start(row);
+  uint32_t index = page_block_index(page, block);
+  return LIKELY(index < row_capacity(row)) ? row_start(row) + index : NULL;
+}
+
+INTERNAL struct record *record_find(struct page *page, const void *block)
+{
+  uint64_t row = row_of_page(page);
+  return row != 0 ? record_in(row, page, block) : NULL;
+}
+
+INTERNAL struct record *record_make(struct page *page, const void *block, bool stays)
+{
+  uint32_t generation = stays ? STAYS : generation_now();
+  uint64_t row = row_of_page(page);
+  if (UNLIKELY(row == 0 || row_generation(row) != generation ||
+               row_capacity(row) < page->capacity)) {
+    if (!make_row(page, generation)) return NULL;
+    row = row_of_page(page);
+    if (row == 0) return NULL;
+  }
+  return record_in(row, page, block);
+}
+
+INTERNAL bool record_is_current(struct page *page, const void *block, struct record *record)
+{
+  return record_find(page, block) == record;
+}
+
+static uint64_t next_word(uint64_t before, enum record_state state, uint64_t weight, uint64_t size)
+{
+  uint64_t changes = (before + (UINT64_C(1) << CHANGES_SHIFT)) & CHANGES_MASK;
+  return (uint64_t)state | weight << WEIGHT_SHIFT | changes | size << SIZE_SHIFT;
+}
+
+static unsigned weight_of(uint64_t word)
+{
+  return word >> WEIGHT_SHIFT & (RECORD_WEIGHTS - 1);
+}
+
+INTERNAL void record_set(struct record *record, const struct record_copy *copy)
+{
+  uint64_t before = atomic_load_explicit(&record->word, memory_order_relaxed);
+  // A reader that sees one of the values below sees a changed word, too: record_read.
+  atomic_store_explicit(&record->word, next_word(before, RECORD_NONE, 0, 0), memory_order_relaxed);
+  atomic_thread_fence(memory_order_release);
+  atomic_store_explicit(&record->site, copy->site, memory_order_relaxed);
+  atomic_store_explicit(&record->thread, copy->thread, memory_order_relaxed);
+  atomic_store_explicit(&record->ms, copy->ms, memory_order_relaxed);
+  atomic_store_explicit(&record->free_site, 0, memory_order_relaxed);
+  atomic_store_explicit(&record->other, copy->other, memory_order_relaxed);
+  uint64_t word = next_word(before, copy->state, copy->weight, copy->size);
+  atomic_store_explicit(&record->word, word, memory_order_release);
+}
+
+static struct record_copy copy_of(struct record *record, uint64_t word)
+{
+  return (struct record_copy){
+      .size = (size_t)(word >> SIZE_SHIFT),
+      .state = (enum record_state)(word & STATE_MASK),
+      .weight = weight_of(word),
+      .site = atomic_load_explicit(&record->site, memory_order_relaxed),
+      .thread = atomic_load_explicit(&record->thread, memory_order_relaxed),
+      .ms = atomic_load_explicit(&record->ms, memory_order_relaxed),
+      .free_site = atomic_load_explicit(&record->free_site, memory_order_relaxed),
+      .other = atomic_load_explicit(&record->other, memory_order_relaxed),
+  };
+}
+
+INTERNAL bool record_close(struct record *record, struct record_copy *copy, uint32_t free_site,
+                           uint32_t free_thread)
+{
+  uint64_t word = atomic_load_explicit(&record->word, memory_order_acquire);
+  if ((word & STATE_MASK) != RECORD_LIVE) return false;
+  *copy = copy_of(record, word);
+  uint64_t freed = next_word(word, RECORD_FREED, copy->weight, copy->size);
+  if (!atomic_compare_exchange_strong_explicit(&record->word, &word, freed, memory_order_acq_rel,
+                                               memory_order_relaxed)) {
+    return false;
+  }
+  atomic_store_explicit(&record->free_site, free_site, memory_order_relaxed);
+  atomic_store_explicit(&record->other, free_thread, memory_order_relaxed);
+  return true;
+}
+
+INTERNAL void record_resize(struct record *record, size_t size)
+{
+  uint64_t word = atomic_load_explicit(&record->word, memory_order_relaxed);
+  if ((word & STATE_MASK) != RECORD_LIVE) return;
+  uint64_t resized = next_word(word, RECORD_LIVE, weight_of(word), size);
+  (void)atomic_compare_exchange_strong(&record->word, &word, resized);
+}
+
+INTERNAL struct record_copy record_read(struct record *record)
+{
+  struct record_copy copy;
+  uint64_t after, word = atomic_load_explicit(&record->word, memory_order_acquire);
+  for (;;) {
+    copy = copy_of(record, word);
+    atomic_thread_fence(memory_order_acquire);  // pairs with the fence in record_set
+    after = atomic_load_explicit(&record->word, memory_order_acquire);
+    if (after == word) return copy;
+    word = after;
+  }
+}
+
+INTERNAL size_t record_count(struct page *page)
+{
+  return bits_smaller(row_capacity(row_of_page(page)), page->capacity);
+}
+
+static void visit_leaf(size_t first, struct row_leaf *leaf,
+                       void (*visit)(struct page *page, void *argument), void *argument)
+{
+  for (size_t i = 0; i < LEAF_ROWS; i++) {
+    uint64_t row = atomic_load_explicit(&leaf->rows[i], memory_order_acquire);
+    if (is_remembered(row)) visit(&region.pages[first + i], argument);
+  }
+}
+
+INTERNAL void record_each_page(void (*visit)(struct page *page, void *argument), void *argument)
+{
+  for (size_t i = 0; rows.leaves != NULL && i < leaf_count(); i++) {
+    struct row_leaf *leaf = atomic_load_explicit(&rows.leaves[i], memory_order_acquire);
+    if (leaf != NULL) visit_leaf(i << LEAF_SHIFT, leaf, visit, argument);
+  }
+}

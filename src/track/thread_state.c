@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+#include "track/thread_state.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/metadata.h"
+
+// In place of the state of a thread that is about to end.
+#define ENDED (&ended)
+
+enum { BATCH_SHIFT = 8, BATCH_THREADS = 1 << BATCH_SHIFT, BATCH_COUNT = 256 };
+
+struct thread_name {
+  _Atomic(uint32_t) kernel_number;  // 0: not yet filled in
+  bool has_ended;
+  char name[OS_THREAD_NAME_BYTES];  // terminated
+};
+
+struct batch {
+  struct thread_name threads[BATCH_THREADS];
+};
+
+static struct thread_state ended;  // which nobody can enter
+
+static struct {
+  _Atomic(struct thread_state *) states;  // all; they live for ever
+  _Atomic(struct batch *) batches[BATCH_COUNT];
+  _Atomic(uint32_t) numbers;  // that were given
+} threads;
+
+// ---------------------------------------------------------------------------------------------
+// Names.
+
+static struct thread_name *name_of(uint32_t number)
+{
+  if (number == 0) return NULL;
+  struct batch *batch =
+      atomic_load_explicit(&threads.batches[(number - 1) >> BATCH_SHIFT], memory_order_acquire);
+  return batch != NULL ? &batch->threads[(number - 1) % BATCH_THREADS] : NULL;
+}
+
+static bool make_batch(size_t index)
+{
+  if (atomic_load(&threads.batches[index]) != NULL) return true;
+  struct batch *batch = metadata_allocate(sizeof *batch);
+  if (batch == NULL) return false;
+  struct batch *before = NULL;
+  if (!atomic_compare_exchange_strong(&threads.batches[index], &before, batch)) {
+    metadata_free(batch, sizeof *batch);
+  }
+  return true;
+}
+
+static uint32_t take_number(void)
+{
+  uint32_t before = atomic_load(&threads.numbers);
+  do {
+    if (before >= BATCH_COUNT * BATCH_THREADS || !make_batch(before >> BATCH_SHIFT)) return 0;
+  } while (!atomic_compare_exchange_weak(&threads.numbers, &before, before + 1));
+  return before + 1;
+}
+
+static void note_name(uint32_t number)
+{
+  struct thread_name *thread = name_of(number);
+  if (thread == NULL) return;
+  uint32_t kernel_number = os_thread_number();
+  os_thread_name(kernel_number, thread->name);
+  // release: who sees the number sees a name
+  atomic_store_explicit(&thread->kernel_number, kernel_number, memory_order_release);
+}
+
+INTERNAL uint32_t thread_state_kernel_number(uint32_t number)
+{
+  struct thread_name *thread = name_of(number);
+  return thread != NULL ? atomic_load_explicit(&thread->kernel_number, memory_order_acquire) : 0;
+}
+
+INTERNAL void thread_state_each_thread(void (*visit)(uint32_t number, uint32_t kernel_number,
+                                                     const char *name, void *argument),
+                                       void *argument)
+{
+  uint32_t count = atomic_load(&threads.numbers);
+  for (uint32_t number = 1; number <= count; number++) {
+    uint32_t kernel_number = thread_state_kernel_number(number);
+    if (kernel_number == 0) continue;
+    const struct thread_name *thread = name_of(number);
+    char name[OS_THREAD_NAME_BYTES] = "";
+    if (!thread->has_ended) os_thread_name(kernel_number, name);
+    if (name[0] == '\0') memcpy(name, thread->name, sizeof name);
+    visit(number, kernel_number, name, argument);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// States.
+
+static struct thread_state *take_unused(void)
+{
+  struct thread_state *state = atomic_load_explicit(&threads.states, memory_order_acquire);
+  for (; state != NULL; state = state->next) {
+    if (!atomic_load(&state->is_taken) && !atomic_exchange(&state->is_taken, true)) return state;
+  }
+  return NULL;
+}
+
+static struct thread_state *make_new(void)
+{
+  struct thread_state *state = metadata_allocate(sizeof *state);
+  if (state == NULL) return NULL;
+  atomic_store(&state->is_taken, true);
+  state->next = atomic_load(&threads.states);
+  while (!atomic_compare_exchange_weak(&threads.states, &state->next, state)) continue;
+  return state;
+}
+
+INTERNAL NOINLINE struct thread_state *thread_state_make(void)
+{
+  int saved_errno = errno;
+  os_thread_notes.tracker = ENDED;  // for signal handlers meanwhile
+  struct thread_state *state = take_unused();
+  if (state == NULL) state = make_new();
+  if (state != NULL) {
+    state->bounds = (struct os_stack_bounds){0, 0};
+    state->is_inside = false;
+    state->number = take_number();
+    note_name(state->number);
+    os_thread_watch();
+  }
+  os_thread_notes.tracker = state;
+  errno = saved_errno;
+  return state;
+}
+
+static void state_ends(void)
+{
+  struct thread_state *state = os_thread_notes.tracker;
+  os_thread_notes.tracker = ENDED;
+  if (state == NULL || state == ENDED) return;
+  note_name(state->number);
+  struct thread_name *thread = name_of(state->number);
+  if (thread != NULL) thread->has_ended = true;
+  atomic_store(&state->is_taken, false);
+}
+
+INTERNAL void thread_state_start(void)
+{
+  static bool is_started;
+  if (is_started) return;
+  is_started = true;
+  ended.is_inside = true;
+  (void)os_thread_on_exit(state_ends);  // without it states of ended threads are lost
+}
+
+// The other threads are no more; this one has another number.
+INTERNAL void thread_state_after_fork(void)
+{
+  struct thread_state *own = os_thread_notes.tracker;
+  for (struct thread_state *state = atomic_load(&threads.states); state != NULL;
+       state = state->next) {
+    if (state == own) {
+      note_name(state->number);
+    } else {
+      struct thread_name *thread = name_of(state->number);
+      if (thread != NULL) thread->has_ended = true;
+      atomic_store(&state->is_taken, false);
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Recent stacks.
+
+static struct recent_stack *recent_of(struct thread_state *state, uint64_t hash)
+{
+  return &state->recent[hash >> (64 - RECENT_SHIFT)];
+}
+
+static void settle(struct recent_stack *recent)
+{
+  uint32_t count = atomic_load_explicit(&recent->count, memory_order_relaxed);
+  if (count == 0) return;
+  site_add_exact(atomic_load_explicit(&recent->site, memory_order_relaxed), count,
+                 atomic_load_explicit(&recent->bytes, memory_order_relaxed));
+  atomic_store_explicit(&recent->count, 0, memory_order_relaxed);
+  atomic_store_explicit(&recent->bytes, 0, memory_order_relaxed);
+}
+
+INTERNAL uint32_t thread_state_site(struct thread_state *state, const uintptr_t *addresses,
+                                    size_t depth, uint64_t hash)
+{
+  if (UNLIKELY(state == NULL)) return site_table_find(addresses, depth, hash);
+  struct recent_stack *recent = recent_of(state, hash);
+  uint32_t site = atomic_load_explicit(&recent->site, memory_order_relaxed);
+  if (LIKELY(recent->hash == hash && site != 0)) return site;
+  settle(recent);
+  site = site_table_find(addresses, depth, hash);
+  recent->hash = hash;
+  atomic_store_explicit(&recent->site, site, memory_order_relaxed);
+  return site;
+}
+
+INTERNAL void thread_state_count(struct thread_state *state, uint32_t site, uint64_t hash,
+                                 size_t size)
+{
+  if (UNLIKELY(state == NULL)) {
+    site_add_exact(site, 1, size);
+    return;
+  }
+  struct recent_stack *recent = recent_of(state, hash);
+  uint32_t count = atomic_load_explicit(&recent->count, memory_order_relaxed);
+  uint64_t bytes = atomic_load_explicit(&recent->bytes, memory_order_relaxed);
+  if (UNLIKELY(count == UINT32_MAX)) {
+    settle(recent);
+    count = 0;
+    bytes = 0;
+  }
+  atomic_store_explicit(&recent->count, count + 1, memory_order_relaxed);
+  atomic_store_explicit(&recent->bytes, bytes + size, memory_order_relaxed);
+}
+
+INTERNAL void thread_state_each_count(void (*visit)(uint32_t site, uint64_t count, uint64_t bytes,
+                                                    void *argument),
+                                      void *argument)
+{
+  struct thread_state *state = atomic_load_explicit(&threads.states, memory_order_acquire);
+  for (; state != NULL; state = state->next) {
+    for (size_t i = 0; i < RECENT_STACKS; i++) {
+      struct recent_stack *recent = &state->recent[i];
+      uint32_t site = atomic_load_explicit(&recent->site, memory_order_relaxed);
+      uint32_t count = atomic_load_explicit(&recent->count, memory_order_relaxed);
+      if (site == 0 || count == 0) continue;
+      visit(site, count, atomic_load_explicit(&recent->bytes, memory_order_relaxed), argument);
+    }
+  }
+}
