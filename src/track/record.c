@@ -44,7 +44,7 @@ static struct {
   struct record *piece;                // what rows are cut off from
   size_t piece_used;                   // records
   uint64_t free_rows[CLASS_COUNT];     // linked by `other` of the first record
-} rows = {.generation = 1};
+} row_table = {.generation = 1};
 
 static size_t leaf_count(void)
 {
@@ -53,21 +53,21 @@ static size_t leaf_count(void)
 
 INTERNAL bool record_start(void)
 {
-  if (rows.leaves == NULL) {
-    rows.leaves = metadata_allocate(leaf_count() * sizeof rows.leaves[0]);
+  if (row_table.leaves == NULL) {
+    row_table.leaves = metadata_allocate(leaf_count() * sizeof row_table.leaves[0]);
   }
-  return rows.leaves != NULL;
+  return row_table.leaves != NULL;
 }
 
 static uint32_t generation_now(void)
 {
-  return atomic_load_explicit(&rows.generation, memory_order_relaxed);
+  return atomic_load_explicit(&row_table.generation, memory_order_relaxed);
 }
 
 INTERNAL void record_forget(void)
 {
   uint32_t next = generation_now() + 1;
-  atomic_store_explicit(&rows.generation, next < GENERATIONS ? next : 1, memory_order_relaxed);
+  atomic_store_explicit(&row_table.generation, next < GENERATIONS ? next : 1, memory_order_relaxed);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -122,10 +122,10 @@ static unsigned class_of(struct page *page)
 static _Atomic(uint64_t) *place_of(const struct page *page)
 {
   size_t index = page_index(page);
-  if (UNLIKELY(rows.leaves == NULL)) return NULL;
+  if (UNLIKELY(row_table.leaves == NULL)) return NULL;
   // acquire: pairs with make_leaf
   struct row_leaf *leaf =
-      atomic_load_explicit(&rows.leaves[index >> LEAF_SHIFT], memory_order_acquire);
+      atomic_load_explicit(&row_table.leaves[index >> LEAF_SHIFT], memory_order_acquire);
   return LIKELY(leaf != NULL) ? &leaf->rows[index % LEAF_ROWS] : NULL;
 }
 
@@ -143,7 +143,7 @@ static bool make_leaf(size_t index)
   struct row_leaf *leaf = metadata_allocate(sizeof *leaf);
   if (leaf == NULL) return false;
   struct row_leaf *before = NULL;
-  if (!atomic_compare_exchange_strong(&rows.leaves[index], &before, leaf)) {
+  if (!atomic_compare_exchange_strong(&row_table.leaves[index], &before, leaf)) {
     metadata_free(leaf, sizeof *leaf);
   }
   return true;
@@ -152,10 +152,10 @@ static bool make_leaf(size_t index)
 // A row that has been used before; 0 if there is none. Its records are of no block.
 static uint64_t take_free_row(unsigned size_class, size_t capacity)
 {
-  uint64_t row = rows.free_rows[size_class];
+  uint64_t row = row_table.free_rows[size_class];
   if (row == 0 || row_capacity(row) < capacity) return 0;
   struct record *record = row_start(row);
-  rows.free_rows[size_class] = atomic_load(&record->other);
+  row_table.free_rows[size_class] = atomic_load(&record->other);
   for (size_t i = 0; i < row_capacity(row); i++) {
     atomic_store_explicit(&record[i].word, 0, memory_order_relaxed);
   }
@@ -164,15 +164,15 @@ static uint64_t take_free_row(unsigned size_class, size_t capacity)
 
 static uint64_t cut_off_row(unsigned size_class, size_t capacity)
 {
-  if (rows.piece == NULL || ROWS_PIECE_RECORDS - rows.piece_used < capacity) {
-    rows.piece = metadata_allocate(ROWS_PIECE_BYTES);
-    rows.piece_used = 0;
+  if (row_table.piece == NULL || ROWS_PIECE_RECORDS - row_table.piece_used < capacity) {
+    row_table.piece = metadata_allocate(ROWS_PIECE_BYTES);
+    row_table.piece_used = 0;
   }
-  if (rows.piece == NULL) return 0;
-  const struct record *start = rows.piece + rows.piece_used;
+  if (row_table.piece == NULL) return 0;
+  const struct record *start = row_table.piece + row_table.piece_used;
   size_t place = (size_t)(start - (const struct record *)(const void *)metadata_extent.start);
   if (place > bits_low_mask(PLACE_BITS)) return 0;
-  rows.piece_used += capacity;
+  row_table.piece_used += capacity;
   return (uint64_t)place | (uint64_t)capacity << CAPACITY_SHIFT |
          (uint64_t)size_class << CLASS_SHIFT;
 }
@@ -183,8 +183,8 @@ static void put_free_row(uint64_t row)
   for (size_t i = 0; i < row_capacity(row); i++) {
     atomic_store_explicit(&record[i].word, 0, memory_order_relaxed);
   }
-  atomic_store(&record->other, rows.free_rows[row_class(row)]);
-  rows.free_rows[row_class(row)] = row;
+  atomic_store(&record->other, row_table.free_rows[row_class(row)]);
+  row_table.free_rows[row_class(row)] = row;
 }
 
 // Gives the page a row of its class. The lock is held.
@@ -207,20 +207,20 @@ static bool replace_row(struct page *page, _Atomic(uint64_t) *place, uint32_t ge
 
 static NOINLINE bool make_row(struct page *page, uint32_t generation)
 {
-  if (rows.leaves == NULL || class_of(page) == CLASS_COUNT) return false;
-  if (os_lock_is_mine(&rows.lock)) return false;
+  if (row_table.leaves == NULL || class_of(page) == CLASS_COUNT) return false;
+  if (os_lock_is_mine(&row_table.lock)) return false;
   if (place_of(page) == NULL && !make_leaf(page_index(page) >> LEAF_SHIFT)) return false;
-  os_lock_acquire(&rows.lock);
+  os_lock_acquire(&row_table.lock);
   bool is_made = replace_row(page, place_of(page), generation);
-  os_lock_release(&rows.lock);
+  os_lock_release(&row_table.lock);
   return is_made;
 }
 
 INTERNAL void record_after_fork(void)
 {
-  if (!os_lock_take_from_strangers(&rows.lock)) return;
-  rows.piece = NULL;
-  memset(rows.free_rows, 0, sizeof rows.free_rows);
+  if (!os_lock_take_from_strangers(&row_table.lock)) return;
+  row_table.piece = NULL;
+  memset(row_table.free_rows, 0, sizeof row_table.free_rows);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -350,8 +350,8 @@ static void visit_leaf(size_t first, struct row_leaf *leaf,
 
 INTERNAL void record_each_page(void (*visit)(struct page *page, void *argument), void *argument)
 {
-  for (size_t i = 0; rows.leaves != NULL && i < leaf_count(); i++) {
-    struct row_leaf *leaf = atomic_load_explicit(&rows.leaves[i], memory_order_acquire);
+  for (size_t i = 0; row_table.leaves != NULL && i < leaf_count(); i++) {
+    struct row_leaf *leaf = atomic_load_explicit(&row_table.leaves[i], memory_order_acquire);
     if (leaf != NULL) visit_leaf(i << LEAF_SHIFT, leaf, visit, argument);
   }
 }

@@ -23,24 +23,25 @@ static struct {
   _Atomic(char *) pieces[SITE_PIECE_COUNT];  // which are never given back
   _Atomic(uint32_t) used_units;
   _Atomic(uint64_t) lost;
-} sites = {.used_units = 1};  // no site has the number 0
+} site_table = {.used_units = 1};  // no site has the number 0
 
 INTERNAL bool site_table_start(void)
 {
-  if (sites.buckets == NULL) sites.buckets = metadata_allocate(BUCKET_COUNT * sizeof(uint32_t));
-  return sites.buckets != NULL;
+  if (site_table.buckets == NULL)
+    site_table.buckets = metadata_allocate(BUCKET_COUNT * sizeof(uint32_t));
+  return site_table.buckets != NULL;
 }
 
 INTERNAL struct site *site_of(uint32_t number)
 {
-  char *piece = atomic_load_explicit(&sites.pieces[number >> SITE_PIECE_UNITS_SHIFT],
+  char *piece = atomic_load_explicit(&site_table.pieces[number >> SITE_PIECE_UNITS_SHIFT],
                                      memory_order_relaxed);  // older than the number
   return (struct site *)(void *)(piece + number % SITE_PIECE_UNITS * UNIT_BYTES);
 }
 
 static _Atomic(uint32_t) *bucket_of(uint64_t hash)
 {
-  return &sites.buckets[hash >> (64 - BUCKET_SHIFT)];
+  return &site_table.buckets[hash >> (64 - BUCKET_SHIFT)];
 }
 
 // The site of a stack, looked for from one number on in its chain up to another; 0 if not there.
@@ -61,12 +62,12 @@ static uint32_t find_between(uint32_t number, uint32_t end, const uintptr_t *add
 // Sees to it that there is a piece.
 static bool make_piece(size_t index)
 {
-  if (atomic_load_explicit(&sites.pieces[index], memory_order_relaxed) != NULL) return true;
+  if (atomic_load_explicit(&site_table.pieces[index], memory_order_relaxed) != NULL) return true;
   char *piece = metadata_allocate(SITE_PIECE_BYTES);
   if (piece == NULL) return false;
   char *before = NULL;
   // release, for who gets the number of a site in it by way of a bucket
-  if (!atomic_compare_exchange_strong(&sites.pieces[index], &before, piece)) {
+  if (!atomic_compare_exchange_strong(&site_table.pieces[index], &before, piece)) {
     metadata_free(piece, SITE_PIECE_BYTES);
   }
   return true;
@@ -75,7 +76,7 @@ static bool make_piece(size_t index)
 // Memory for a site; 0 if there is none.
 static uint32_t take_units(uint32_t count)
 {
-  uint32_t used = atomic_load_explicit(&sites.used_units, memory_order_relaxed);
+  uint32_t used = atomic_load_explicit(&site_table.used_units, memory_order_relaxed);
   uint32_t start;
   do {
     start = used;
@@ -83,7 +84,7 @@ static uint32_t take_units(uint32_t count)
       start += SITE_PIECE_UNITS - start % SITE_PIECE_UNITS;
     if (start >> SITE_PIECE_UNITS_SHIFT >= SITE_PIECE_COUNT) return 0;
     if (!make_piece(start >> SITE_PIECE_UNITS_SHIFT)) return 0;
-  } while (!atomic_compare_exchange_weak_explicit(&sites.used_units, &used, start + count,
+  } while (!atomic_compare_exchange_weak_explicit(&site_table.used_units, &used, start + count,
                                                   memory_order_relaxed, memory_order_relaxed));
   return start;
 }
@@ -108,7 +109,7 @@ INTERNAL uint32_t site_table_find(const uintptr_t *addresses, size_t depth, uint
   if (number != 0) return number;
   number = make_site(addresses, depth, hash);
   if (number == 0) {
-    atomic_fetch_add_explicit(&sites.lost, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&site_table.lost, 1, memory_order_relaxed);
     return 0;
   }
   for (;;) {
@@ -167,8 +168,8 @@ INTERNAL struct site_sums site_total(struct site *site)
 INTERNAL void site_table_each(void (*visit)(uint32_t number, struct site *site, void *argument),
                               void *argument)
 {
-  for (size_t i = 0; sites.buckets != NULL && i < BUCKET_COUNT; i++) {
-    uint32_t number = atomic_load_explicit(&sites.buckets[i], memory_order_acquire);
+  for (size_t i = 0; site_table.buckets != NULL && i < BUCKET_COUNT; i++) {
+    uint32_t number = atomic_load_explicit(&site_table.buckets[i], memory_order_acquire);
     while (number != 0) {
       struct site *site = site_of(number);
       visit(number, site, argument);
@@ -179,5 +180,5 @@ INTERNAL void site_table_each(void (*visit)(uint32_t number, struct site *site, 
 
 INTERNAL uint64_t site_table_lost(void)
 {
-  return value_of(&sites.lost);
+  return value_of(&site_table.lost);
 }
