@@ -19,6 +19,7 @@ struct command {
 // options, bench, check.
 static const struct command commands[] = {
     {"run", command_run, "run a program with mend as its malloc"},
+    {"leaks", command_leaks, "run a program and tell what it has lost, by call stack"},
     {"map", command_map, "draw the heap of a process, a core file or a snapshot, page by page"},
     {"options", command_options, "list all options of the library and their present values"},
     {"bench", command_bench, "compare mend with the other mallocs of this machine, quickly"},

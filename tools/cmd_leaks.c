@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+//
+// `mend leaks`: runs a program with every allocation remembered, and tells what nothing reached any
+// more when it ended; or tells it of track files that were written before.
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "launch.h"
+#include "leak_report.h"
+#include "track_folder.h"
+
+enum { END_LEAKS = 23, EXIT_CODE_MOST = 255, SUPPRESSION_FILES_MOST = 16 };
+
+struct leaks_options {
+  struct leak_view view;
+  const char *suppression_files[SUPPRESSION_FILES_MOST];
+  size_t suppression_file_count;
+  const char *output;  // NULL: stdout, or stderr beside a program's own output
+  int exit_code;       // where there are leaks
+  bool has_children;   // processes that the program has forked are told of, too
+  char **program;      // NULL: files
+  char **files;
+  size_t file_count;
+};
+
+// What has been told of so far.
+struct telling {
+  const struct leaks_options *options;
+  struct suppressions suppressions;
+  FILE *stream;
+  size_t count;  // processes
+  bool has_leaks;
+};
+
+static void print_help(void)
+{
+  fputs("usage: mend leaks [OPTION...] -- PROGRAM [ARGUMENT...]\n"
+        "       mend leaks [OPTION...] FILE...\n\n"
+        "Runs PROGRAM and tells of all blocks that nothing reaches any more when it\n"
+        "ends, by the stack that allocated them, on stderr; or tells the same of track\n"
+        "files that programs have written (MEND_LEAKS=1, mend_leak_check), on stdout.\n\n"
+        "  --suppressions FILE  leave out what FILE names, in lines leak:PATTERN\n"
+        "  --children           also of the processes that PROGRAM has forked\n"
+        "  --show WHAT          stacks of `reachable` blocks, too; each of the `blocks`\n"
+        "  --limit N            at most N stacks of a process, the largest first\n"
+        "  --json               as JSON\n"
+        "  --output FILE        into FILE\n"
+        "  --exit-code N        the status where there are leaks; 23 if not given\n"
+        "  --help               this\n\n"
+        "Exit status: 23 if there are leaks that are not suppressed; else the program's,\n"
+        "or 0; 1 if PROGRAM ended without a report (by _exit or a signal), a file is no\n"
+        "good or the output could not be written, 2 if the arguments are wrong.\n",
+        stdout);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Arguments.
+
+static bool parse_number(const char *option, const char *text, unsigned long most,
+                         unsigned long *number)
+{
+  char *end;
+  errno = 0;
+  *number = strtoul(text, &end, 10);
+  if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *number <= most) return true;
+  complain("--%s is a number up to %lu, not '%s'", option, most, text);
+  return false;
+}
+
+static bool parse_show(struct leak_view *view, const char *text)
+{
+  if (strcmp(text, "reachable") == 0) {
+    view->shows_reachable = true;
+  } else if (strcmp(text, "blocks") == 0) {
+    view->shows_blocks = true;
+  } else {
+    complain("--show is reachable or blocks, not '%s'", text);
+    return false;
+  }
+  return true;
+}
+
+static bool parse_option(struct leaks_options *options, int option)
+{
+  unsigned long number = 0;
+  bool is_right = true;
+  switch (option) {
+  case 's':
+    is_right = options->suppression_file_count < SUPPRESSION_FILES_MOST;
+    if (is_right) options->suppression_files[options->suppression_file_count++] = optarg;
+    if (!is_right) complain("--suppressions: %d files are enough", SUPPRESSION_FILES_MOST);
+    break;
+  case 'c':
+    options->has_children = true;
+    break;
+  case 'w':
+    is_right = parse_show(&options->view, optarg);
+    break;
+  case 'l':
+    is_right = parse_number("limit", optarg, UINT32_MAX, &number);
+    options->view.limit = number;
+    break;
+  case 'j':
+    options->view.as_json = true;
+    break;
+  case 'o':
+    options->output = optarg;
+    break;
+  default:
+    is_right = parse_number("exit-code", optarg, EXIT_CODE_MOST, &number);
+    options->exit_code = (int)number;
+  }
+  return is_right;
+}
+
+// A program stands behind "--", files do not.
+static bool parse_operands(struct leaks_options *options, int count, char **arguments)
+{
+  bool is_program = strcmp(arguments[optind - 1], "--") == 0;
+  if (optind == count) {
+    complain("mend leaks takes -- and a program, or files; `mend leaks --help` says more");
+    return false;
+  }
+  if (is_program) {
+    options->program = arguments + optind;
+  } else {
+    options->files = arguments + optind;
+    options->file_count = (size_t)(count - optind);
+  }
+  return true;
+}
+
+enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
+
+static enum parsed parse(struct leaks_options *options, int count, char **arguments)
+{
+  static const struct option known[] = {{"suppressions", required_argument, NULL, 's'},
+                                        {"children", no_argument, NULL, 'c'},
+                                        {"show", required_argument, NULL, 'w'},
+                                        {"limit", required_argument, NULL, 'l'},
+                                        {"json", no_argument, NULL, 'j'},
+                                        {"output", required_argument, NULL, 'o'},
+                                        {"exit-code", required_argument, NULL, 'e'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
+  int option;
+  opterr = 0;
+  while ((option = getopt_long(count, arguments, "+:h", known, NULL)) != -1) {
+    if (option == 'h') {
+      print_help();
+      return PARSED_HELP;
+    }
+    if (option == ':' || option == '?') {
+      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend leaks",
+               arguments[optind - 1]);
+      return PARSED_WRONG;
+    }
+    if (!parse_option(options, option)) return PARSED_WRONG;
+  }
+  return parse_operands(options, count, arguments) ? PARSED : PARSED_WRONG;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Reports.
+
+static bool tell(struct telling *telling, const char *path)
+{
+  const struct leaks_options *options = telling->options;
+  struct leak_report report = {0};
+  struct track_file file;
+  bool is_good = track_read(&file, path);
+  if (is_good && file.kind != TRACK_LEAKS) {
+    complain("%s is a profile, not a leak check: `mend profile` reads it", path);
+    is_good = false;
+  }
+  is_good = is_good && leak_report_make(&report, &file, &telling->suppressions);
+  if (is_good && options->view.as_json) {
+    fputs(telling->count > 0 ? ",\n" : "", telling->stream);
+    leak_json_write(&report, &options->view, telling->stream);
+  } else if (is_good) {
+    leak_text_write(&report, &options->view, telling->stream);
+  }
+  telling->count += is_good;
+  telling->has_leaks = telling->has_leaks || report.leak_count > 0;
+  leak_report_free(&report);
+  track_free(&file);
+  return is_good;
+}
+
+static bool tell_all(struct telling *telling, char **files, size_t count)
+{
+  const struct leaks_options *options = telling->options;
+  bool is_good = true;
+  if (options->view.as_json) fputs("{\"mend_leaks\":1,\n\"processes\":[\n", telling->stream);
+  for (size_t i = 0; i < count; i++) is_good = tell(telling, files[i]) && is_good;
+  if (options->view.as_json) {
+    fputs("],\n", telling->stream);
+    leak_json_write_suppressions(&telling->suppressions, telling->stream);
+    fputs("}\n", telling->stream);
+  } else {
+    leak_text_write_suppressions(&telling->suppressions, telling->stream);
+  }
+  return is_good;
+}
+
+static FILE *open_output(const struct leaks_options *options)
+{
+  if (options->output == NULL) return options->program != NULL ? stderr : stdout;
+  FILE *stream = fopen(options->output, "we");
+  if (stream == NULL) complain("%s: %s", options->output, strerror(errno));
+  return stream;
+}
+
+static bool close_output(FILE *stream)
+{
+  bool is_written = fflush(stream) == 0 && !ferror(stream);
+  if (stream != stdout && stream != stderr) is_written = fclose(stream) == 0 && is_written;
+  if (!is_written) complain("the report could not be written");
+  return is_written;
+}
+
+static int run_program(struct telling *telling)
+{
+  const struct leaks_options *options = telling->options;
+  struct track_folder folder;
+  if (!track_folder_make(&folder)) return END_BAD_INPUT;
+  const struct launch_setting settings[] = {{"MEND_LEAKS", "1"},
+                                            {"MEND_TRACK_FILE", folder.pattern}};
+  struct launch launch = {
+      .library = LAUNCH_LIBRARY,
+      .arguments = options->program,
+      .settings = settings,
+      .setting_count = sizeof settings / sizeof settings[0],
+  };
+  bool has_report = false;
+  bool is_good = true;
+  if (launch_run(&launch)) {
+    has_report = track_folder_list(&folder, launch.pid);
+    if (!has_report) {
+      complain("%s ended without a report: by _exit, by a signal, or without mend in it",
+               options->program[0]);
+    }
+    size_t count = options->has_children ? folder.count : has_report;
+    if (count > 0) is_good = tell_all(telling, folder.files, count);
+  }
+  track_folder_remove(&folder);
+  if (telling->has_leaks) return options->exit_code;
+  int status = launch_end(&launch);
+  return status == END_OK && !(has_report && is_good) ? END_BAD_INPUT : status;
+}
+
+static int read_files(struct telling *telling)
+{
+  const struct leaks_options *options = telling->options;
+  bool is_good = tell_all(telling, options->files, options->file_count);
+  if (!is_good) return END_BAD_INPUT;
+  return telling->has_leaks ? options->exit_code : END_OK;
+}
+
+static int tell_with(struct telling *telling)
+{
+  const struct leaks_options *options = telling->options;
+  for (size_t i = 0; i < options->suppression_file_count; i++) {
+    if (!suppressions_read(&telling->suppressions, options->suppression_files[i])) {
+      return END_BAD_INPUT;
+    }
+  }
+  telling->stream = open_output(options);
+  if (telling->stream == NULL) return END_BAD_INPUT;
+  int status = options->program != NULL ? run_program(telling) : read_files(telling);
+  return close_output(telling->stream) ? status : END_BAD_INPUT;
+}
+
+int command_leaks(int count, char **arguments)
+{
+  struct leaks_options options = {.exit_code = END_LEAKS, .view.limit = SIZE_MAX};
+  switch (parse(&options, count, arguments)) {
+  case PARSED_HELP:
+    return END_OK;
+  case PARSED_WRONG:
+    return END_USAGE;
+  case PARSED:
+    break;
+  }
+  struct telling telling = {.options = &options};
+  int status = tell_with(&telling);
+  suppressions_free(&telling.suppressions);
+  return status;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "track_folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+bool track_folder_make(struct track_folder *folder)
+{
+  *folder = (struct track_folder){0};
+  const char *parent = getenv("TMPDIR");
+  if (parent == NULL || *parent != '/') parent = "/tmp";
+  int length = snprintf(folder->path, sizeof folder->path, "%s/mend-XXXXXX", parent);
+  if (length < 0 || (size_t)length >= sizeof folder->path) errno = ENAMETOOLONG;
+  if (length < 0 || (size_t)length >= sizeof folder->path || mkdtemp(folder->path) == NULL) {
+    complain("no folder can be made in %s: %s", parent, strerror(errno));
+    *folder->path = '\0';
+    return false;
+  }
+  snprintf(folder->pattern, sizeof folder->pattern, "%s/%%p", folder->path);
+  return true;
+}
+
+static int compare_numbers(const void *first, const void *second)
+{
+  const char *one = strrchr(*(char *const *)first, '/') + 1;
+  const char *two = strrchr(*(char *const *)second, '/') + 1;
+  long left = strtol(one, NULL, 10);
+  long right = strtol(two, NULL, 10);
+  return (left > right) - (left < right);
+}
+
+// The names of track files are numbers.
+static bool is_ours(const char *name)
+{
+  return *name != '\0' && name[strspn(name, "0123456789")] == '\0';
+}
+
+static void add_file(struct track_folder *folder, const char *name)
+{
+  char **files = reallocarray(folder->files, folder->count + 1, sizeof *files);
+  if (files != NULL) folder->files = files;
+  if (files == NULL || asprintf(&files[folder->count], "%s/%s", folder->path, name) < 0) {
+    complain("out of memory for the names of files");
+  } else {
+    folder->count++;
+  }
+}
+
+static bool move_to_front(struct track_folder *folder, pid_t first)
+{
+  for (size_t i = 0; i < folder->count; i++) {
+    char *file = folder->files[i];
+    if (strtol(strrchr(file, '/') + 1, NULL, 10) != first) continue;
+    memmove(&folder->files[1], &folder->files[0], i * sizeof(char *));
+    folder->files[0] = file;
+    return true;
+  }
+  return false;
+}
+
+bool track_folder_list(struct track_folder *folder, pid_t first)
+{
+  DIR *directory = opendir(folder->path);
+  if (directory == NULL) return false;
+  const struct dirent *entry;
+  while ((entry = readdir(directory)) != NULL) {
+    if (is_ours(entry->d_name)) add_file(folder, entry->d_name);
+  }
+  closedir(directory);
+  if (folder->count > 0) qsort(folder->files, folder->count, sizeof(char *), compare_numbers);
+  return move_to_front(folder, first);
+}
+
+static void remove_files(const char *path)
+{
+  DIR *directory = opendir(path);
+  if (directory == NULL) return;
+  const struct dirent *entry;
+  while ((entry = readdir(directory)) != NULL) {
+    (void)unlinkat(dirfd(directory), entry->d_name, 0);  // not "." and "..", which are folders
+  }
+  closedir(directory);
+}
+
+void track_folder_remove(struct track_folder *folder)
+{
+  if (*folder->path != '\0') {
+    remove_files(folder->path);
+    if (rmdir(folder->path) != 0) complain("%s: %s", folder->path, strerror(errno));
+  }
+  for (size_t i = 0; i < folder->count; i++) free(folder->files[i]);
+  free(folder->files);
+  *folder = (struct track_folder){0};
+}
