@@ -83,6 +83,8 @@
 #include "track/record.c"
 #include "track/thread_state.c"
 #include "track/tracker.c"
+#include "track/track_file.c"
+#include "track/profile.c"
 
 #include "stats/stats.c"
 #include "stats/root.c"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // mend/track.h: profiles of the heap.
+#include "api/init.h"
 #include "api/tracking.h"
-#include "base/output.h"
 #include "mend/track.h"
+#include "track/profile.h"
 
 bool mend_profile_start(size_t interval_bytes)
 {
@@ -17,6 +18,6 @@ void mend_profile_stop(void)
 
 bool mend_profile_write(int descriptor)
 {
-  static const char text[] = "mend-track 1\nkind profile\nend\n";
-  return output_write_to(descriptor, text, sizeof text - 1);
+  init_once();
+  return profile_write(descriptor, true);
 }

@@ -32,6 +32,13 @@ INTERNAL uint64_t os_clock_ns(void)
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+INTERNAL uint64_t os_clock_wall_ns(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 INTERNAL uint64_t os_deadline_ns(uint64_t nanoseconds)
 {
   uint64_t now_ns = os_clock_ns();

@@ -13,6 +13,8 @@
 INTERNAL uint32_t os_clock_ms(void);
 // Nanoseconds of such a clock, exact.
 INTERNAL uint64_t os_clock_ns(void);
+// Nanoseconds since 1970 (UTC), by the clock that people set.
+INTERNAL uint64_t os_clock_wall_ns(void);
 // When so many nanoseconds from now will have passed; UINT64_MAX if never.
 INTERNAL uint64_t os_deadline_ns(uint64_t nanoseconds);
 INTERNAL void os_sleep_ms(uint32_t ms);

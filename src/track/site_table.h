@@ -41,8 +41,9 @@ struct site {
     _Atomic(uint64_t) sampled_bytes;
     _Atomic(uint64_t) count_parts;
     _Atomic(uint64_t) bytes;
-  } sampled;              // allocated in sampled mode
-  struct site_sums live;  // in use: of who writes a file (profile.c)
+  } sampled;               // allocated in sampled mode
+  struct site_sums live;   // in use: of who writes a file (profile.c)
+  struct site_sums total;  // of the same: what was allocated, in any mode
   uint64_t sparse_bytes;
   uint32_t written_in;  // the file that has this stack already (track_file.c)
   uintptr_t addresses[];
