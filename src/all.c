@@ -27,6 +27,7 @@
 #include "os/maps.c"
 #include "os/residency.c"
 #include "os/fault.c"
+#include "os/socket.c"
 #include "os/secret.c"
 
 #include "core/metadata.c"
@@ -99,6 +100,7 @@
 #include "stats/write_xml.c"
 
 #include "api/init.c"
+#include "api/control.c"
 #include "api/tracking.c"
 #include "api/allocate.c"
 #include "api/malloc.c"

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "api/control.h"
 #include "api/extent.h"
 #include "base/format.h"
 #include "base/options.h"
@@ -10,6 +11,7 @@
 #include "core/registry.h"
 #include "handle/handle_heap.h"
 #include "mend/mend.h"
+#include "mend/track.h"
 #include "os/memory.h"
 #include "os/sealed.h"
 #include "os/system.h"
@@ -44,6 +46,12 @@ static void print_verbose(void)
   options_print();
 }
 
+static void print_no_control(void)
+{
+  static const char line[] = "mend: no control socket: the name is taken, or sockets are refused\n";
+  output_write(line, sizeof line - 1);
+}
+
 INTERNAL void init_once(void)
 {
   static _Atomic(uint32_t) state;  // 0: not begun, 1: the options are being read, 2: they have been
@@ -75,6 +83,8 @@ __attribute__((constructor(101))) static void init_at_start(void)
   }
   if (options.verbose) print_verbose();
   os_seal();
+  control_register_forks();
+  if (options.control && !mend_control_start()) print_no_control();
   if (!options.background) return;
   start_background();
   // ThreadSanitizer ends a child that starts a thread when its parent had several.

@@ -32,6 +32,7 @@ static const struct option_row option_rows[] = {
 };
 
 #define OPTION_COUNT (sizeof option_rows / sizeof option_rows[0])
+enum { OPTION_LINE_BYTES = 200 };
 static_assert(sizeof options >= OPTION_COUNT * sizeof(uint64_t), "one number a row");
 
 // What no os page is smaller than, once options_read has been told.
@@ -264,19 +265,33 @@ INTERNAL void options_read(char *const *environment, size_t kernel_page_bytes)
   }
 }
 
+// One option's line; says how long it is.
+static size_t describe_option(const struct option_row *row, char line[static OPTION_LINE_BYTES])
+{
+  struct format format = format_begin(line, OPTION_LINE_BYTES);
+  format_text(&format, "mend: option ");
+  format_text(&format, row->name);
+  format_text(&format, " = ");
+  format_value(&format, row->kind, *option_value(row));
+  format_text(&format, "  (");
+  format_text(&format, row->meaning);
+  format_text(&format, ")\n");
+  return (size_t)(format.at - line);
+}
+
 INTERNAL void options_print(void)
 {
+  char line[OPTION_LINE_BYTES];
   for (size_t i = 0; i < OPTION_COUNT; i++) {
-    const struct option_row *row = &option_rows[i];
-    char line[200];
-    struct format format = format_begin(line, sizeof line);
-    format_text(&format, "mend: option ");
-    format_text(&format, row->name);
-    format_text(&format, " = ");
-    format_value(&format, row->kind, *option_value(row));
-    format_text(&format, "  (");
-    format_text(&format, row->meaning);
-    format_text(&format, ")\n");
-    output_write(line, (size_t)(format.at - line));
+    output_write(line, describe_option(&option_rows[i], line));
   }
+}
+
+INTERNAL bool options_write(int descriptor)
+{
+  char line[OPTION_LINE_BYTES];
+  for (size_t i = 0; i < OPTION_COUNT; i++) {
+    if (!output_write_to(descriptor, line, describe_option(&option_rows[i], line))) return false;
+  }
+  return true;
 }

@@ -28,5 +28,7 @@ INTERNAL void options_read(char *const *environment, size_t kernel_page_bytes);
 INTERNAL bool options_set(const char *prefix, const char *entry, size_t length, char separator);
 // Writes every option with its value and meaning, a line each; values as they may be written.
 INTERNAL void options_print(void);
+// The same to a descriptor; false, with errno, if it cannot be written.
+INTERNAL bool options_write(int descriptor);
 
 #endif

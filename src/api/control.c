@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+//
+// A thread of mend's own waits on a local socket that is named by the process's number, and answers
+// one request a connection, one after the other. It answers into a file in memory first, and sends
+// that afterwards: so nothing that is slow to read holds up more than this thread, and who asks is
+// told the length and sees whether all has come. Both sides have a time by which they must be done.
+//
+// It has all signals blocked and allocates nothing. Only processes of the same user, and root's,
+// are answered.
+#include "api/control.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/format.h"
+#include "base/options.h"
+#include "base/output.h"
+#include "mend/stats.h"
+#include "mend/track.h"
+#include "os/socket.h"
+#include "os/system.h"
+#include "os/thread.h"
+
+enum { REQUEST_MOST = 128 };
+#define REQUEST_NS ((uint64_t)2000000000)
+#define ANSWER_NS ((uint64_t)10000000000)
+
+enum control_state { CONTROL_OFF, CONTROL_ON, CONTROL_ENDING };
+
+static struct {
+  struct os_lock lock;          // protects changes of `state`, and `listener` while that is OFF
+  _Atomic(uint32_t) state;      // enum control_state; the thread alone makes it OFF
+  struct os_listener listener;  // the thread's, while it runs
+  _Atomic(int) connection;      // that it is answering, + 1
+  _Atomic(size_t) process;      // whose the thread is
+} control;
+
+// ---------------------------------------------------------------------------------------------
+// Requests.
+
+struct control_request {
+  const char *text;  // a word, or several; what is behind it is the argument
+  bool has_argument;
+  bool (*answer)(int file, const char *argument);  // false, with errno: that did not work
+};
+
+static bool answer_stats_text(int file, const char *argument)
+{
+  (void)argument;
+  return mend_stats_write(file, MEND_STATS_TEXT);
+}
+
+static bool answer_stats_json(int file, const char *argument)
+{
+  (void)argument;
+  return mend_stats_write(file, MEND_STATS_JSON);
+}
+
+static bool answer_stats_openmetrics(int file, const char *argument)
+{
+  (void)argument;
+  return mend_stats_write(file, MEND_STATS_OPENMETRICS);
+}
+
+static bool answer_stats_prometheus(int file, const char *argument)
+{
+  (void)argument;
+  return mend_stats_write(file, MEND_STATS_PROMETHEUS);
+}
+
+static bool answer_map(int file, const char *argument)
+{
+  (void)argument;
+  return mend_heap_map_write(file, NULL);
+}
+
+static bool answer_profile(int file, const char *argument)
+{
+  (void)argument;
+  return mend_profile_write(file);
+}
+
+// A number of bytes; "exact" for all. False if it is neither.
+static bool read_interval(const char *text, size_t *interval)
+{
+  *interval = 0;
+  if (strcmp(text, "exact") == 0) {
+    *interval = MEND_PROFILE_EXACT;
+    return true;
+  }
+  for (; *text >= '0' && *text <= '9'; text++) {
+    if (*interval > ((size_t)1 << 50)) return false;
+    *interval = *interval * 10 + (size_t)(*text - '0');
+  }
+  return *text == '\0';
+}
+
+static bool answer_profile_start(int file, const char *argument)
+{
+  size_t interval;
+  (void)file;
+  if (read_interval(argument, &interval)) return mend_profile_start(interval);
+  errno = EINVAL;
+  return false;
+}
+
+static bool answer_profile_stop(int file, const char *argument)
+{
+  (void)file, (void)argument;
+  mend_profile_stop();
+  return true;
+}
+
+static bool answer_options(int file, const char *argument)
+{
+  (void)argument;
+  return options_write(file);
+}
+
+static bool answer_version(int file, const char *argument)
+{
+  static const char text[] = MEND_VERSION_STRING "\n";
+  (void)argument;
+  return output_write_to(file, text, sizeof text - 1);
+}
+
+static const struct control_request control_requests[] = {
+    {"stats text", false, answer_stats_text},
+    {"stats json", false, answer_stats_json},
+    {"stats openmetrics", false, answer_stats_openmetrics},
+    {"stats prometheus", false, answer_stats_prometheus},
+    {"map", false, answer_map},
+    {"profile start", true, answer_profile_start},
+    {"profile stop", false, answer_profile_stop},
+    {"profile", false, answer_profile},
+    {"options", false, answer_options},
+    {"version", false, answer_version},
+};
+
+// The request that a line makes, and what follows it; NULL if there is no such.
+static const struct control_request *find_request(const char *line, const char **argument)
+{
+  for (size_t i = 0; i < sizeof control_requests / sizeof control_requests[0]; i++) {
+    const struct control_request *request = &control_requests[i];
+    size_t length = strlen(request->text);
+    if (strncmp(line, request->text, length) != 0) continue;
+    *argument = line + length;
+    if (**argument == '\0') return request;
+    if (!request->has_argument || **argument != ' ') continue;
+    ++*argument;
+    return request;
+  }
+  return NULL;
+}
+
+// ---------------------------------------------------------------------------------------------
+// A conversation.
+
+// A line, without its end. False if it is too long, or does not come in time.
+static bool read_request(int connection, char line[static REQUEST_MOST])
+{
+  uint64_t deadline_ns = os_deadline_ns(REQUEST_NS);
+  memset(line, 0, REQUEST_MOST);  // MemorySanitizer does not see what the kernel writes
+  for (size_t at = 0; at < REQUEST_MOST - 1;) {
+    size_t got = os_receive(connection, line + at, REQUEST_MOST - 1 - at, deadline_ns);
+    if (got == 0) return false;
+    char *end = memchr(line + at, '\n', got);
+    at += got;
+    if (end == NULL) continue;
+    *end = '\0';
+    return end == line + at - 1;
+  }
+  return false;
+}
+
+static void send_error(int connection, const char *why)
+{
+  char line[160];
+  struct format format = format_begin(line, sizeof line);
+  format_text(&format, "error ");
+  format_text(&format, why);
+  format_text(&format, "\n");
+  (void)os_send(connection, line, (size_t)(format.at - line), os_deadline_ns(REQUEST_NS));
+}
+
+static void send_answer(int connection, int file)
+{
+  char line[40];
+  struct format format = format_begin(line, sizeof line);
+  uint64_t deadline_ns = os_deadline_ns(ANSWER_NS);
+  format_text(&format, "ok ");
+  format_number(&format, os_file_bytes(file), 0);
+  format_text(&format, "\n");
+  if (os_send(connection, line, (size_t)(format.at - line), deadline_ns)) {
+    (void)os_send_file(connection, file, deadline_ns);
+  }
+}
+
+static const char *reason(int error)
+{
+  switch (error) {
+  case EINVAL:
+    return "that is no number";
+  case EBUSY:
+    return "the process is busy with another request of that kind";
+  case ENOSPC:
+  case EFBIG:
+    return "the answer is too large";
+  default:
+    return "the process has no memory for it";
+  }
+}
+
+static void answer(int connection)
+{
+  char line[REQUEST_MOST];
+  const char *argument = "";
+  if (!os_peer_may_ask(connection)) {
+    send_error(connection, "this process belongs to another user");
+    return;
+  }
+  if (!read_request(connection, line)) {
+    send_error(connection, "a request is one line");
+    return;
+  }
+  const struct control_request *request = find_request(line, &argument);
+  if (request == NULL) {
+    send_error(connection, "there is no such request in mend " MEND_VERSION_STRING);
+    return;
+  }
+  int file = os_memory_file("mend-answer");
+  if (file < 0) {
+    send_error(connection, "the process has no descriptor for the answer");
+    return;
+  }
+  errno = 0;
+  if (request->answer(file, argument)) {
+    send_answer(connection, file);
+  } else {
+    send_error(connection, reason(errno));
+  }
+  os_file_close(file);
+}
+
+// ---------------------------------------------------------------------------------------------
+// The thread.
+
+static bool control_listen(void)
+{
+  char name[40];
+  struct format format = format_begin(name, sizeof name - 1);
+  format_text(&format, "mend-");
+  format_number(&format, os_process_id(), 0);
+  *format.at = '\0';
+  return os_listen(&control.listener, name);
+}
+
+// Answers until the listener ends.
+static void converse(void)
+{
+  int connection;
+  for (;;) {
+    switch (os_accept(&control.listener, &connection)) {
+    case OS_ACCEPTED:
+      atomic_store(&control.connection, connection + 1);
+      answer(connection);
+      atomic_store(&control.connection, 0);
+      os_hang_up(connection);
+      break;
+    case OS_ACCEPT_AGAIN:
+      break;
+    case OS_ACCEPT_NO_ROOM:
+      os_sleep_ms(50);  // who asks has a time, too
+      break;
+    case OS_ACCEPT_ENDED:
+      return;
+    }
+  }
+}
+
+// A program that closes descriptors that it does not know closes the listener, too: it listens
+// anew. (The name is free then, because nobody has the socket any more.)
+static void *control_run(void *unused)
+{
+  do {
+    converse();
+    os_listener_close(&control.listener);
+  } while (atomic_load(&control.state) == CONTROL_ON && control_listen());
+  atomic_store(&control.state, CONTROL_OFF);
+  return unused;
+}
+
+// Under the lock, or in the child of a fork. The name may be that of an end that is under way.
+static bool control_begin(void)
+{
+  if (!control_listen()) return false;
+  atomic_store(&control.process, os_process_id());
+  atomic_store(&control.state, CONTROL_ON);
+  if (os_thread_start(control_run)) return true;
+  os_listener_close(&control.listener);
+  atomic_store(&control.state, CONTROL_OFF);
+  errno = EAGAIN;
+  return false;
+}
+
+static void await_end(void)
+{
+  while (atomic_load(&control.state) == CONTROL_ENDING) os_sleep_ms(1);
+}
+
+bool mend_control_start(void)
+{
+  int saved_errno = errno;
+  os_lock_acquire(&control.lock);
+  await_end();
+  bool is_on = atomic_load(&control.state) == CONTROL_ON || control_begin();
+  os_lock_release(&control.lock);
+  if (is_on) errno = saved_errno;
+  return is_on;
+}
+
+void mend_control_stop(void)
+{
+  int saved_errno = errno;
+  uint32_t expected = CONTROL_ON;
+  os_lock_acquire(&control.lock);
+  if (atomic_compare_exchange_strong(&control.state, &expected, CONTROL_ENDING)) {
+    os_listener_end(&control.listener);
+    await_end();
+  }
+  os_lock_release(&control.lock);
+  errno = saved_errno;
+}
+
+// What the parent's thread had is not the child's to keep: the connection would not end before the
+// child does.
+static void control_in_child(void)
+{
+  (void)os_lock_take_from_strangers(&control.lock);
+  if (atomic_load(&control.state) == CONTROL_OFF) return;
+  bool was_on = atomic_load(&control.state) == CONTROL_ON;
+  int connection = atomic_exchange(&control.connection, 0) - 1;
+  if (connection >= 0) os_file_close(connection);
+  os_listener_close(&control.listener);
+  atomic_store(&control.state, CONTROL_OFF);
+  // ThreadSanitizer ends a child that starts a thread when its parent had several.
+  if (was_on && !HAS_THREAD_SANITIZER) (void)control_begin();
+}
+
+INTERNAL void control_register_forks(void)
+{
+  (void)os_on_fork(NULL, NULL, control_in_child);
+}

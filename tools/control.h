@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+//
+// Asks a running process on mend, over the socket that it has opened for that (MEND_CONTROL=1, or
+// mend_control_start). The requests, one line each, are in docs/stats.md.
+#ifndef TOOLS_CONTROL_H
+#define TOOLS_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+// A process's number as people write it; false if that is none, or too large for one.
+bool control_parse_pid(const char *text, pid_t *pid);
+
+// Sends a request, "stats json", and waits for the answer. Returns a descriptor of a file in memory
+// with all of the answer, to be read from its start, or -1: `why`, of at least CONTROL_WHY_MOST
+// bytes, then has a sentence that says what is wrong.
+enum { CONTROL_WHY_MOST = 256 };
+int control_try(pid_t pid, const char *request, char why[static CONTROL_WHY_MOST]);
+
+// The same, with a complaint.
+int control_ask(pid_t pid, const char *request);
+
+#endif
