@@ -17,6 +17,7 @@
 #include "base/output.h"
 #include "mend/stats.h"
 #include "mend/track.h"
+#include "os/file.h"
 #include "os/socket.h"
 #include "os/system.h"
 #include "os/thread.h"

@@ -153,11 +153,6 @@ INTERNAL size_t os_file_bytes(int file)
   return fstat(file, &status) == 0 ? (size_t)status.st_size : 0;
 }
 
-INTERNAL void os_file_close(int file)
-{
-  close(file);
-}
-
 INTERNAL bool os_send_file(int connection, int file, uint64_t deadline_ns)
 {
   char text[4096];

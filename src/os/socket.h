@@ -43,8 +43,6 @@ INTERNAL void os_hang_up(int connection);
 INTERNAL int os_memory_file(const char *name);
 // How long it is.
 INTERNAL size_t os_file_bytes(int file);
-// Closes a file; a connection without a word, so that it goes on for who else has it.
-INTERNAL void os_file_close(int file);
 // Sends all of a file, from its start, likewise.
 INTERNAL bool os_send_file(int connection, int file, uint64_t deadline_ns);
 
