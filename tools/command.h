@@ -14,6 +14,7 @@ int command_leaks(int count, char **arguments);
 int command_map(int count, char **arguments);
 int command_options(int count, char **arguments);
 int command_run(int count, char **arguments);
+int command_top(int count, char **arguments);
 
 // One line on stderr: "mend: ...".
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"run", command_run, "run a program with mend as its malloc"},
     {"leaks", command_leaks, "run a program and tell what it has lost, by call stack"},
     {"map", command_map, "draw the heap of a process, a core file or a snapshot, page by page"},
+    {"top", command_top, "watch the heap of a running process, by size of blocks and thread"},
     {"options", command_options, "list all options of the library and their present values"},
     {"bench", command_bench, "compare mend with the other mallocs of this machine, quickly"},
     {"check", command_check, "look whether the library works on this machine"},

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "process_name.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+// Names may hold anything, and terminals obey some of it.
+static void make_plain(char *name)
+{
+  for (; *name != '\0'; name++) {
+    if (*name < ' ' || *name > '~' || *name == '"' || *name == '\\') *name = '?';
+  }
+}
+
+void process_program_name(char name[static PROCESS_NAME_MOST], const struct target *target)
+{
+  const char *slash = strrchr(target->program, '/');
+  snprintf(name, PROCESS_NAME_MOST, "%.40s", slash != NULL ? slash + 1 : target->program);
+  make_plain(name);
+}
+
+// The name that a thread has given itself; "" if it is not known.
+static void thread_name(char name[static 32], const struct target *target, uint64_t thread)
+{
+  char path[64];
+  name[0] = '\0';
+  if (!target->is_live) return;
+  snprintf(path, sizeof path, "/proc/%d/task/%" PRIu64 "/comm", (int)target->process, thread);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return;
+  if (fgets(name, 32, file) == NULL) name[0] = '\0';
+  name[strcspn(name, "\n")] = '\0';
+  fclose(file);
+}
+
+void process_heap_name(char name[static PROCESS_NAME_MOST], const struct target *target,
+                       const struct remote_heap *heap)
+{
+  char thread[32];
+  switch (heap->owner) {
+  case OWNED_BY_THREAD:
+    thread_name(thread, target, heap->number);
+    snprintf(name, PROCESS_NAME_MOST, "thread %" PRIu64 " %.20s", heap->number, thread);
+    if (heap->number == 0) strcpy(name, "nobody");
+    break;
+  case OWNED_BY_USER:
+    snprintf(name, PROCESS_NAME_MOST, "first-class 0x%" PRIx64, heap->number);
+    break;
+  case OWNED_BY_ALL:
+    strcpy(name, "all, left by ended threads");
+    break;
+  case OWNED_OBJECTS:
+    snprintf(name, PROCESS_NAME_MOST, "objects of handles %" PRIu64, heap->number);
+    break;
+  case OWNED_STILL:
+    snprintf(name, PROCESS_NAME_MOST, "pinned objects of handles %" PRIu64, heap->number);
+    break;
+  }
+  make_plain(name);
+}
