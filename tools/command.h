@@ -13,6 +13,7 @@ int command_check(int count, char **arguments);
 int command_leaks(int count, char **arguments);
 int command_map(int count, char **arguments);
 int command_options(int count, char **arguments);
+int command_profile(int count, char **arguments);
 int command_run(int count, char **arguments);
 int command_top(int count, char **arguments);
 

@@ -139,7 +139,7 @@ static void write_head(const struct track_file *file, FILE *stream)
     write_string(file->arguments[i], stream);
   }
   fprintf(stream, "],\"mode\":\"%s\",\"time\":%" PRIu64 ".%09" PRIu32 ",\"uptime_ms\":%" PRIu64,
-          file->is_exact ? "exact" : "sampled", file->time_seconds, file->time_nanoseconds,
+          track_mode_names[file->mode], file->time_seconds, file->time_nanoseconds,
           file->uptime_ms);
 }
 

@@ -156,7 +156,7 @@ void leak_text_write(const struct leak_report *report, const struct leak_view *v
   fputs("\n\n", stream);
   write_leaks(report, view, stream);
   if (view->shows_reachable) write_reached(report, view, stream);
-  if (!file->is_exact) {
+  if (file->mode != TRACK_EXACT) {
     fputs("Of the blocks that were sampled: others were not looked at.\n", stream);
   }
   write_summary(report, stream);

@@ -20,6 +20,7 @@ struct command {
 static const struct command commands[] = {
     {"run", command_run, "run a program with mend as its malloc"},
     {"leaks", command_leaks, "run a program and tell what it has lost, by call stack"},
+    {"profile", command_profile, "tell who allocates the memory of a program, by call stack"},
     {"map", command_map, "draw the heap of a process, a core file or a snapshot, page by page"},
     {"top", command_top, "watch the heap of a running process, by size of blocks and thread"},
     {"options", command_options, "list all options of the library and their present values"},

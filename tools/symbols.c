@@ -241,6 +241,16 @@ static size_t find_module(const struct symbols *symbols, uint64_t address)
   return is_in ? low : symbols->module_count;
 }
 
+static uint64_t identify(const struct symbol *symbol)
+{
+  uint64_t identity = UINT64_C(0xcbf29ce484222325);
+  if (symbol->module == NULL) return identity ^ symbol->address;
+  for (const char *at = symbol->module->path; *at != '\0'; at++) {
+    identity = (identity ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+  }
+  return (identity ^ symbol->offset) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
 static struct symbol *make_symbol(struct symbols *symbols, uint64_t return_address)
 {
   struct symbol *symbol = calloc(1, sizeof *symbol);
@@ -258,6 +268,7 @@ static struct symbol *make_symbol(struct symbols *symbols, uint64_t return_addre
     dwfl = module->dwfl;
     units = &module->units;
   }
+  symbol->identity = identify(symbol);
   symbol->frames = dwarf_frames_find(dwfl, units, address, &symbol->frame_count);
   if (symbol->frames != NULL) return symbol;
   free(symbol);
@@ -308,19 +319,40 @@ const struct symbol *symbols_find(struct symbols *symbols, uint64_t return_addre
 
 // ---------------------------------------------------------------------------------------------
 
-void symbols_describe(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbol, size_t index)
+// Names come from files that may hold anything: nothing of it may steer a terminal.
+static void make_printable(char *text)
+{
+  for (; *text != '\0'; text++) {
+    if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
+  }
+}
+
+void symbols_name(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbol, size_t index)
 {
   const struct symbol_frame *frame = &symbol->frames[index];
-  if (frame->function != NULL && frame->file != NULL) {
-    snprintf(text, SYMBOL_TEXT_MOST, "%s (%s:%" PRIu32 ")", frame->function, last_part(frame->file),
-             frame->line);
-  } else if (frame->function != NULL) {
-    snprintf(text, SYMBOL_TEXT_MOST, "%s (%s)", frame->function, symbol->module->name);
+  if (frame->function != NULL) {
+    snprintf(text, SYMBOL_TEXT_MOST, "%s", frame->function);
   } else if (symbol->module != NULL) {
     snprintf(text, SYMBOL_TEXT_MOST, "%s+0x%" PRIx64, symbol->module->name, symbol->offset);
   } else {
     snprintf(text, SYMBOL_TEXT_MOST, "0x%" PRIx64, symbol->address);
   }
+  make_printable(text);
+}
+
+void symbols_describe(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbol, size_t index)
+{
+  const struct symbol_frame *frame = &symbol->frames[index];
+  symbols_name(text, symbol, index);
+  size_t length = strlen(text);
+  if (frame->function == NULL) return;
+  if (frame->file != NULL) {
+    snprintf(text + length, SYMBOL_TEXT_MOST - length, " (%s:%" PRIu32 ")", last_part(frame->file),
+             frame->line);
+  } else if (symbol->module != NULL) {
+    snprintf(text + length, SYMBOL_TEXT_MOST - length, " (%s)", symbol->module->name);
+  }
+  make_printable(text);
 }
 
 size_t symbols_own_frames(struct symbols *symbols, const struct track_file *file, size_t stack)

@@ -38,6 +38,7 @@ struct symbol {
   uint64_t address;
   const struct symbol_module *module;  // NULL: no file was mapped there
   uint64_t offset;                     // of the call there, as addr2line takes it
+  uint64_t identity;                   // the same for one place of one file, wherever it is mapped
   struct symbol_frame *frames;         // innermost first; at least one
   size_t frame_count;
 };
@@ -55,8 +56,10 @@ const struct symbol *symbols_find(struct symbols *symbols, uint64_t return_addre
 
 const struct symbol_module *symbols_modules(const struct symbols *symbols, size_t *count);
 
-// "function (file.c:12)", "libx.so+0x1234" or "0x7f001234": one line for people, cut to fit.
 enum { SYMBOL_TEXT_MOST = 512 };
+// "function", "libx.so+0x1234" or "0x7f001234", cut to fit and without control characters.
+void symbols_name(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbol, size_t frame);
+// "function (file.c:12)", "function (libx.so)" or as above.
 void symbols_describe(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbol,
                       size_t frame);
 

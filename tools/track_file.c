@@ -15,6 +15,8 @@ enum {
   TEXT_CHUNK = 1 << 16,
 };
 
+const char *const track_mode_names[3] = {"off", "sampled", "exact"};
+
 // A file of this size is no track file.
 static const uint64_t bytes_most = UINT64_C(1) << 30;
 
@@ -69,10 +71,10 @@ static bool is_octal(const char *text)
   for (size_t i = 0; i < 3; i++) {
     if (text[i] < '0' || text[i] > '7') return false;
   }
-  return text[0] <= '3' && memcmp(text, "000", 3) != 0;
+  return text[0] <= '3';
 }
 
-// Undoes \ooo, in place.
+// Undoes \ooo, in place; \000 stands for no text at all.
 static void unescape(char *text)
 {
   char *to = text;
@@ -107,12 +109,12 @@ static char *keep_text(struct reader *reader, const char *text)
   return copy;
 }
 
-// What is left of the line, as one text.
-static bool read_rest(struct reader *reader, const char **text)
+// Text is one word. At the end of a line it is empty.
+static bool read_text(struct reader *reader, const char **text)
 {
-  reader->rest += strspn(reader->rest, " ");
-  unescape(reader->rest);
-  *text = keep_text(reader, reader->rest);
+  char *word = lines_word(&reader->rest);
+  if (word != NULL) unescape(word);
+  *text = keep_text(reader, word != NULL ? word : "");
   return *text != NULL;
 }
 
@@ -159,9 +161,12 @@ static bool read_mode(struct reader *reader)
 {
   const char *word = lines_word(&reader->rest);
   reader->has_mode = true;
-  reader->file->is_exact = word != NULL && strcmp(word, "exact") == 0;
-  if (reader->file->is_exact || (word != NULL && strcmp(word, "sampled") == 0)) return true;
-  return refuse("the mode is 'sampled' or 'exact'");
+  for (size_t i = 0; word != NULL && i < 3; i++) {
+    if (strcmp(word, track_mode_names[i]) != 0) continue;
+    reader->file->mode = (enum track_mode)i;
+    return true;
+  }
+  return refuse("the mode is 'sampled', 'exact' or 'off'");
 }
 
 static bool read_pid(struct reader *reader)
@@ -172,7 +177,7 @@ static bool read_pid(struct reader *reader)
 
 static bool read_program(struct reader *reader)
 {
-  return read_rest(reader, &reader->file->program);
+  return read_text(reader, &reader->file->program);
 }
 
 static bool read_command(struct reader *reader)
@@ -232,7 +237,7 @@ static bool read_thread(struct reader *reader)
   uint64_t number;
   struct track_thread thread = {0};
   if (!read_fields(reader, {"the thread's number", &number}, {"its id", &thread.kernel_id}) ||
-      !read_rest(reader, &thread.name)) {
+      !read_text(reader, &thread.name)) {
     return false;
   }
   if (number >= TRACK_NO_THREAD) return refuse("the thread's number is too large");
@@ -361,11 +366,18 @@ static bool read_map(struct reader *reader)
     return refuse("this is no mapping");
   }
   map.is_executable = strlen(rights) == 4 && rights[2] == 'x';
-  if (!read_rest(reader, &map.path) || !add_element(reader, maps, map_count, map_room)) {
+  if (!read_text(reader, &map.path) || !add_element(reader, maps, map_count, map_room)) {
     return false;
   }
   file->maps[file->map_count++] = map;
   return true;
+}
+
+static bool read_lost(struct reader *reader)
+{
+  struct track_file *file = reader->file;
+  return read_fields(reader, {"the stacks that were lost", &file->lost_stacks},
+                     {"the blocks that were lost", &file->lost_blocks});
 }
 
 static bool read_end(struct reader *reader)
@@ -388,7 +400,7 @@ static bool read_line(struct reader *reader)
       {"thread", read_thread},    {"kind", read_kind},       {"pid", read_pid},
       {"program", read_program},  {"command", read_command}, {"time", read_time},
       {"uptime_ms", read_uptime}, {"mode", read_mode},       {"interval", read_interval},
-      {"end", read_end},
+      {"lost", read_lost},        {"end", read_end},
   };
   reader->rest = reader->lines.text;
   const char *word = lines_word(&reader->rest);
@@ -447,7 +459,12 @@ static int compare_maps(const void *first, const void *second)
 static bool order_stacks(struct reader *reader)
 {
   struct track_file *file = reader->file;
-  if (file->stack_count == 0) return true;
+  bool has_unknown = false;
+  for (size_t i = 0; i < file->stack_count; i++) has_unknown |= file->stacks[i].number == 0;
+  if (!has_unknown) {  // the one that is not known needs no line
+    if (!add_element(reader, stacks, stack_count, stack_room)) return false;
+    file->stacks[file->stack_count++] = (struct track_stack){0};
+  }
   qsort(file->stacks, file->stack_count, sizeof *file->stacks, compare_stacks);
   for (size_t i = 1; i < file->stack_count; i++) {
     if (file->stacks[i].number == file->stacks[i - 1].number) {
@@ -462,30 +479,38 @@ static bool find_stack(struct reader *reader, size_t *stack)
 {
   const struct track_file *file = reader->file;
   const struct track_stack wanted = {.number = *stack};
-  const struct track_stack *found = NULL;
-  if (file->stack_count > 0) {
-    found = bsearch(&wanted, file->stacks, file->stack_count, sizeof wanted, compare_stacks);
-  }
+  const struct track_stack *found =
+      bsearch(&wanted, file->stacks, file->stack_count, sizeof wanted, compare_stacks);
   if (found == NULL) return refuse("there is no stack %zu", *stack);
   *stack = (size_t)(found - file->stacks);
   return true;
 }
 
+static int compare_threads(const void *first, const void *second)
+{
+  const struct track_thread *one = first;
+  const struct track_thread *two = second;
+  return (one->number > two->number) - (one->number < two->number);
+}
+
 // From a thread's number to its index.
 static void find_thread(const struct track_file *file, uint32_t *thread)
 {
-  for (size_t i = 0; i < file->thread_count; i++) {
-    if (file->threads[i].number != *thread) continue;
-    *thread = (uint32_t)i;
-    return;
+  const struct track_thread wanted = {.number = *thread};
+  const struct track_thread *found = NULL;
+  if (file->thread_count > 0) {
+    found = bsearch(&wanted, file->threads, file->thread_count, sizeof wanted, compare_threads);
   }
-  *thread = TRACK_NO_THREAD;
+  *thread = found != NULL ? (uint32_t)(found - file->threads) : TRACK_NO_THREAD;
 }
 
 static bool resolve(struct reader *reader)
 {
   struct track_file *file = reader->file;
   bool is_sound = order_stacks(reader);
+  if (file->thread_count > 0) {
+    qsort(file->threads, file->thread_count, sizeof *file->threads, compare_threads);
+  }
   for (size_t i = 0; is_sound && i < file->site_count; i++) {
     is_sound = find_stack(reader, &file->sites[i].stack);
   }
@@ -511,6 +536,7 @@ bool track_read(struct track_file *file, const char *path)
   struct reader reader = {.file = file};
   bool is_read = lines_open(&reader.lines, path, "a track file", LINE_MOST);
   file->path = reader.lines.path;
+  reader.lines.is_ascii = true;
   is_read = is_read && read_lines(&reader) && resolve(&reader);
   lines_close(&reader.lines);
   return is_read;

@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 enum track_kind { TRACK_PROFILE, TRACK_LEAKS };
+enum track_mode { TRACK_OFF, TRACK_SAMPLED, TRACK_EXACT };
+extern const char *const track_mode_names[3];
 
 // Stands for a thread that the file says nothing of.
 #define TRACK_NO_THREAD UINT32_MAX
@@ -27,7 +29,7 @@ struct track_thread {
 struct track_stack {
   uint64_t number;     // in the file
   size_t first_frame;  // among all frames: see track_frames
-  size_t frame_count;  // may be 0: nothing is known of the stack
+  size_t frame_count;  // may be 0: nothing is known of the stack, as of number 0
 };
 
 // In all of these `stack` is an index of `stacks`, and `thread` one of `threads`.
@@ -81,11 +83,13 @@ struct track_file {
   size_t argument_count;
   uint64_t time_seconds;  // of the wall clock, when it was written
   uint32_t time_nanoseconds;
-  uint64_t uptime_ms;  // of the process, then
-  bool is_exact;       // every allocation is in it
-  uint64_t interval;   // mean bytes between two samples; 0 in exact mode
+  uint64_t uptime_ms;    // of the process, then
+  enum track_mode mode;  // TRACK_EXACT: every allocation is in it
+  uint64_t interval;     // mean bytes between two samples; 0 in exact mode
 
-  struct track_thread *threads;
+  uint64_t lost_stacks, lost_blocks;  // for want of memory
+
+  struct track_thread *threads;  // ordered by number
   size_t thread_count;
   struct track_stack *stacks;  // ordered by number
   size_t stack_count;
