@@ -29,6 +29,10 @@
 #include "os/fault.c"
 #include "os/socket.c"
 #include "os/secret.c"
+#include "os/scratch.c"
+#include "os/snapshot.c"
+#include "os/parking.c"
+#include "os/written.c"
 
 #include "core/metadata.c"
 #include "core/page.c"
@@ -86,6 +90,13 @@
 #include "track/tracker.c"
 #include "track/track_file.c"
 #include "track/profile.c"
+#include "track/heap_view.c"
+#include "track/reach.c"
+#include "track/lost.c"
+#include "track/roots.c"
+#include "track/leak_roots.c"
+#include "track/leak_report.c"
+#include "track/leak.c"
 
 #include "stats/stats.c"
 #include "stats/root.c"
@@ -111,6 +122,7 @@
 #include "api/smart.c"
 #include "api/report.c"
 #include "api/profile.c"
+#include "api/leaks.c"
 #ifdef MEND_OVERRIDE
 #include "api/override.c"
 #include "api/operator_new.c"

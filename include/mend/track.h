@@ -58,6 +58,61 @@ MEND_EXPORT bool mend_control_start(void) MEND_NOTHROW;
 // Ends that. Waits for an answer that is under way. Since 0.5.
 MEND_EXPORT void mend_control_stop(void) MEND_NOTHROW;
 
+// ---------------------------------------------------------------------------------------------
+// Leaks: blocks that nothing in the process leads to any more.
+
+// What a check has found. Set `bytes` to sizeof(struct mend_leaks) before the call, which does not
+// change it; zero the rest: fields that an older library does not know stay as they are. Since 0.5.
+struct mend_leaks {
+  size_t bytes;           // sizeof of the caller's struct
+  size_t direct_count;    // blocks that nothing leads to
+  size_t direct_bytes;    // what was asked for where that is known, else what the blocks hold
+  size_t indirect_count;  // blocks that only lost ones lead to
+  size_t indirect_bytes;
+  size_t cycle_count;  // blocks that lead to each other in a circle, and nothing else to them
+  size_t cycle_bytes;
+  size_t handle_count;  // objects whose handle is nowhere any more (mend/handle.h)
+  size_t handle_bytes;
+  size_t rc_cycle_count;  // cycles with counted objects in them (mend/smart.h)
+  size_t rc_cycle_bytes;
+  size_t reached_count;  // all other live blocks
+  size_t reached_bytes;
+  size_t pause_ns;        // for how long other threads were held up at most
+  size_t check_ns;        // how long the call took
+  size_t unparked_count;  // threads whose registers could not be seen, when they were needed
+};
+
+// Looks for leaks while the program runs, in any build and mode. All that is said of allocation
+// (stack, thread, time, exact size) comes from exact or sampled mode, as far as it was on; without,
+// leaks are counted and listed by address. docs/leaks.md tells what counts as reachable.
+//
+// A copy of the process, which fork's system call makes, does the work; threads are held up while
+// the kernel copies its page tables (some milliseconds a gigabyte). If leaks seem to be there, they
+// are looked for in a second copy, for which the other threads are stopped by a signal for a
+// moment: their blocking calls may then return EINTR, as far as signal(7) says so in spite of
+// SA_RESTART.
+//
+// Fills *summary unless it is NULL, and writes a track file of the kind `leaks` to the descriptor
+// unless it is negative. Allocates nothing here. False if it could not be done, with errno: ENOMEM,
+// EAGAIN, or what a kernel that forbids forks says; EBUSY below a signal handler that has
+// interrupted a check. One check at a time: a second caller waits. Since 0.5.
+MEND_EXPORT bool mend_leak_check(struct mend_leaks *summary, int descriptor) MEND_NOTHROW;
+
+// From now on the block that an address is in counts as reached, with all that it leads to. This is
+// of the address: take it back before the block is freed. False, with ENOMEM, if there is no
+// memory, or below a signal handler. Since 0.5.
+MEND_EXPORT bool mend_leak_ignore(const void *block) MEND_NOTHROW;
+// Takes that back. False if it was not said. Since 0.5.
+MEND_EXPORT bool mend_leak_unignore(const void *block) MEND_NOTHROW;
+
+// From now on the words of this memory lead to blocks, whatever it is: such as memory that a fork's
+// child would not see (MADV_DONTFORK leaves it out, too), or one's own pages in files. `bytes` is
+// above 0 and a multiple of 8, as is the address; else false with EINVAL; ENOMEM as above. Since
+// 0.5.
+MEND_EXPORT bool mend_leak_root_add(const void *start, size_t bytes) MEND_NOTHROW;
+// Takes that back. False if it was not said of the same memory. Since 0.5.
+MEND_EXPORT bool mend_leak_root_remove(const void *start, size_t bytes) MEND_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@
 
 #include "api/control.h"
 #include "api/extent.h"
+#include "api/leaks.h"
 #include "base/format.h"
 #include "base/options.h"
 #include "base/output.h"
@@ -76,6 +77,7 @@ __attribute__((constructor(101))) static void init_at_start(void)
   handle_register_forks();
   extent_register_forks();
   vault_register_forks();
+  leaks_register_forks();
   if (options.stats || options.verbose) {
     // Programs close descriptor 2 before destructors run.
     // Where there is none now, whoever opens a file next may get that number: then say nothing.

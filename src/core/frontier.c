@@ -49,6 +49,12 @@ static bool commit_described(size_t from, size_t bytes)
   return true;
 }
 
+INTERNAL const void *frontier_variables(size_t *bytes)
+{
+  *bytes = sizeof frontier;
+  return &frontier;
+}
+
 INTERNAL size_t frontier_committed_bytes(void)
 {
   return frontier_extent.end_bytes - frontier_extent.skipped_bytes;

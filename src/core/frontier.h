@@ -33,6 +33,9 @@ INTERNAL size_t frontier_table_bytes(void);
 // What was handed out at least once, or filed.
 INTERNAL size_t frontier_reached_bytes(void);
 
+// Where the variables are: they hold addresses in the region that lead to no block.
+INTERNAL const void *frontier_variables(size_t *bytes);
+
 // In the child of a fork, where another thread may have been at any of these: takes back what was
 // made accessible and not written down. The slices that are skipped are to be counted anew.
 INTERNAL void frontier_settle(void);

@@ -36,7 +36,12 @@ static struct os_map parse_map(const char *line)
   struct os_map map = {0};
   map.start = (uintptr_t)read_hex(&line, '-');
   map.end = (uintptr_t)read_hex(&line, ' ');
-  map.is_code = line[0] != '\0' && line[1] != '\0' && line[2] == 'x';
+  if (line[0] != '\0' && line[1] != '\0' && line[2] != '\0') {
+    map.is_readable = line[0] == 'r';
+    map.is_writable = line[1] == 'w';
+    map.is_code = line[2] == 'x';
+    map.is_shared = line[3] == 's';
+  }
   skip_word(&line);
   map.offset = read_hex(&line, ' ');
   skip_word(&line);

@@ -10,8 +10,11 @@
 struct os_map {
   uintptr_t start;
   uintptr_t end;
-  uint64_t offset;   // of the start, in the file
+  uint64_t offset;  // of the start, in the file
+  bool is_readable;
+  bool is_writable;
   bool is_code;      // it may be executed
+  bool is_shared;    // what is written there, others see
   const char *path;  // "" if there is none, "[stack]" and the like; cut off if it is very long
 };
 

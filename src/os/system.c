@@ -134,9 +134,16 @@ INTERNAL void os_seed(struct rng *rng)
   wipe_memory(key, sizeof key);
 }
 
+static size_t process_copied;  // whose frozen copy this process is; 0: it is none
+
+INTERNAL void os_process_keep_id(size_t id)
+{
+  process_copied = id;
+}
+
 INTERNAL size_t os_process_id(void)
 {
-  return (size_t)getpid();
+  return process_copied != 0 ? process_copied : (size_t)getpid();
 }
 
 INTERNAL int os_duplicate_descriptor(int descriptor)

@@ -30,6 +30,8 @@ INTERNAL void os_entropy(void *bytes, size_t count);
 INTERNAL void os_seed(struct rng *rng);
 // The number that people know the process by.
 INTERNAL size_t os_process_id(void);
+// For a frozen copy (snapshot.h), which speaks for the process that it is a copy of.
+INTERNAL void os_process_keep_id(size_t id);
 // A copy of a descriptor that programs do not know; few close it all the same. -1 on failure.
 INTERNAL int os_duplicate_descriptor(int descriptor);
 

@@ -16,6 +16,7 @@
 #include "base/sealed.h"
 #include "os/file.h"
 #include "os/sealed.h"
+#include "os/system.h"
 
 #ifndef PTHREAD_DESTRUCTOR_ITERATIONS
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
@@ -261,7 +262,14 @@ INTERNAL void os_thread_name(uint32_t number, char name[static OS_THREAD_NAME_BY
   int saved_errno = errno;
   char path[48] = {0};
   struct format format = format_begin(path, sizeof path - 1);
-  format_text(&format, "/proc/self/task/");
+  format_text(&format, "/proc/");
+  // A frozen copy has none of the threads that it speaks of.
+  if (os_process_id() == (size_t)getpid()) {
+    format_text(&format, "self");
+  } else {
+    format_number(&format, os_process_id(), 0);
+  }
+  format_text(&format, "/task/");
   format_number(&format, number, 0);
   format_text(&format, "/comm");
   int file = open(path, O_RDONLY | O_CLOEXEC);

@@ -182,6 +182,18 @@ INTERNAL void guarded_slots_around(const void *address, struct guarded_slot *aro
   around[2] = guarded_slot_at(start + bytes);
 }
 
+INTERNAL void guarded_slots_each(void (*visit)(const struct guarded_slot *slot, void *argument),
+                                 void *argument)
+{
+  for (size_t i = 0; i < extent_bytes() / stripe_bytes(); i++) {
+    const struct guarded_stripe *stripe = &guarded_slots.stripes[i];
+    size_t count = (size_t)1 << (STRIPE_PAGE_SHIFT - stripe->page_shift);
+    for (size_t j = 0; stripe->slots != NULL && j < count; j++) {
+      if (stripe->slots[j].start != NULL) visit(&stripe->slots[j], argument);
+    }
+  }
+}
+
 INTERNAL void guarded_slots_give_up(void)
 {
   os_range_settle(&guarded_slots.range, extent_bytes());

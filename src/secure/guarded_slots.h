@@ -61,6 +61,10 @@ INTERNAL struct guarded_slot *guarded_slot_at(const void *address);
 // The slots of an address, below it and above it; each is NULL if it has never been taken.
 INTERNAL void guarded_slots_around(const void *address, struct guarded_slot *around[static 3]);
 INTERNAL size_t guarded_slot_bytes(const struct guarded_slot *slot);
+// Calls the function for each slot that has ever been taken, by rising addresses. In a frozen copy
+// of the process (os/snapshot.h).
+INTERNAL void guarded_slots_each(void (*visit)(const struct guarded_slot *slot, void *argument),
+                                 void *argument);
 // For the child of a fork, where the thread that held the lock is no more: slots that wait are
 // given up, but what blocks have stays known.
 INTERNAL void guarded_slots_give_up(void);

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+#include "os/parking.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/format.h"
+#include "os/system.h"
+#include "os/thread.h"
+
+#define FUTEX_WAIT_PRIVATE 128
+#define FUTEX_WAKE_PRIVATE 129
+
+enum { PARKING_RED_ZONE = 128, PARKING_ROUNDS = 16, PARKING_THREADS = 4096 };
+
+static struct {
+  int number;                         // of the signal; 0: none yet
+  size_t process;                     // of whose threads the rest speaks
+  _Atomic(uint32_t) round;            // odd while threads are to park
+  _Atomic(uint32_t) inside;           // in the handler
+  _Atomic(uint32_t) arrived;          // parked in this round
+  _Atomic(struct os_parked *) first;  // all of these
+} parking;
+
+// ---------------------------------------------------------------------------------------------
+// The parked thread.
+
+static uintptr_t stack_pointer_of(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+  return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+  return (uintptr_t)context->uc_mcontext.sp;
+#elif defined(__riscv)
+  return (uintptr_t)context->uc_mcontext.__gregs[2];
+#else
+  (void)context;
+  return 0;
+#endif
+}
+
+// The end of the stack that the handler is on, if that is another than the thread's.
+static uintptr_t end_of_handlers_stack(const ucontext_t *context, uintptr_t address)
+{
+  uintptr_t start = (uintptr_t)context->uc_stack.ss_sp;
+  bool is_there = address >= start && address - start < context->uc_stack.ss_size;
+  return is_there ? start + context->uc_stack.ss_size : 0;
+}
+
+static void wait_for_round_end(uint32_t round)
+{
+  while (atomic_load(&parking.round) == round) {
+    syscall(SYS_futex, &parking.round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+  }
+}
+
+static void parking_stay(uint32_t round, const ucontext_t *context)
+{
+  struct os_parked parked;
+  parked.handler = (uintptr_t)__builtin_frame_address(0);
+  parked.handler_end = end_of_handlers_stack(context, parked.handler);
+  parked.stack = stack_pointer_of(context) - PARKING_RED_ZONE;
+  if (parked.handler_end == 0) parked.stack = parked.handler;
+  parked.thread = os_thread_id();
+  parked.next = atomic_load(&parking.first);
+  while (!atomic_compare_exchange_weak(&parking.first, &parked.next, &parked)) continue;
+  atomic_fetch_add(&parking.arrived, 1);
+  wait_for_round_end(round);
+}
+
+static void on_parking_signal(int number, siginfo_t *info, void *context)
+{
+  (void)number, (void)info;
+  int saved_errno = errno;
+  atomic_fetch_add(&parking.inside, 1);
+  uint32_t round = atomic_load(&parking.round);  // after `inside`: who ends the round waits for us
+  if (round % 2 != 0) parking_stay(round, context);
+  atomic_fetch_sub(&parking.inside, 1);
+  errno = saved_errno;
+}
+
+// ---------------------------------------------------------------------------------------------
+// The signal. Its handler stays for ever: a thread may get it late.
+
+static bool is_parking_signal(int number)
+{
+  struct sigaction action;
+  return number != 0 && sigaction(number, NULL, &action) == 0 &&
+         (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_parking_signal;
+}
+
+static bool take_parking_signal(int number)
+{
+  struct sigaction action;
+  if (sigaction(number, NULL, &action) != 0 || (action.sa_flags & SA_SIGINFO) != 0 ||
+      action.sa_handler != SIG_DFL) {
+    return false;
+  }
+  memset(&action, 0, sizeof action);
+  action.sa_sigaction = on_parking_signal;
+  action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  sigfillset(&action.sa_mask);
+  return sigaction(number, &action, NULL) == 0;
+}
+
+static bool choose_parking_signal(void)
+{
+  if (is_parking_signal(parking.number)) return true;
+  for (int number = SIGRTMAX - 1; number > SIGRTMIN; number--) {
+    if (!take_parking_signal(number)) continue;
+    parking.number = number;
+    return true;
+  }
+  return false;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Which threads there are, as the kernel says.
+
+struct thread_listing {
+  uint32_t count;
+  bool is_cut;  // there are more
+  uint32_t numbers[PARKING_THREADS];
+};
+static struct thread_listing thread_listing;
+
+struct kernel_entry {
+  uint64_t inode;
+  int64_t offset;
+  unsigned short bytes;
+  unsigned char type;
+  char name[];
+};
+
+static void add_listed(const char *name)
+{
+  uint32_t number = 0;
+  if (name[0] < '0' || name[0] > '9') return;
+  for (; *name >= '0' && *name <= '9'; name++) number = number * 10 + (uint32_t)(*name - '0');
+  if (thread_listing.count < PARKING_THREADS) {
+    thread_listing.numbers[thread_listing.count++] = number;
+  } else {
+    thread_listing.is_cut = true;
+  }
+}
+
+static bool list_threads(void)
+{
+  _Alignas(8) char buffer[2048];
+  int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return false;
+  thread_listing.count = 0;
+  thread_listing.is_cut = false;
+  long got;
+  while ((got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0) {
+    for (long at = 0; at < got;) {
+      struct kernel_entry *entry = (struct kernel_entry *)(void *)(buffer + at);
+      add_listed(entry->name);
+      at += entry->bytes;
+    }
+  }
+  close(folder);
+  return got == 0;
+}
+
+// Whether the thread blocks the signal, or is so odd that nothing is known of it.
+static bool refuses_parking(uint32_t thread)
+{
+  char path[48], text[2048];
+  struct format format = format_begin(path, sizeof path - 1);
+  format_text(&format, "/proc/self/task/");
+  format_number(&format, thread, 0);
+  format_text(&format, "/status");
+  *format.at = '\0';
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return true;
+  ssize_t got = read(file, text, sizeof text - 1);
+  close(file);
+  if (got <= 0) return true;
+  text[got] = '\0';
+  const char *mask = strstr(text, "SigBlk:");
+  if (mask == NULL) return true;
+  uint64_t blocked = 0;
+  for (mask += strlen("SigBlk:"); *mask != '\0' && *mask != '\n'; mask++) {
+    char c = *mask;
+    if (c >= '0' && c <= '9') blocked = blocked << 4 | (uint64_t)(c - '0');
+    if (c >= 'a' && c <= 'f') blocked = blocked << 4 | (uint64_t)(c - 'a' + 10);
+  }
+  return (blocked >> (parking.number - 1) & 1) != 0;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Asking them.
+
+static struct {
+  uint32_t count;
+  uint32_t refused;  // not parking_asked: it would be of no use
+  uint32_t numbers[PARKING_THREADS];
+} parking_asked;
+
+static bool was_asked(uint32_t thread)
+{
+  for (uint32_t i = 0; i < parking_asked.count; i++) {
+    if (parking_asked.numbers[i] == thread) return true;
+  }
+  return false;
+}
+
+// Asks the threads that are listed and have not been parking_asked before. Says how many those are.
+static uint32_t ask_listed(void)
+{
+  uint32_t before = parking_asked.count;
+  parking_asked.refused = 0;
+  for (uint32_t i = 0; i < thread_listing.count; i++) {
+    uint32_t thread = thread_listing.numbers[i];
+    if (thread == os_thread_number() || was_asked(thread)) continue;
+    if (parking_asked.count == PARKING_THREADS || refuses_parking(thread)) {
+      parking_asked.refused++;
+    } else if (syscall(SYS_tgkill, getpid(), (int)thread, parking.number) == 0) {
+      parking_asked.numbers[parking_asked.count++] = thread;
+    }
+  }
+  return parking_asked.count - before;
+}
+
+// How many of those that were parking_asked are still on their way.
+static uint32_t parking_missing(void)
+{
+  uint32_t arrived = atomic_load(&parking.arrived);
+  uint32_t present = 0;
+  if (arrived >= parking_asked.count) return 0;
+  for (uint32_t i = 0; i < parking_asked.count; i++)
+    present += os_thread_exists(parking_asked.numbers[i]);
+  return present > arrived ? present - arrived : 0;
+}
+
+static uint32_t await_parking(uint64_t deadline)
+{
+  uint32_t left;
+  while ((left = parking_missing()) > 0 && os_clock_ns() < deadline) os_sleep_us(50);
+  return left;
+}
+
+// A fork may have copied a round that its child knows nothing of.
+static void forget_other_process(void)
+{
+  if (parking.process == os_process_id()) return;
+  parking.process = os_process_id();
+  atomic_store(&parking.inside, 0);
+  atomic_store(&parking.round, 0);
+}
+
+INTERNAL size_t os_parking_begin(uint32_t patience_ms)
+{
+  uint64_t deadline = os_clock_ns() + patience_ms * UINT64_C(1000000);
+  uint32_t left = 0;
+  parking_asked.count = 0;
+  parking_asked.refused = 0;
+  atomic_store(&parking.first, NULL);
+  atomic_store(&parking.arrived, 0);
+  forget_other_process();
+  bool can_ask = choose_parking_signal();
+  if (can_ask) atomic_fetch_add(&parking.round, 1);
+  // Those that are not parked yet may start others.
+  for (int i = 0; i < PARKING_ROUNDS; i++) {
+    if (!list_threads()) return SIZE_MAX;
+    if (!can_ask) return thread_listing.count - 1;
+    uint32_t more = ask_listed();
+    left = await_parking(deadline);
+    if (more == 0) break;
+  }
+  return left + parking_asked.refused + thread_listing.is_cut;
+}
+
+INTERNAL const struct os_parked *os_parking_threads(void)
+{
+  return atomic_load(&parking.first);
+}
+
+INTERNAL void os_parking_end(void)
+{
+  if (atomic_load(&parking.round) % 2 == 0) return;
+  atomic_fetch_add(&parking.round, 1);
+  syscall(SYS_futex, &parking.round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+  while (atomic_load(&parking.inside) > 0) sched_yield();
+}

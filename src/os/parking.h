@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// Stops the other threads of the process for a moment, each below a handler of a signal that nobody
+// else uses. So their registers lie in memory, on their stacks, and it is known how far down these
+// are in use. A thread that blocks the signal is not asked, and one that does not answer in time is
+// left alone; both are counted. Calls that a signal interrupts are begun again by the kernel, but
+// for those that it never does that with (signal(7)).
+//
+// Parked threads may hold any lock: until they go on, the caller must not take one, nor allocate.
+#ifndef OS_PARKING_H
+#define OS_PARKING_H
+
+#include "base/internal.h"
+
+// On the stack of a parked thread.
+struct os_parked {
+  struct os_parked *next;
+  uintptr_t stack;        // what lies from here on is in use: of the stack that it was on,
+  uintptr_t handler;      // and of the one that the handler is on, up to its end,
+  uintptr_t handler_end;  // which is 0 if that is the same
+  uintptr_t thread;       // its id
+};
+
+// Parks them; returns how many could not be. One thread at a time.
+INTERNAL size_t os_parking_begin(uint32_t patience_ms);
+// The parked threads, linked.
+INTERNAL const struct os_parked *os_parking_threads(void);
+INTERNAL void os_parking_end(void);
+
+#endif

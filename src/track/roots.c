@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#include "track/roots.h"
+
+#include <string.h>
+
+#include "core/frontier.h"
+#include "core/metadata.h"
+#include "core/runs.h"
+#include "os/maps.h"
+#include "os/thread.h"
+
+// Of nothing that is this large can be looked at every page, unless the kernel says which matter.
+#define ROOTS_BLIND_BYTES ((size_t)1 << 40)
+
+enum { ROOTS_OF_CORE = 5 };
+
+// ---------------------------------------------------------------------------------------------
+// What is ours.
+
+INTERNAL void roots_add_ours(struct roots *roots, const void *start, size_t bytes)
+{
+  if (bytes == 0 || roots->ours_count == roots->ours_room) return;
+  struct root_range *range = &roots->ours[roots->ours_count++];
+  *range = (struct root_range){(uintptr_t)start, (uintptr_t)start + bytes};
+}
+
+static bool is_foreign_slice(const struct page *slice)
+{
+  return atomic_load_explicit(&slice->kind, memory_order_relaxed) == PAGE_NONE &&
+         (slice->flags & PAGE_IS_FOREIGN) != 0 && slice->slices > 0;
+}
+
+static size_t count_foreign_runs(void)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < runs_frontier(); i++) count += is_foreign_slice(&region.pages[i]);
+  return count;
+}
+
+// The region as far as it has been used, without what others have mapped in between.
+static void roots_add_region(struct roots *roots)
+{
+  size_t first = 0;
+  size_t end = runs_frontier();
+  for (size_t i = 0; i < end;) {
+    struct page *slice = &region.pages[i];
+    if (!is_foreign_slice(slice)) {
+      i++;
+      continue;
+    }
+    roots_add_ours(roots, page_start(&region.pages[first]), slices_to_bytes(i - first));
+    i += slice->slices;
+    first = i;
+  }
+  if (first < end) {
+    roots_add_ours(roots, page_start(&region.pages[first]), slices_to_bytes(end - first));
+  }
+}
+
+static void add_ours_of_core(struct roots *roots)
+{
+  size_t bytes;
+  const void *variables = frontier_variables(&bytes);
+  roots_add_ours(roots, variables, bytes);
+  roots_add_ours(roots, &region, sizeof region);
+  roots_add_ours(roots, region.pages, frontier_table_bytes());
+  roots_add_ours(roots, metadata_extent.start,
+                 atomic_load_explicit(&metadata_extent.bytes, memory_order_acquire));
+  roots_add_region(roots);
+}
+
+// They come in several rows that are sorted already.
+static void sort_roots_ours(struct roots *roots)
+{
+  for (size_t i = 1; i < roots->ours_count; i++) {
+    struct root_range range = roots->ours[i];
+    size_t at = i;
+    for (; at > 0 && roots->ours[at - 1].start > range.start; at--) {
+      roots->ours[at] = roots->ours[at - 1];
+    }
+    roots->ours[at] = range;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Stacks.
+
+INTERNAL void roots_add_stack(struct roots *roots, uintptr_t pointer, uintptr_t thread)
+{
+  if (roots->stack_count == roots->stack_room) return;
+  roots->stacks[roots->stack_count++] = (struct root_stack){pointer, thread};
+}
+
+static size_t count_parked(void)
+{
+  size_t count = 0;
+  const struct os_parked *parked = os_parking_threads();
+  for (; parked != NULL; parked = parked->next) count++;
+  return count;
+}
+
+INTERNAL bool roots_begin(struct roots *roots, struct os_scratch *scratch, size_t more_ours)
+{
+  *roots = (struct roots){0};
+  roots->ours_room = ROOTS_OF_CORE + count_foreign_runs() + 1 + more_ours;
+  roots->ours = os_scratch_take_array(scratch, roots->ours_room, sizeof *roots->ours);
+  roots->stack_room = count_parked() + 1;
+  roots->stacks = os_scratch_take_array(scratch, roots->stack_room, sizeof *roots->stacks);
+  if (roots->ours == NULL || roots->stacks == NULL) return false;
+  add_ours_of_core(roots);
+  const struct os_parked *parked = os_parking_threads();
+  for (; parked != NULL; parked = parked->next) {
+    roots_add_stack(roots, parked->stack, parked->thread);
+  }
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------
+// All mappings.
+
+struct roots_walk {
+  struct roots *roots;
+  struct reach *reach;
+  size_t next_ours;    // the first that does not end before the mapping
+  uintptr_t last_end;  // of the mapping before
+  bool was_barred;     // that could not be read
+};
+
+static bool path_begins_with(const char *text, const char *start)
+{
+  return strncmp(text, start, strlen(start)) == 0;
+}
+
+static bool is_memory_path(const char *path)
+{
+  return path[0] == '\0' || path[0] == '[' || path_begins_with(path, "/memfd:") ||
+         path_begins_with(path, "/dev/zero") || path_begins_with(path, "/dev/shm/") ||
+         path_begins_with(path, "/SYSV") || path_begins_with(path, "/anon_hugepage");
+}
+
+static bool is_root_mapping(const struct roots_walk *walk, const struct os_map *map)
+{
+  bool is_told = walk->reach->written->file >= 0;
+  if (!map->is_readable || path_begins_with(map->path, "[v")) return false;
+  if (!is_told && (!map->is_writable || map->end - map->start >= ROOTS_BLIND_BYTES)) return false;
+  return !map->is_shared || (map->is_writable && is_memory_path(map->path));
+}
+
+// Where what is in use begins.
+static uintptr_t stack_used_from(const struct roots_walk *walk, const struct os_map *map)
+{
+  uintptr_t lowest = UINTPTR_MAX;
+  bool is_end = walk->was_barred && walk->last_end == map->start;
+  bool is_first = strcmp(map->path, "[stack]") == 0;
+  for (size_t i = 0; i < walk->roots->stack_count; i++) {
+    const struct root_stack *stack = &walk->roots->stacks[i];
+    if (stack->pointer < map->start || stack->pointer >= map->end) continue;
+    bool has_thread = stack->thread >= stack->pointer && stack->thread < map->end;
+    if (!is_first && !(is_end && has_thread)) return map->start;
+    if (stack->pointer < lowest) lowest = stack->pointer;
+  }
+  return lowest != UINTPTR_MAX ? lowest : map->start;
+}
+
+// Adds what is not ours.
+static void add_rest_of_mapping(struct roots_walk *walk, uintptr_t start, uintptr_t end,
+                                enum reach_part part)
+{
+  const struct roots *roots = walk->roots;
+  while (walk->next_ours < roots->ours_count && roots->ours[walk->next_ours].end <= start) {
+    walk->next_ours++;
+  }
+  for (size_t i = walk->next_ours; i < roots->ours_count && start < end; i++) {
+    if (roots->ours[i].start >= end) break;
+    if (roots->ours[i].start > start) {
+      reach_add_range(walk->reach, start, roots->ours[i].start, part);
+    }
+    start = bits_larger(start, roots->ours[i].end);
+  }
+  if (start < end) reach_add_range(walk->reach, start, end, part);
+}
+
+static bool add_root_mapping(const struct os_map *map, void *argument)
+{
+  struct roots_walk *walk = argument;
+  if (is_root_mapping(walk, map)) {
+    uintptr_t start = map->is_shared ? map->start : stack_used_from(walk, map);
+    add_rest_of_mapping(walk, start, map->end, map->is_shared ? REACH_SHARED : REACH_PRIVATE);
+  }
+  walk->last_end = map->end;
+  walk->was_barred = !map->is_readable;
+  return true;
+}
+
+INTERNAL bool roots_add_all(struct roots *roots, struct reach *reach)
+{
+  struct os_maps_reader reader;
+  struct roots_walk walk = {.roots = roots, .reach = reach};
+  sort_roots_ours(roots);
+  const struct os_parked *parked = os_parking_threads();
+  for (; parked != NULL; parked = parked->next) {
+    if (parked->handler_end != 0) {
+      reach_add_range(reach, parked->handler, parked->handler_end, REACH_BLOCK);
+    }
+  }
+  return os_maps_each(&reader, add_root_mapping, &walk);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// Where a leak check begins: all that this process has written and can read, but for what is ours
+// and for parts of stacks that are not in use. So variables of the program and of all its modules,
+// thread-local ones, stacks, and memory that was mapped without us are roots, whatever the names of
+// their mappings; blocks are none, nor free memory, descriptors and tables. Files that are mapped
+// to be shared are not looked at: an address would mean nothing to who reads them later.
+//
+// For a frozen copy of the process. A stack is cut off below its pointer only where it is certain
+// to be one: the mapping has the thread's own data at its other end, and cannot have been joined
+// with another.
+#ifndef TRACK_ROOTS_H
+#define TRACK_ROOTS_H
+
+#include "os/parking.h"
+#include "track/reach.h"
+
+struct root_range {
+  uintptr_t start;
+  uintptr_t end;
+};
+
+struct root_stack {
+  uintptr_t pointer;  // what lies below is not in use
+  uintptr_t thread;   // the thread's id, which is an address too
+};
+
+// Ours, besides the allocator's: the room is the caller's.
+struct roots {
+  struct root_range *ours;  // by rising addresses, when they are used
+  size_t ours_count;
+  size_t ours_room;
+  struct root_stack *stacks;
+  size_t stack_count;
+  size_t stack_room;
+};
+
+// False if there is no memory. Notes the allocator's own memory and the stacks of parked threads.
+INTERNAL bool roots_begin(struct roots *roots, struct os_scratch *scratch, size_t more_ours);
+INTERNAL void roots_add_ours(struct roots *roots, const void *start, size_t bytes);
+INTERNAL void roots_add_stack(struct roots *roots, uintptr_t pointer, uintptr_t thread);
+// Makes roots of the rest. False if it cannot be found out what that is.
+INTERNAL bool roots_add_all(struct roots *roots, struct reach *reach);
+
+#endif
