@@ -104,7 +104,7 @@
 #include "stats/heap_map.c"
 #include "stats/resident.c"
 #include "stats/rows.c"
-#include "stats/report.c"
+#include "stats/figures.c"
 #include "stats/write_text.c"
 #include "stats/write_json.c"
 #include "stats/write_metrics.c"

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "mend/mend.h"
-#include "stats/report.h"
+#include "stats/figures.h"
 #include "stats/stats.h"
 
 struct mend_mallinfo2 mend_mallinfo2(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "mend/mend.h"
-#include "stats/report.h"
+#include "stats/figures.h"
 
 static void json_string(struct stream *stream, const char *text)
 {

@@ -4,7 +4,7 @@
 // the suffix that its samples have, units are told, and the end is marked. A family's samples must
 // stand together, so the rows are walked once for each.
 #include "mend/mend.h"
-#include "stats/report.h"
+#include "stats/figures.h"
 
 struct metrics {
   struct stream *stream;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "mend/mend.h"
-#include "stats/report.h"
+#include "stats/figures.h"
 
 enum { VALUE_WIDTH = 16, NAME_WIDTH = 26 };
 

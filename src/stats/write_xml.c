@@ -3,7 +3,7 @@
 // malloc_info: elements as the C library has them where they mean the same, and mend's own.
 #include <string.h>
 
-#include "stats/report.h"
+#include "stats/figures.h"
 
 static void xml_attribute(struct stream *stream, const char *name, uint64_t value)
 {

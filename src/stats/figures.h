@@ -3,8 +3,8 @@
 // The figures as text in several formats, from one table: what each is called, what it is of, and
 // what it means. Figures are collected first, rows one by one; nothing is locked or entered while
 // text is written.
-#ifndef STATS_REPORT_H
-#define STATS_REPORT_H
+#ifndef STATS_FIGURES_H
+#define STATS_FIGURES_H
 
 #include "base/stream.h"
 #include "mend/handle.h"

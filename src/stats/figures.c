@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "stats/report.h"
+#include "stats/figures.h"
 
 #include <errno.h>
 
