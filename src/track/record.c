@@ -257,7 +257,7 @@ INTERNAL bool record_is_current(struct page *page, const void *block, struct rec
   return record_find(page, block) == record;
 }
 
-static uint64_t next_word(uint64_t before, enum record_state state, uint64_t weight, uint64_t size)
+static uint64_t next_word(uint64_t before, enum record_life state, uint64_t weight, uint64_t size)
 {
   uint64_t changes = (before + (UINT64_C(1) << CHANGES_SHIFT)) & CHANGES_MASK;
   return (uint64_t)state | weight << WEIGHT_SHIFT | changes | size << SIZE_SHIFT;
@@ -287,7 +287,7 @@ static struct record_copy copy_of(struct record *record, uint64_t word)
 {
   return (struct record_copy){
       .size = (size_t)(word >> SIZE_SHIFT),
-      .state = (enum record_state)(word & STATE_MASK),
+      .state = (enum record_life)(word & STATE_MASK),
       .weight = weight_of(word),
       .site = atomic_load_explicit(&record->site, memory_order_relaxed),
       .thread = atomic_load_explicit(&record->thread, memory_order_relaxed),

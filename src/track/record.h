@@ -20,7 +20,7 @@
 
 #include "core/page.h"
 
-enum record_state { RECORD_NONE, RECORD_LIVE, RECORD_FREED };
+enum record_life { RECORD_NONE, RECORD_LIVE, RECORD_FREED };
 
 struct record {
   _Atomic(uint64_t) word;       // size, weight, changes, state: see record.c
@@ -35,7 +35,7 @@ static_assert(sizeof(struct record) == 32, "what exact mode costs a block");
 // A record as it was at some moment.
 struct record_copy {
   size_t size;
-  enum record_state state;
+  enum record_life state;
   unsigned weight;  // which of the tracker's intervals the block was sampled by; 0: exact
   uint32_t site;
   uint32_t thread;
