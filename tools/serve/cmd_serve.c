@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+//
+// `mend serve`: a page for browsers with the heap of a process as it is now. One thread looks at
+// the process at fixed times and answers in between, so however many ask, the process is read no
+// more often, and each look is answered from memory.
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "serve/files.h"
+#include "serve/metrics.h"
+#include "serve/picture.h"
+#include "serve/sites.h"
+#include "serve/server.h"
+
+// A look takes at most one part in LOOK_SHARE of the time.
+enum { INTERVAL_LEAST = 50, INTERVAL_MOST = 60000, LOOK_SHARE = 5 };
+
+struct serve {
+  pid_t process;
+  uint16_t port;
+  int64_t interval_ms;
+  struct picture picture;
+  struct sites *sites;
+};
+
+static void print_help(void)
+{
+  fputs("usage: mend serve [OPTION...] PID\n\n"
+        "Shows the heap of a process that runs on mend as a page for browsers, which\n"
+        "changes as the heap does: a map, memory and fragmentation over time, classes,\n"
+        "and, where the process samples its allocations, the sites that hold most. The\n"
+        "process is not stopped.\n\n"
+        "  --port N       the port, on 127.0.0.1 alone; without it, one that is free\n"
+        "  --interval MS  how often to look, 50 to 60000; 500 if it is not given\n"
+        "  --help         this\n\n"
+        "The address that it prints holds a secret token: who has it can read the page,\n"
+        "until the command is ended (by Ctrl-C). There are also /metrics (OpenMetrics),\n"
+        "/debug/pprof/heap (for pprof) and /api/state (JSON).\n\n"
+        "Exit status: 0 if it was ended by a signal, 1 if the process can not be read or\n"
+        "is another user's, or the port can not be had, 2 if the arguments are wrong.\n",
+        stdout);
+}
+
+// ---------------------------------------------------------------------------------------------
+// What is asked for.
+
+static void answer_text(struct answer *answer, const char *type, char *text, size_t length)
+{
+  *answer = (struct answer){.status = 200, .type = type, .text = text, .length = length};
+}
+
+// What `write` writes.
+static void answer_written(struct answer *answer, const char *type, const struct serve *serve,
+                           void (*write)(const struct serve *, uint64_t, FILE *), uint64_t number)
+{
+  char *text = NULL;
+  size_t length = 0;
+  FILE *stream = open_memstream(&text, &length);
+  if (stream == NULL) return;
+  write(serve, number, stream);
+  if (fclose(stream) == 0) answer_text(answer, type, text, length);
+}
+
+static void write_state(const struct serve *serve, uint64_t since, FILE *stream)
+{
+  picture_write(&serve->picture, since, stream);
+}
+
+static void write_metrics(const struct serve *serve, uint64_t unused, FILE *stream)
+{
+  (void)unused;
+  metrics_write(&serve->picture, stream);
+}
+
+static uint64_t number_of(const char *text)
+{
+  return text != NULL ? strtoull(text, NULL, 10) : 0;
+}
+
+static void answer_pprof(const struct serve *serve, struct answer *answer)
+{
+  size_t length;
+  const char *reason = "";
+  char *text = sites_pprof(serve->sites, &length, &reason);
+  if (text != NULL) {
+    answer_text(answer, "application/octet-stream", text, length);
+    return;
+  }
+  answer->status = 503;
+  answer->text = (char *)(uintptr_t)reason;
+  answer->length = strlen(reason);
+}
+
+static void answer_path(void *argument, const struct request *request, struct answer *answer)
+{
+  struct serve *serve = argument;
+  const char *path = request_path(request);
+  const struct serve_file *file = serve_file_find(path);
+  char *text;
+  size_t length;
+  if (file != NULL) {
+    *answer = (struct answer){200, file->type, (char *)(uintptr_t)file->bytes, file->length, true};
+  } else if (strcmp(path, "/api/state") == 0) {
+    answer_written(answer, "application/json", serve, write_state,
+                   number_of(request_value(request, "since")));
+  } else if (strcmp(path, "/api/sites") == 0) {
+    text = sites_json(serve->sites, &length);
+    if (text != NULL) answer_text(answer, "application/json", text, length);
+  } else if (strcmp(path, "/debug/pprof/heap") == 0) {
+    answer_pprof(serve, answer);
+  } else if (strcmp(path, "/metrics") == 0) {
+    answer_written(answer, METRICS_TYPE, serve, write_metrics, 0);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+
+static volatile sig_atomic_t is_ended;
+
+static void end(int signal)
+{
+  (void)signal;
+  is_ended = 1;
+}
+
+static int64_t now_ms(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void serve_until_ended(struct serve *serve, struct server *server)
+{
+  const struct sigaction action = {.sa_handler = end};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  int64_t next = now_ms() + serve->interval_ms;
+  while (!is_ended) {
+    int64_t wait = next - now_ms();
+    if (wait > 0) {
+      if (!server_run(server, (int)wait)) break;
+      continue;
+    }
+    bool was_live = serve->picture.is_live;
+    picture_look(&serve->picture);
+    if (was_live && !serve->picture.is_live) complain("the last picture stays; Ctrl-C ends this");
+    int64_t spent = (int64_t)(serve->picture.look_ns / 1000000) * LOOK_SHARE;
+    next = now_ms() + (spent > serve->interval_ms ? spent : serve->interval_ms);
+  }
+}
+
+// A reader with another's rights would show a heap to who may not see it.
+static bool may_read(pid_t process)
+{
+  char path[32];
+  struct stat state;
+  if (getauxval(AT_SECURE) != 0 || getuid() != geteuid()) {
+    complain("mend serve does not run with another user's rights");
+    return false;
+  }
+  snprintf(path, sizeof path, "/proc/%d", (int)process);
+  if (stat(path, &state) != 0) {
+    complain("process %d: %s", (int)process, errno == ENOENT ? "there is none" : strerror(errno));
+    return false;
+  }
+  if (state.st_uid == geteuid()) return true;
+  complain("process %d is another user's: run mend serve as user %u", (int)process,
+           (unsigned)state.st_uid);
+  return false;
+}
+
+static int serve_process(struct serve *serve)
+{
+  struct server server = {0};
+  bool is_open = may_read(serve->process) && picture_open(&serve->picture, serve->process);
+  serve->sites = is_open ? sites_open(serve->process) : NULL;
+  is_open = serve->sites != NULL && server_open(&server, serve->port, answer_path, serve);
+  if (is_open) {
+    printf("http://127.0.0.1:%u/?token=%s\n", server.port, server.token);
+    is_open = fflush(stdout) == 0;
+  }
+  if (is_open) serve_until_ended(serve, &server);
+  server_close(&server);
+  sites_close(serve->sites);
+  picture_close(&serve->picture);
+  return is_open ? END_OK : END_BAD_INPUT;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+static bool parse_number(const char *name, const char *text, int64_t least, int64_t most,
+                         int64_t *number)
+{
+  char *rest;
+  errno = 0;
+  *number = strtoll(text, &rest, 10);
+  bool is_number = *text >= '0' && *text <= '9' && *rest == '\0' && errno == 0;
+  if (is_number && *number >= least && *number <= most) return true;
+  complain("%s is a number from %" PRId64 " to %" PRId64 ", not '%s'", name, least, most, text);
+  return false;
+}
+
+enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
+
+static enum parsed parse(struct serve *serve, int count, char **arguments)
+{
+  static const struct option known[] = {{"port", required_argument, NULL, 'p'},
+                                        {"interval", required_argument, NULL, 'i'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
+  int option;
+  int64_t number;
+  opterr = 0;
+  while ((option = getopt_long(count, arguments, ":h", known, NULL)) != -1) {
+    switch (option) {
+    case 'p':
+      if (!parse_number("--port", optarg, 1, UINT16_MAX, &number)) return PARSED_WRONG;
+      serve->port = (uint16_t)number;
+      break;
+    case 'i':
+      if (!parse_number("--interval", optarg, INTERVAL_LEAST, INTERVAL_MOST, &serve->interval_ms)) {
+        return PARSED_WRONG;
+      }
+      break;
+    case 'h':
+      print_help();
+      return PARSED_HELP;
+    default:
+      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend serve",
+               arguments[optind - 1]);
+      return PARSED_WRONG;
+    }
+  }
+  if (count - optind == 1) serve->process = target_parse_process(arguments[optind]);
+  if (serve->process != 0) return PARSED;
+  complain("mend serve takes the number of a process; `mend serve --help` says more");
+  return PARSED_WRONG;
+}
+
+int command_serve(int count, char **arguments)
+{
+  struct serve *serve = calloc(1, sizeof *serve);
+  if (serve == NULL) return END_BAD_INPUT;
+  serve->interval_ms = 500;
+  int status = END_OK;
+  switch (parse(serve, count, arguments)) {
+  case PARSED_HELP:
+    break;
+  case PARSED_WRONG:
+    status = END_USAGE;
+    break;
+  case PARSED:
+    status = serve_process(serve);
+  }
+  free(serve);
+  return status;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// Who holds the memory of a process, for `mend serve`: a thread of its own asks the process for a
+// profile, when somebody wants to see one and the last is old, and names its functions; that takes
+// long where there is much debug information. A process answers if its option `control` is on, and
+// has something to tell if it samples (option `profile`).
+#ifndef TOOLS_SERVE_SITES_H
+#define TOOLS_SERVE_SITES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct sites;
+
+// NULL after a complaint.
+struct sites *sites_open(pid_t process);
+void sites_close(struct sites *sites);
+
+// The last profile as JSON, to be freed: the tree of flame_write as "profile", or "reason", why
+// there is none. NULL if there is no memory.
+char *sites_json(struct sites *sites, size_t *length);
+// The last profile for pprof, to be freed; waits some seconds for a first one. NULL: there is none,
+// and *reason says why.
+char *sites_pprof(struct sites *sites, size_t *length, const char **reason);
+
+#endif
