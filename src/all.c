@@ -57,8 +57,8 @@
 
 #include "numa/bound.c"
 
-#ifdef MEND_HARDENED
 #include "secure/misuse.c"
+#ifdef MEND_HARDENED
 #include "secure/slot.c"
 #include "secure/nothing.c"
 #include "secure/guarded_slots.c"
@@ -126,9 +126,5 @@
 #ifdef MEND_OVERRIDE
 #include "api/override.c"
 #include "api/operator_new.c"
-#ifdef MEND_HARDENED
-#include "api/operator_delete_hardened.c"
-#else
 #include "api/operator_delete.c"
-#endif
 #endif

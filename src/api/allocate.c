@@ -130,7 +130,7 @@ INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alig
     } while (block == NULL && error == ENOMEM && hook_wants_retry(size));
   }
   if (UNLIKELY(block == NULL)) return allocate_fail(error);
-  if (UNLIKELY(tracking_is_on())) block = tracking_allocated(block, size);
+  if (UNLIKELY(tracking_is_on())) block = tracking_allocated(block, size, place.kind);
   if (!EXTENT_IS_PLAIN) {
     extent_open(page_first(page_at(block)), block, size, is_zeroed, place.kind, alignment);
   }
@@ -200,7 +200,8 @@ static NOINLINE void refuse(const void *pointer, enum allocate_use use)
   } else if (large_around(slice) != NULL) {
     misuse = MISUSE_INSIDE;
   }
-  extent_misuse(misuse_messages[use][misuse], pointer);
+  const char *message = misuse_messages[use][misuse];
+  if (!tracking_misuse(message, pointer)) extent_misuse(message, pointer);
 }
 
 static bool is_live(struct page *page, const void *block, uint32_t index)
@@ -216,7 +217,8 @@ INTERNAL struct page *allocate_page_of(const void *block, enum allocate_use use)
   bool is_block = false;
   switch (page != NULL ? page_kind(page) : PAGE_NONE) {
   case PAGE_LIST:
-    is_block = EXTENT_IS_PLAIN || page_block_index(page, block) != UINT32_MAX;
+    is_block =
+        (EXTENT_IS_PLAIN && !page_is_tracked(page)) || page_block_index(page, block) != UINT32_MAX;
     break;
   case PAGE_LARGE:
     is_block = block == large_block(page) && !heap_page_has_objects(page);
@@ -279,7 +281,7 @@ static void free_of_page(void *block, const struct block_claim *claim)
 {
   struct page *page = allocate_page_of(block, USE_FREE);
   if (page == NULL) return;
-  if (UNLIKELY(page_is_tracked(page)) && !tracking_freed(page, block)) return;
+  if (UNLIKELY(page_is_tracked(page)) && !tracking_freed(page, block, claim)) return;
   struct block_claim whole = *claim;
   whole.wipes = claim->wipes || allocate_wipes(page);
   if (extent_close(page, block, &whole)) free_to_page(page, block);

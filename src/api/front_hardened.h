@@ -59,4 +59,12 @@ static inline void front_free(void *block, const struct block_claim *claim)
   }
 }
 
+// The same with a claim in pieces.
+static inline void front_free_as(void *block, enum block_kind kind, bool has_size, size_t size,
+                                 size_t alignment)
+{
+  front_free(block, &(struct block_claim){
+                        .kind = kind, .has_size = has_size, .size = size, .alignment = alignment});
+}
+
 #endif

@@ -12,7 +12,7 @@
 #include "api/tracking.h"
 
 // What the bins do not serve.
-static NOINLINE void *front_allocate_slowly(size_t size)
+static NOINLINE void *front_allocate_slowly(size_t size, enum block_kind kind)
 {
   void *block = NULL;
   if (UNLIKELY(tracking_is_on())) {
@@ -22,18 +22,17 @@ static NOINLINE void *front_allocate_slowly(size_t size)
   } else if (EXTENT_IS_PLAIN && size > SIZE_CLASS_SMALL_BYTES && size <= SIZE_CLASS_MAX_BYTES) {
     block = heap_take_medium(heap_current, size_class_of(size));
   }
-  return LIKELY(block != NULL) ? block : allocate(NULL, size, NATURAL_ALIGNMENT, false);
+  return LIKELY(block != NULL) ? block : allocate_as(kind, size, NATURAL_ALIGNMENT);
 }
 
 // A block of natural alignment from the thread's own heap; NULL and ENOMEM on failure.
 static inline void *front_allocate(size_t size, enum block_kind kind)
 {
-  (void)kind;
   if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
     struct block *block = heap_take_small(heap_current, size);
     if (LIKELY(block != NULL)) return block;
   }
-  return front_allocate_slowly(size);
+  return front_allocate_slowly(size, kind);
 }
 
 // Zeroes a plain small block, which holds a multiple of 16 bytes; short ones without a call.
@@ -83,6 +82,30 @@ static inline void front_free(void *block, const struct block_claim *claim)
   }
   struct page *slice = page_of_units(units);
   if (UNLIKELY(!heap_free(heap_current, slice, block))) front_free_refused(slice, block, claim);
+}
+
+static NOINLINE void front_free_slowly(void *block, enum block_kind kind, bool has_size,
+                                       size_t size, size_t alignment)
+{
+  struct block_claim claim = {
+      .kind = kind, .has_size = has_size, .size = size, .alignment = alignment};
+  uint64_t units = page_units(block);
+  if (UNLIKELY(!EXTENT_IS_PLAIN || !page_has_units(units))) {
+    allocate_free(block, &claim);
+  } else {
+    front_free_refused(page_of_units(units), block, &claim);
+  }
+}
+
+// The same with a claim in pieces, which is put together only where somebody looks at it.
+static inline void front_free_as(void *block, enum block_kind kind, bool has_size, size_t size,
+                                 size_t alignment)
+{
+  uint64_t units = page_units(block);
+  bool is_inside = EXTENT_IS_PLAIN && page_has_units(units);
+  if (UNLIKELY(!is_inside || !heap_free(heap_current, page_of_units(units), block))) {
+    front_free_slowly(block, kind, has_size, size, alignment);
+  }
 }
 
 #endif

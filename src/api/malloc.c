@@ -44,7 +44,9 @@ void *mend_allocate(size_t size)
 void *mend_malloc_at_least(size_t size, size_t *got)
 {
   void *block = mend_malloc(size);
-  if (block != NULL && got != NULL) *got = mend_malloc_usable_size(block);
+  if (block == NULL || got == NULL) return block;
+  *got = mend_malloc_usable_size(block);
+  if (UNLIKELY(tracking_is_on())) tracking_resized(page_first(page_at(block)), block, *got, false);
   return block;
 }
 
@@ -100,14 +102,12 @@ void mend_free(void *block)
 
 void mend_free_sized(void *block, size_t size)
 {
-  front_free(block, &(struct block_claim){.kind = KIND_MALLOC, .has_size = true, .size = size});
+  front_free_as(block, KIND_MALLOC, true, size, 0);
 }
 
 void mend_free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-  front_free(block,
-             &(struct block_claim){
-                 .kind = KIND_MALLOC, .has_size = true, .size = size, .alignment = alignment});
+  front_free_as(block, KIND_MALLOC, true, size, alignment);
 }
 
 void mend_cfree(void *block)

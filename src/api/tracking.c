@@ -2,6 +2,7 @@
 #include "api/tracking.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "api/allocate.h"
 #include "api/extent.h"
@@ -10,6 +11,9 @@
 #include "core/large.h"
 #include "core/registry.h"
 #include "mend/track.h"
+#include "secure/misuse.h"
+#include "track/site_table.h"
+#include "track/thread_state.h"
 #include "track/tracker.h"
 
 static struct os_lock switching;  // held by who changes the mode
@@ -17,10 +21,10 @@ static struct os_lock switching;  // held by who changes the mode
 // ---------------------------------------------------------------------------------------------
 // Allocations.
 
-static bool remember(struct page *page, void *block, size_t size, void *twin)
+static bool remember(struct page *page, void *block, size_t size, enum block_kind kind)
 {
   page_set_tracked(page);
-  return tracker_add(page, block, size, twin);
+  return tracker_add(page, block, size, NULL, kind);
 }
 
 // What a twin holds meanwhile: where its sample is, in a way that nobody takes for a reference.
@@ -37,7 +41,8 @@ static void *exchange(struct page *page, void *twin, size_t size)
   if (sample == NULL) return twin;
   struct page *of_sample = page_first(page_at(sample));
   block_set_next(twin, disguised(sample));
-  if (remember(of_sample, sample, size, twin)) {
+  page_set_tracked(of_sample);
+  if (tracker_add(of_sample, sample, size, twin, KIND_ANY)) {
     sampling_count_twin(page->size_class, 1);
     return sample;
   }
@@ -45,18 +50,18 @@ static void *exchange(struct page *page, void *twin, size_t size)
   return twin;
 }
 
-INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size)
+INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_kind kind)
 {
   enum sampling_mode mode = sampling_mode();
   bool takes_sample = os_thread_notes.takes_sample;
   os_thread_notes.takes_sample = false;
   struct page *page = page_first(page_at(block));
   if (mode == SAMPLING_EXACT) {
-    (void)remember(page, block, size, NULL);
+    (void)remember(page, block, size, kind);
   } else if (page_kind(page) == PAGE_LIST && !page->is_direct) {
     if (takes_sample) return exchange(page, block, size);
   } else if (sampling_is_due(&heap_current->chance, page->block_bytes)) {
-    (void)remember(page, block, size, NULL);
+    (void)remember(page, block, size, kind);
   }
   return block;
 }
@@ -64,20 +69,74 @@ INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size)
 // ---------------------------------------------------------------------------------------------
 // Frees.
 
-INTERNAL NOINLINE bool tracking_freed(struct page *page, void *block)
+static const struct os_stack *stack_of(uint32_t number, struct os_stack *stack)
 {
-  void *twin = NULL;
-  if (tracker_remove(page, block, &twin)) {
-    if (twin == NULL) return true;
-    struct page *of_twin = page_first(page_at(twin));
+  if (number == 0) return NULL;
+  const struct site *site = site_of(number);
+  stack->count = bits_smaller(site->depth, OS_STACK_DEPTH);
+  memcpy(stack->addresses, site->addresses, stack->count * sizeof stack->addresses[0]);
+  return stack;
+}
+
+// Tells of a misuse, with what is known of the block.
+static void tell_misuse(const char *what, const void *pointer, size_t block_bytes,
+                        const struct tracker_block *known, const struct block_claim *claim)
+{
+  struct os_stack allocation, release;
+  report_misuse(&(struct misuse){
+      .what = what,
+      .pointer = pointer,
+      .block = known->block,
+      .block_bytes = block_bytes,
+      .size = known->size,
+      .kind = known->kind,
+      .claim = claim,
+      .allocation_thread = thread_state_kernel_number(known->thread),
+      .free_thread = thread_state_kernel_number(known->free_thread),
+      .allocation_stack = stack_of(known->stack, &allocation),
+      .free_stack = stack_of(known->free_stack, &release),
+  });
+}
+
+INTERNAL NOINLINE bool tracking_misuse(const char *what, const void *pointer)
+{
+  struct page *slice = page_around(pointer);
+  struct tracker_block known;
+  if (slice == NULL || sampling_mode() != SAMPLING_EXACT) return false;
+  struct page *page = page_first(slice);
+  if (!tracker_look(page, pointer, &known)) return false;
+  tell_misuse(what, pointer, page->block_bytes, &known, NULL);
+  return true;
+}
+
+// What a free says of a block that is remembered.
+static void judge_claim(const struct page *page, const struct tracker_block *known,
+                        const struct block_claim *claim)
+{
+  struct block_claim own = *claim;
+  if (known->kind == KIND_ANY) own.kind = KIND_ANY;
+  const char *wrong = claim_refusal(&own, known->kind, known->size, claim->alignment);
+  if (wrong != NULL) tell_misuse(wrong, known->block, page->block_bytes, known, claim);
+}
+
+INTERNAL NOINLINE bool tracking_freed(struct page *page, void *block,
+                                      const struct block_claim *claim)
+{
+  struct tracker_block known;
+  bool is_exact = sampling_mode() == SAMPLING_EXACT;
+  if (tracker_remove(page, block, &known)) {
+    if (is_exact) judge_claim(page, &known, claim);
+    if (known.twin == NULL) return true;
+    struct page *of_twin = page_first(page_at(known.twin));
     sampling_count_twin(of_twin->size_class, -1);
-    allocate_put_away(of_twin, twin);
+    allocate_put_away(of_twin, known.twin);
     return true;
   }
-  struct tracker_block known;
-  bool is_freed = sampling_mode() == SAMPLING_EXACT && tracker_look(page, block, &known) &&
-                  known.block == block && !known.is_live;
-  if (!is_freed && !heap_page_has_samples(page)) return true;
+  if (is_exact && tracker_look(page, block, &known) && known.block == block && !known.is_live) {
+    tell_misuse("double free", block, page->block_bytes, &known, NULL);
+    return false;
+  }
+  if (!heap_page_has_samples(page)) return true;
   extent_misuse("double free", block);
   return false;
 }
@@ -93,27 +152,28 @@ INTERNAL NOINLINE void tracking_resized(struct page *page, void *block, size_t s
     if (page_is_tracked(page)) tracker_resize(page, block, size);
     return;
   }
-  void *twin;
-  if (page_is_tracked(page)) (void)tracker_remove(page, block, &twin);
-  (void)tracking_allocated(block, size);
+  struct tracker_block known = {.kind = KIND_MALLOC};
+  if (page_is_tracked(page)) (void)tracker_remove(page, block, &known);
+  (void)tracking_allocated(block, size, known.kind);
 }
 
 INTERNAL NOINLINE void *tracking_move(struct page *page, void *block, size_t size)
 {
+  // The old place may be another block's before it is known whether there is a new one.
   struct tracker_block known;
-  bool is_known = page_is_tracked(page) && tracker_look(page, block, &known) && known.is_live;
-  void *twin;
-  if (is_known) (void)tracker_remove(page, block, &twin);
+  bool is_known = page->block_bytes >= TUNING_MOVE_BYTES && page_is_tracked(page) &&
+                  tracker_look(page, block, &known) && known.is_live;
+  if (is_known) is_known = tracker_remove(page, block, &known);
   void *moved = large_move(page, size);
-  if (moved != NULL && tracking_is_on()) return tracking_allocated(moved, size);
-  if (moved == NULL && is_known) (void)remember(page, block, known.size, NULL);
+  if (moved != NULL && tracking_is_on()) return tracking_allocated(moved, size, KIND_MALLOC);
+  if (moved == NULL && is_known) (void)remember(page, block, known.size, known.kind);
   return moved;
 }
 
 static bool forget_tracked(const struct tracker_block *known, void *page)
 {
-  void *twin;
-  (void)tracker_remove(page, known->block, &twin);
+  struct tracker_block freed;
+  (void)tracker_remove(page, known->block, &freed);
   return true;
 }
 

@@ -5,6 +5,7 @@
 #ifndef API_TRACKING_H
 #define API_TRACKING_H
 
+#include "base/kind.h"
 #include "core/page.h"
 #include "core/sampling.h"
 
@@ -15,10 +16,14 @@ static inline bool tracking_is_on(void)
 
 // A block was taken for a request of `size` bytes. Returns the block to hand out: that one, or, if
 // it is to be a sample, perhaps one in its place.
-INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size);
+INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_kind kind);
 // A block of a page that may have records is about to be freed. False if it is to be left alone,
-// because it was not in use: then that has been told.
-INTERNAL NOINLINE bool tracking_freed(struct page *page, void *block);
+// because it was not in use. What is wrong with the free is told, with both stacks in exact mode.
+INTERNAL NOINLINE bool tracking_freed(struct page *page, void *block,
+                                      const struct block_claim *claim);
+// Tells of a pointer that is no block's, with what is known of the block that is or was there, and
+// ends the process, as the option on_misuse says. False if nothing is known.
+INTERNAL NOINLINE bool tracking_misuse(const char *what, const void *pointer);
 // A block was resized where it is; `is_other` if it holds more or less than before.
 INTERNAL NOINLINE void tracking_resized(struct page *page, void *block, size_t size, bool is_other);
 // large_move of the block, and of what is known of it.

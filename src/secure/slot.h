@@ -29,7 +29,7 @@
 
 // A record: state, kind, logarithm of the alignment (0: natural), and how many bytes of the block
 // were not asked for.
-enum record_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED, SLOT_CHANGING };
+enum slot_record_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED, SLOT_CHANGING };
 enum {
   SLOT_STATE_MASK = 3,
   SLOT_KIND_SHIFT = 2,

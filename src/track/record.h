@@ -28,7 +28,8 @@ struct record {
   _Atomic(uint32_t) thread;     // that allocated: a number (thread_state.h)
   _Atomic(uint32_t) ms;         // when
   _Atomic(uint32_t) free_site;  // freed, in exact mode
-  _Atomic(uint64_t) other;      // in use: the twin's address; freed: the thread that did
+  _Atomic(uint64_t) other;      // in use: the twin's address, or by what
+                                // it was allocated; freed: the thread that did
 };
 static_assert(sizeof(struct record) == 32, "what exact mode costs a block");
 

@@ -104,7 +104,8 @@ static inline uint32_t find_site(struct thread_state *state, size_t depth, uint6
   return thread_state_site(state, addresses, count, *hash);
 }
 
-INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin)
+INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin,
+                          enum block_kind kind)
 {
   struct record *record = record_make(page, block, twin != NULL);
   if (UNLIKELY(record == NULL)) {
@@ -121,7 +122,7 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
       .site = find_site(state, SITE_DEPTH, &hash),
       .thread = state != NULL ? state->number : 0,
       .ms = tracker_clock_ms(),
-      .other = (uintptr_t)twin,
+      .other = twin != NULL ? (uintptr_t)twin : (uintptr_t)kind,
   };
   if (weight == 0) {
     thread_state_count(state, copy.site, hash, size);
@@ -133,10 +134,28 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
   return true;
 }
 
-INTERNAL bool tracker_remove(struct page *page, void *block, void **twin)
+static struct tracker_block block_of(void *block, const struct record_copy *copy)
+{
+  bool is_live = copy->state == RECORD_LIVE;
+  bool has_twin = is_live && copy->other > KIND_NEW_ARRAY;
+  return (struct tracker_block){
+      .block = block,
+      .size = copy->size,
+      .is_live = is_live,
+      .weight = copy->weight,
+      .twin = has_twin ? (void *)(uintptr_t)copy->other : NULL,
+      .kind = is_live && !has_twin ? (enum block_kind)copy->other : KIND_ANY,
+      .stack = copy->site,
+      .thread = copy->thread,
+      .ms = copy->ms,
+      .free_stack = is_live ? 0 : copy->free_site,
+      .free_thread = is_live ? 0 : (uint32_t)copy->other,
+  };
+}
+
+INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_block *known)
 {
   struct record *record = record_find(page, block);
-  *twin = NULL;
   if (record == NULL) return false;
   struct thread_state *state = NULL;
   uint32_t site = 0;
@@ -148,7 +167,7 @@ INTERNAL bool tracker_remove(struct page *page, void *block, void **twin)
   struct record_copy copy;
   bool was_live = record_close(record, &copy, site, state != NULL ? state->number : 0);
   thread_state_leave(state);
-  if (was_live) *twin = (void *)(uintptr_t)copy.other;
+  if (was_live) *known = block_of(block, &copy);
   return was_live;
 }
 
@@ -156,23 +175,6 @@ INTERNAL void tracker_resize(struct page *page, void *block, size_t size)
 {
   struct record *record = record_find(page, block);
   if (record != NULL) record_resize(record, size);
-}
-
-static struct tracker_block block_of(void *block, const struct record_copy *copy)
-{
-  bool is_live = copy->state == RECORD_LIVE;
-  return (struct tracker_block){
-      .block = block,
-      .size = copy->size,
-      .is_live = is_live,
-      .weight = copy->weight,
-      .twin = is_live ? (void *)(uintptr_t)copy->other : NULL,
-      .stack = copy->site,
-      .thread = copy->thread,
-      .ms = copy->ms,
-      .free_stack = is_live ? 0 : copy->free_site,
-      .free_thread = is_live ? 0 : (uint32_t)copy->other,
-  };
 }
 
 static char *block_start(struct page *page, size_t index)

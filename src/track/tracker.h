@@ -15,6 +15,7 @@
 #ifndef TRACK_TRACKER_H
 #define TRACK_TRACKER_H
 
+#include "base/kind.h"
 #include "core/page.h"
 
 enum tracker_mode { TRACKER_OFF, TRACKER_SAMPLED, TRACKER_EXACT };
@@ -39,30 +40,33 @@ INTERNAL size_t tracker_interval_bytes(void);
 // The one that a block's weight stands for.
 INTERNAL size_t tracker_interval_of(unsigned weight);
 
-// A block is handed out. Remembers it with the calling thread's stack, without this library's own
-// frames. `twin` (may be NULL) is the block that stands in for a sample in an ordinary page. False
-// if there is no memory: the block stays unknown, and the twin is the caller's.
-INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin);
-// A block is about to be free: says what twin it had. False if it is not remembered: it was not
-// asked for, or (exact mode: tracker_look tells) it is free already. In exact mode the freeing
-// stack is kept until the block is handed out again.
-INTERNAL bool tracker_remove(struct page *page, void *block, void **twin);
-// Its user has another size at the same place.
-INTERNAL void tracker_resize(struct page *page, void *block, size_t size);
-
 // What is known of a block, in use or not.
 struct tracker_block {
   void *block;
-  size_t size;          // asked for
-  bool is_live;         // else it is free again
-  unsigned weight;      // for tracker_interval_of
-  void *twin;           // of a live sample, or NULL
-  uint32_t stack;       // a number for site_of (site_table.h); 0: not known
-  uint32_t thread;      // a number for thread_state_kernel_number; 0: not known
-  uint32_t ms;          // when: by tracker_clock_ms
-  uint32_t free_stack;  // exact mode, not live: of the free
+  size_t size;           // asked for
+  bool is_live;          // else it is free again
+  unsigned weight;       // for tracker_interval_of
+  void *twin;            // of a live sample, or NULL
+  enum block_kind kind;  // by what it was allocated; KIND_ANY of a sample with a twin, or not live
+  uint32_t stack;        // a number for site_of (site_table.h); 0: not known
+  uint32_t thread;       // a number for thread_state_kernel_number; 0: not known
+  uint32_t ms;           // when: by tracker_clock_ms
+  uint32_t free_stack;   // exact mode, not live: of the free
   uint32_t free_thread;
 };
+
+// A block is handed out. Remembers it with the calling thread's stack, without this library's own
+// frames. `twin` (may be NULL) is the block that stands in for a sample in an ordinary page; of a
+// block without one it is known by what it was allocated. False if there is no memory: the block
+// stays unknown, and the twin is the caller's.
+INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin,
+                          enum block_kind kind);
+// A block is about to be free: says what was known of it, while it was in use. False if it is not
+// remembered: it was not asked for, or (exact mode: tracker_look tells) it is free already. In
+// exact mode the freeing stack is kept until the block is handed out again.
+INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_block *known);
+// Its user has another size at the same place.
+INTERNAL void tracker_resize(struct page *page, void *block, size_t size);
 
 // False if nothing is known. The address may be anywhere in the block.
 INTERNAL bool tracker_look(struct page *page, const void *address, struct tracker_block *known);

@@ -8,7 +8,7 @@
 #define _GNU_SOURCE 1
 #include "child.h"
 
-#include "api/operator_delete_hardened.c"
+#include "api/operator_delete.c"
 #include "api/operator_new.c"
 #include "core/registry.h"
 #include "os/sealed.h"
