@@ -79,6 +79,14 @@ static struct group *make_groups(const struct massif *massif, const struct group
   return groups;
 }
 
+// What is not known of is a child of the root.
+static int64_t unknown_bytes(const struct massif *massif, size_t depth)
+{
+  // Entries without a function are the first.
+  bool is_unknown = depth == 0 && massif->entry_count > 0 && massif->entries[0].count == 0;
+  return is_unknown ? massif->entries[0].bytes : 0;
+}
+
 static void write_heading(const struct massif *massif, const struct group *group, size_t depth,
                           size_t children)
 {
@@ -103,11 +111,13 @@ static bool write_group(const struct massif *massif, const struct group *group, 
   while (large < count && groups[large].bytes >= massif->bytes / THRESHOLD_PARTS) large++;
   int64_t small_bytes = 0;
   for (size_t i = large; i < count; i++) small_bytes = profile_add(small_bytes, groups[i].bytes);
-  write_heading(massif, group, depth, large + (large < count));
+  int64_t unknown = unknown_bytes(massif, depth);
+  write_heading(massif, group, depth, large + (large < count) + (unknown > 0));
   bool is_good = true;
   for (size_t i = 0; i < large && is_good; i++) {
     is_good = write_group(massif, &groups[i], depth + 1);
   }
+  if (unknown > 0) fprintf(massif->stream, " n0: %" PRId64 " " PROFILE_UNKNOWN "\n", unknown);
   if (large < count) {
     fprintf(massif->stream,
             "%*sn0: %" PRId64 " in %zu place%s, below massif's threshold (1.00%%)\n",
