@@ -10,6 +10,7 @@ enum { END_OK = 0, END_BAD_INPUT = 1, END_USAGE = 2 };
 // arguments[0] is the subcommand's name.
 int command_bench(int count, char **arguments);
 int command_check(int count, char **arguments);
+int command_doctor(int count, char **arguments);
 int command_leaks(int count, char **arguments);
 int command_map(int count, char **arguments);
 int command_options(int count, char **arguments);

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -212,6 +214,30 @@ static void run_child(const struct launch *launch, const char *path, const sigse
   _exit(exec_program(launch, path));
 }
 
+// Until the program has ended or so many milliseconds have passed.
+static void await_either(int file, int milliseconds)
+{
+  struct pollfd end = {.fd = file, .events = POLLIN};
+  (void)poll(&end, file >= 0 ? 1 : 0, milliseconds);
+}
+
+static pid_t await_end(struct launch *launch)
+{
+  pid_t ended = 0;
+  int milliseconds = launch->watch_ms;
+  int file = launch->watch != NULL ? (int)syscall(SYS_pidfd_open, launch->pid, 0) : -1;
+  while (launch->watch != NULL && ended == 0) {
+    await_either(file, milliseconds);
+    ended = waitpid(launch->pid, &launch->status, WNOHANG);
+    if (ended == 0) milliseconds = launch->watch(launch->watch_argument, launch->pid);
+  }
+  if (file >= 0) close(file);
+  while (ended <= 0 && (ended = waitpid(launch->pid, &launch->status, 0)) < 0) {
+    if (errno != EINTR) break;
+  }
+  return ended;
+}
+
 bool launch_run(struct launch *launch)
 {
   char path[LAUNCH_PATH_MOST], library[LAUNCH_PATH_MOST];
@@ -238,10 +264,7 @@ bool launch_run(struct launch *launch)
     if (before[i].sa_handler != SIG_IGN) sigaction(passed_on[i], &action, NULL);
   }
   sigprocmask(SIG_SETMASK, &mask, NULL);
-  pid_t ended = -1;
-  while (launch->pid > 0 && (ended = waitpid(launch->pid, &launch->status, 0)) < 0) {
-    if (errno != EINTR) break;
-  }
+  pid_t ended = launch->pid > 0 ? await_end(launch) : -1;
   child = 0;
   for (size_t i = 0; i < PASSED_ON; i++) sigaction(passed_on[i], &before[i], NULL);
   if (ended > 0) return true;

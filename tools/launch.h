@@ -25,6 +25,11 @@ struct launch {
   char **arguments;     // of the program, its name first, ended by NULL
   const struct launch_setting *settings;
   size_t setting_count;
+  // Called while the program runs, first after as many milliseconds as `watch_ms`, then after as
+  // many as it returns. NULL: not wanted.
+  int (*watch)(void *argument, pid_t pid);
+  void *watch_argument;
+  int watch_ms;
   // What comes of it.
   pid_t pid;
   int status;  // as waitpid tells

@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"map", command_map, "draw the heap of a process, a core file or a snapshot, page by page"},
     {"top", command_top, "watch the heap of a running process, by size of blocks and thread"},
     {"serve", command_serve, "show the heap of a process as a page that changes as it does"},
+    {"doctor", command_doctor, "say what is wrong with a process, and what helps"},
     {"options", command_options, "list all options of the library and their present values"},
     {"bench", command_bench, "compare mend with the other mallocs of this machine, quickly"},
     {"check", command_check, "look whether the library works on this machine"},

@@ -64,33 +64,28 @@ static bool find_in_tables(Elf *elf, uint32_t type, const char *symbol, uint64_t
   return false;
 }
 
-bool module_find_symbol(int file, const char *symbol, const struct mapping *mapping,
-                        uint64_t page_bytes, uint64_t *address)
+static bool find(int file, const char *symbol, const struct mapping *mapping, uint64_t page_bytes,
+                 bool exports_only, uint64_t *address)
 {
   Elf *elf = begin(file);
   if (elf == NULL) return false;
   uint64_t bias = 0, value = 0;
   bool is_found = find_bias(elf, mapping, page_bytes, &bias) &&
                   (find_in_tables(elf, SHT_DYNSYM, symbol, &value) ||
-                   find_in_tables(elf, SHT_SYMTAB, symbol, &value));
+                   (!exports_only && find_in_tables(elf, SHT_SYMTAB, symbol, &value)));
   elf_end(elf);
   *address = bias + value;
   return is_found;
 }
 
-bool module_is_elf(int file, bool *needs_linker)
+bool module_find_symbol(int file, const char *symbol, const struct mapping *mapping,
+                        uint64_t page_bytes, uint64_t *address)
 {
-  Elf *elf = begin(file);
-  if (elf == NULL) return false;
-  size_t count = 0;
-  *needs_linker = false;
-  if (elf_getphdrnum(elf, &count) != 0) count = 0;
-  for (size_t i = 0; i < count; i++) {
-    GElf_Phdr header;
-    if (gelf_getphdr(elf, (int)i, &header) != NULL && header.p_type == PT_INTERP) {
-      *needs_linker = true;
-    }
-  }
-  elf_end(elf);
-  return true;
+  return find(file, symbol, mapping, page_bytes, false, address);
+}
+
+bool module_find_export(int file, const char *symbol, const struct mapping *mapping,
+                        uint64_t page_bytes, uint64_t *address)
+{
+  return find(file, symbol, mapping, page_bytes, true, address);
 }

@@ -13,9 +13,8 @@ struct mapping;
 // linker, or those for debuggers. `mapping` is the file's first.
 bool module_find_symbol(int file, const char *symbol, const struct mapping *mapping,
                         uint64_t page_bytes, uint64_t *address);
-
-// Whether the file is a program or library for this kind of machine; and whether the kernel needs a
-// dynamic linker for it.
-bool module_is_elf(int file, bool *needs_linker);
+// The same by the symbols for the dynamic linker alone.
+bool module_find_export(int file, const char *symbol, const struct mapping *mapping,
+                        uint64_t page_bytes, uint64_t *address);
 
 #endif

@@ -44,9 +44,10 @@ static bool is_second_part_sound(const struct mend_root *root)
 {
   const struct mend_root_field page_fields[] = {root->heap, root->page_flags, root->object_bytes};
   const struct mend_root_field heap_fields[] = {
-      root->heap_next,        root->heap_owner,       root->heap_thread,
-      root->heap_is_taken,    root->heap_large_bytes, root->heap_large_count,
-      root->heap_is_given_up, root->heap_has_objects, root->heap_is_first_class,
+      root->heap_next,           root->heap_owner,       root->heap_thread,
+      root->heap_is_taken,       root->heap_large_bytes, root->heap_large_count,
+      root->heap_tidied_ms,      root->heap_is_given_up, root->heap_has_objects,
+      root->heap_is_first_class,
   };
   const struct mend_root_field table_fields[] = {root->handle_entries, root->handle_infos,
                                                  root->handle_count};

@@ -57,9 +57,11 @@ enum remote_owner { OWNED_BY_THREAD, OWNED_BY_USER, OWNED_BY_ALL, OWNED_OBJECTS,
 struct remote_heap {
   uint64_t address;
   enum remote_owner owner;
-  uint64_t number;  // of the thread, or of the handle heap; OWNED_BY_USER: the address
-  bool is_taken;    // by a thread or a user
-  bool is_chained;  // a thread's or first-class heap
+  uint64_t number;     // of the thread, or of the handle heap; OWNED_BY_USER: the address
+  bool is_taken;       // by a thread or a user
+  bool is_chained;     // a thread's or first-class heap
+  uint32_t tidied_ms;  // a thread's: when it last gave back what it held ready; of the low 32 bits
+                       // of a clock that counts milliseconds (CLOCK_MONOTONIC)
   // What its pages come to, after remote_measure:
   uint64_t page_count;
   uint64_t page_bytes;

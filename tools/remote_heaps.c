@@ -86,6 +86,7 @@ static struct remote_heap describe(const struct remote *remote, uint64_t address
   uint64_t owner = field_read(copy, root->heap_owner);
   struct remote_heap heap = {.address = address};
   heap.is_taken = field_read(copy, root->heap_is_taken) != 0;
+  heap.tidied_ms = (uint32_t)field_read(copy, root->heap_tidied_ms);
   if (field_read(copy, root->heap_has_objects) != 0) {
     heap.owner = is_still(remote, address) ? OWNED_STILL : OWNED_OBJECTS;
     heap.number = read_slot(remote, address);

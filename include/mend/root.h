@@ -113,8 +113,9 @@ struct mend_root {
   struct mend_root_field heap_is_first_class;  // not 0: frees go to its pages at once
   struct mend_root_field heap_has_objects;     // not 0: its pages hold objects that may move
   struct mend_root_field heap_is_given_up;     // not 0: a fork has left it as it was
-  struct mend_root_field heap_large_bytes;     // allocated less freed by this thread, modulo 2^64
-  struct mend_root_field heap_large_count;     // and how many blocks
+  struct mend_root_field heap_tidied_ms;    // a thread's: when it last gave back what it held ready
+  struct mend_root_field heap_large_bytes;  // allocated less freed by this thread, modulo 2^64
+  struct mend_root_field heap_large_count;  // and how many blocks
   // Blocks of the heap that are free but in no page's list: bins hold small ones, chained through
   // themselves, shelves the others. Rows are by class, the shelves' classes after the bins'; there
   // may be several bins of a class.

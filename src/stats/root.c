@@ -117,6 +117,7 @@ const struct mend_root mend_root = {
     .heap_is_first_class = HEAP(is_direct),
     .heap_has_objects = HEAP(has_objects),
     .heap_is_given_up = HEAP(is_given_up),
+    .heap_tidied_ms = HEAP(tidied_ms),
     .heap_large_bytes = HEAP(large_bytes),
     .heap_large_count = HEAP(large_blocks),
     .bins = ROW(heap, bins, 1, BIN_COUNT - 1),

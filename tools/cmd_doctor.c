@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+//
+// `mend doctor`: looks at a process twice and says what is wrong with it, or runs a program and
+// says that at its end.
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "doctor.h"
+#include "launch.h"
+#include "screen.h"
+
+enum { END_FINDINGS = 3, FIRST_LOOK_MS = 30, LOOK_MS_MOST = 2000, GROWTH_AFTER_S = 10 };
+
+struct doctor_options {
+  double wait;  // seconds between the looks
+  bool is_json;
+  const char *output;  // NULL: stdout; stderr beside a program's own output
+  pid_t process;
+  char **program;  // NULL: a process
+};
+
+static void print_help(void)
+{
+  fputs("usage: mend doctor [OPTION...] PID\n"
+        "       mend doctor [OPTION...] -- PROGRAM [ARGUMENT...]\n\n"
+        "Says in plain sentences what is wrong with the memory of a process, and what\n"
+        "helps: whether it runs on mend at all, fragmentation, growth, free memory that\n"
+        "nobody returns, limits that are near, options that are misspelt. The process\n"
+        "is read twice and not stopped. Or runs PROGRAM on mend, looks at it now and\n"
+        "then, and says that when it has ended, on stderr.\n\n"
+        "  --wait S        seconds from the first look to the second, 0 to 3600; 2 if\n"
+        "                  not given\n"
+        "  --json          as JSON\n"
+        "  --output FILE   into FILE\n"
+        "  --help          this\n\n"
+        "Exit status: 3 if there are warnings or problems; else the program's, or 0;\n"
+        "1 if the process could not be read, 2 if the arguments are wrong.\n",
+        stdout);
+}
+
+enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
+
+static bool parse_wait(const char *text, double *wait)
+{
+  char *end;
+  *wait = strtod(text, &end);
+  if (end != text && *end == '\0' && *wait >= 0 && *wait <= 3600) return true;
+  complain("--wait is a number of seconds from 0 to 3600, not '%s'", text);
+  return false;
+}
+
+// The process, or the program behind "--".
+static bool parse_patient(struct doctor_options *options, int count, char **arguments, int at)
+{
+  bool is_program = at > 0 && strcmp(arguments[at - 1], "--") == 0;
+  if (is_program && at < count) {
+    options->program = arguments + at;
+    return true;
+  }
+  if (!is_program && count - at == 1) options->process = target_parse_process(arguments[at]);
+  if (options->process != 0) return true;
+  complain("mend doctor takes the number of a process, or -- and a program; `mend doctor --help` "
+           "says more");
+  return false;
+}
+
+static enum parsed parse(struct doctor_options *options, int count, char **arguments)
+{
+  static const struct option known[] = {{"wait", required_argument, NULL, 'w'},
+                                        {"json", no_argument, NULL, 'j'},
+                                        {"output", required_argument, NULL, 'o'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
+  int option;
+  opterr = 0;
+  while ((option = getopt_long(count, arguments, "+:h", known, NULL)) != -1) {
+    switch (option) {
+    case 'w':
+      if (!parse_wait(optarg, &options->wait)) return PARSED_WRONG;
+      break;
+    case 'j':
+      options->is_json = true;
+      break;
+    case 'o':
+      options->output = optarg;
+      break;
+    case 'h':
+      print_help();
+      return PARSED_HELP;
+    default:
+      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend doctor",
+               arguments[optind - 1]);
+      return PARSED_WRONG;
+    }
+  }
+  return parse_patient(options, count, arguments, optind) ? PARSED : PARSED_WRONG;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+static void judge_environment(struct doctor *doctor)
+{
+  size_t length;
+  char *environment = doctor_read_environment(doctor->target, &length);
+  if (environment == NULL) return;
+  for (char *entry = environment; entry < environment + length; entry += strlen(entry) + 1) {
+    doctor_judge_variable(doctor, entry);
+  }
+  free(environment);
+}
+
+static void judge(struct doctor *doctor)
+{
+  doctor_free(doctor);
+  doctor_judge_load(doctor);
+  if (doctor->remote == NULL) return;
+  judge_environment(doctor);
+  doctor_judge_heap(doctor);
+  doctor_judge_threads(doctor);
+  doctor_judge_system(doctor);
+}
+
+// Writes the report to where it belongs. False after a complaint.
+static bool tell(const struct doctor *doctor, const struct doctor_options *options)
+{
+  FILE *standard = options->program != NULL ? stderr : stdout;
+  FILE *stream = options->output != NULL ? fopen(options->output, "we") : standard;
+  bool is_good = stream != NULL;
+  if (is_good && options->is_json) doctor_write_json(doctor, stream);
+  if (is_good && !options->is_json) doctor_write(doctor, stream);
+  if (is_good) is_good = fflush(stream) == 0 && !ferror(stream);
+  if (!is_good) complain("the report could not be written: %s", strerror(errno));
+  if (stream != NULL && stream != standard) fclose(stream);
+  return is_good;
+}
+
+static bool look_twice(struct doctor *doctor, double wait)
+{
+  if (!doctor_look(doctor)) return false;
+  screen_sleep((int)(wait * 1000));
+  return doctor_look(doctor);
+}
+
+static int examine_process(const struct doctor_options *options)
+{
+  struct target target = {.memory = -1};
+  struct remote remote = {0};
+  struct doctor doctor = {.target = &target};
+  bool is_good = target_open_process(&target, options->process);
+  enum remote_found found = is_good ? remote_open(&remote, &target) : REMOTE_UNSOUND;
+  is_good = found != REMOTE_UNSOUND;
+  if (found == REMOTE_FOUND) {
+    doctor.remote = &remote;
+    is_good = look_twice(&doctor, options->wait);
+    if (!is_good) complain("%s has ended", target.name);
+  }
+  if (is_good) {
+    judge(&doctor);
+    is_good = tell(&doctor, options);
+  }
+  bool has_trouble = doctor_has_trouble(&doctor);
+  doctor_free(&doctor);
+  remote_close(&remote);
+  target_close(&target);
+  if (!is_good) return END_BAD_INPUT;
+  return has_trouble ? END_FINDINGS : END_OK;
+}
+
+// ---------------------------------------------------------------------------------------------
+// A program.
+
+struct attendance {
+  struct doctor doctor;
+  struct target target;
+  struct remote remote;
+  int wait_ms;
+  bool is_closed;  // the process may not be read
+};
+
+static void forget(struct attendance *attendance)
+{
+  remote_close(&attendance->remote);
+  target_close(&attendance->target);
+  attendance->doctor.remote = NULL;
+}
+
+// Finds mend in the program, which may not have become one yet.
+static bool find(struct attendance *attendance, pid_t pid)
+{
+  struct doctor *doctor = &attendance->doctor;
+  if (doctor->remote != NULL || attendance->is_closed) return doctor->remote != NULL;
+  forget(attendance);
+  attendance->is_closed = !target_open_process(&attendance->target, pid);
+  if (attendance->is_closed) return false;
+  if (remote_open(&attendance->remote, &attendance->target) != REMOTE_FOUND) return false;
+  doctor->remote = &attendance->remote;
+  return true;
+}
+
+static int attend(void *argument, pid_t pid)
+{
+  struct attendance *attendance = argument;
+  struct doctor *doctor = &attendance->doctor;
+  bool is_there = find(attendance, pid);
+  bool is_seen = is_there && doctor_look(doctor);
+  // It may have become another program: then it is looked for anew.
+  if (is_there && !is_seen) forget(attendance);
+  if (is_seen) {
+    // A program that has just begun grows.
+    double seconds = (double)(doctor->last.nanoseconds - doctor->first.nanoseconds) / 1e9;
+    struct doctor_look first = doctor->first;
+    if (seconds < GROWTH_AFTER_S) doctor->first = doctor->last;
+    judge(doctor);
+    doctor->first = first;
+    if (seconds > 2 * GROWTH_AFTER_S) doctor->first = doctor->last;
+  }
+  attendance->wait_ms *= 2;
+  if (attendance->wait_ms > LOOK_MS_MOST) attendance->wait_ms = LOOK_MS_MOST;
+  return attendance->wait_ms;
+}
+
+static int examine_program(const struct doctor_options *options)
+{
+  struct attendance attendance = {.target.memory = -1, .wait_ms = FIRST_LOOK_MS};
+  struct doctor *doctor = &attendance.doctor;
+  struct launch launch = {.library = LAUNCH_LIBRARY,
+                          .arguments = options->program,
+                          .watch = attend,
+                          .watch_argument = &attendance,
+                          .watch_ms = FIRST_LOOK_MS};
+  doctor->target = &attendance.target;
+  bool is_good = launch_run(&launch);
+  if (is_good) {
+    if (doctor->look_count == 0) {
+      for (char **entry = environ; *entry != NULL; entry++) doctor_judge_variable(doctor, *entry);
+      doctor_find(doctor, SEVERITY_NOTE, "no-look", "Give it more to do, or look at it by its PID.",
+                  "The program has ended before its heap could be looked at, or mend was not in "
+                  "it.");
+    }
+    is_good = tell(doctor, options);
+  }
+  bool has_trouble = doctor_has_trouble(doctor);
+  doctor_free(doctor);
+  forget(&attendance);
+  if (is_good && has_trouble) return END_FINDINGS;
+  return launch_end(&launch);
+}
+
+int command_doctor(int count, char **arguments)
+{
+  struct doctor_options options = {.wait = 2};
+  switch (parse(&options, count, arguments)) {
+  case PARSED_HELP:
+    return END_OK;
+  case PARSED_WRONG:
+    return END_USAGE;
+  case PARSED:
+    break;
+  }
+  return options.program != NULL ? examine_program(&options) : examine_process(&options);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include "doctor.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "figures.h"
+#include "json_text.h"
+#include "process_name.h"
+
+void doctor_find(struct doctor *doctor, enum severity severity, const char *code,
+                 const char *remedy, const char *format, ...)
+{
+  if (doctor->finding_count == FINDINGS_MOST) return;
+  struct finding finding = {.severity = severity, .code = code, .remedy = strdup(remedy)};
+  va_list values;
+  va_start(values, format);
+  if (vasprintf(&finding.what, format, values) < 0) finding.what = NULL;
+  va_end(values);
+  if (finding.what != NULL && finding.remedy != NULL) {
+    doctor->findings[doctor->finding_count++] = finding;
+    return;
+  }
+  free(finding.what);
+  free(finding.remedy);
+}
+
+void doctor_free(struct doctor *doctor)
+{
+  for (size_t i = 0; i < doctor->finding_count; i++) {
+    free(doctor->findings[i].what);
+    free(doctor->findings[i].remedy);
+  }
+  doctor->finding_count = 0;
+}
+
+bool doctor_has_trouble(const struct doctor *doctor)
+{
+  for (size_t i = 0; i < doctor->finding_count; i++) {
+    if (doctor->findings[i].severity != SEVERITY_NOTE) return true;
+  }
+  return false;
+}
+
+static uint64_t count_threads(const struct target *target)
+{
+  char line[256];
+  uint64_t count = 0;
+  snprintf(line, sizeof line, "/proc/%d/status", (int)target->process);
+  FILE *file = fopen(line, "re");
+  if (file == NULL) return 0;
+  while (fgets(line, sizeof line, file) != NULL) {
+    if (sscanf(line, "Threads: %" SCNu64, &count) == 1) break;
+  }
+  fclose(file);
+  return count;
+}
+
+bool doctor_look(struct doctor *doctor)
+{
+  struct timespec now;
+  if (!remote_measure(doctor->remote)) return false;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  doctor->last = (struct doctor_look){
+      .nanoseconds = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec,
+      .resident_bytes = remote_resident_bytes(doctor->target),
+      .thread_count = count_threads(doctor->target),
+      .totals = doctor->remote->totals,
+      .counters = doctor->remote->counters,
+  };
+  if (doctor->look_count++ == 0) doctor->first = doctor->last;
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------
+// The report.
+
+enum { LINE_WIDTH = 78 };
+
+static const char *const severity_names[] = {"note", "warning", "problem"};
+
+// Writes text in lines, each behind an indent; the first line begins at a column.
+static void write_wrapped(FILE *stream, const char *text, size_t indent, size_t column)
+{
+  bool is_first = true;
+  while (*text != '\0') {
+    size_t length = strcspn(text, " ");
+    if (column + 1 + length > LINE_WIDTH && !is_first) {
+      fprintf(stream, "\n%*s", (int)indent, "");
+      column = indent;
+    } else if (!is_first) {
+      fputc(' ', stream);
+      column++;
+    }
+    fwrite(text, 1, length, stream);
+    is_first = false;
+    column += length;
+    text += length + (text[length] == ' ');
+  }
+  fputc('\n', stream);
+}
+
+static void write_finding(FILE *stream, const struct finding *finding)
+{
+  const char *name = severity_names[finding->severity];
+  fprintf(stream, "\n%s: ", name);
+  write_wrapped(stream, finding->what, 2, strlen(name) + 2);
+  if (finding->remedy[0] == '\0') return;
+  fputs("  -> ", stream);
+  write_wrapped(stream, finding->remedy, 5, 5);
+}
+
+static void write_head(const struct doctor *doctor, FILE *stream)
+{
+  char program[PROCESS_NAME_MOST];
+  char texts[2][FIGURE_TEXT_MOST];
+  if (doctor->target->name == NULL) {
+    fprintf(stream, "mend doctor: the program\n");
+    return;
+  }
+  process_program_name(program, doctor->target);
+  fprintf(stream, "mend doctor: %s%s%s\n", doctor->target->name, program[0] != '\0' ? " " : "",
+          program);
+  if (doctor->remote == NULL) return;
+  const struct mend_root *root = &doctor->remote->root;
+  const struct remote_totals *totals = &doctor->last.totals;
+  fprintf(stream, "  mend %s%s, %s%s\n", root->version >= 2 ? root->library : "before 0.5",
+          (root->flags & MEND_ROOT_IS_HARDENED) != 0 ? ", hardened" : "", doctor->remote->module,
+          doctor->is_redirected ? ": malloc is mend's" : "");
+  figure_write(texts[0], UNIT_BYTES, (double)doctor->last.resident_bytes);
+  figure_write(texts[1], UNIT_BYTES, (double)totals->live_bytes);
+  fprintf(stream, "  resident %s; live %s, in %" PRIu64 " pages and %" PRIu64 " large blocks\n",
+          texts[0], texts[1], totals->page_count, totals->large_count);
+}
+
+void doctor_write(const struct doctor *doctor, FILE *stream)
+{
+  unsigned counts[3] = {0};
+  write_head(doctor, stream);
+  for (int severity = SEVERITY_PROBLEM; severity >= SEVERITY_NOTE; severity--) {
+    for (size_t i = 0; i < doctor->finding_count; i++) {
+      const struct finding *finding = &doctor->findings[i];
+      if ((int)finding->severity != severity) continue;
+      counts[severity]++;
+      write_finding(stream, finding);
+    }
+  }
+  if (counts[SEVERITY_PROBLEM] + counts[SEVERITY_WARNING] == 0) {
+    fprintf(stream, "\nNothing is wrong.\n");
+  } else {
+    fprintf(stream, "\n%u problem%s, %u warning%s.\n", counts[SEVERITY_PROBLEM],
+            counts[SEVERITY_PROBLEM] == 1 ? "" : "s", counts[SEVERITY_WARNING],
+            counts[SEVERITY_WARNING] == 1 ? "" : "s");
+  }
+}
+
+static void write_json_pair(FILE *stream, const char *name, const char *text)
+{
+  fprintf(stream, ",\"%s\":", name);
+  json_write_text(stream, text, strlen(text));
+}
+
+void doctor_write_json(const struct doctor *doctor, FILE *stream)
+{
+  const struct remote *remote = doctor->remote;
+  fprintf(stream, "{\"pid\":%d,\"has_mend\":%s,\"is_redirected\":%s", (int)doctor->target->process,
+          remote != NULL ? "true" : "false", doctor->is_redirected ? "true" : "false");
+  if (remote != NULL) {
+    write_json_pair(stream, "library", remote->root.library);
+    write_json_pair(stream, "module", remote->module);
+    fprintf(stream, ",\"resident_bytes\":%" PRIu64 ",\"live_bytes\":%" PRIu64,
+            doctor->last.resident_bytes, doctor->last.totals.live_bytes);
+  }
+  fputs(",\"findings\":[", stream);
+  for (size_t i = 0; i < doctor->finding_count; i++) {
+    const struct finding *finding = &doctor->findings[i];
+    fprintf(stream, "%s{\"severity\":\"%s\"", i > 0 ? "," : "", severity_names[finding->severity]);
+    write_json_pair(stream, "code", finding->code);
+    write_json_pair(stream, "what", finding->what);
+    write_json_pair(stream, "remedy", finding->remedy);
+    fputc('}', stream);
+  }
+  fputs("]}\n", stream);
+}
