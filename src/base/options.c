@@ -7,7 +7,7 @@
 #include "base/format.h"
 #include "base/output.h"
 
-enum option_kind { BOOL, NUMBER, SIZE, OS_PAGE, TIME };
+enum option_kind { BOOL, NUMBER, SIZE, OS_PAGE, TIME, TEXT };
 enum verdict { GOOD, MALFORMED, OUT_OF_RANGE, NO_OS_PAGE };
 
 struct option_row {
@@ -123,14 +123,38 @@ static bool is_os_page(uint64_t bytes)
   return bytes == 0 || (bits_is_power_of_two(bytes) && bytes >= least_os_page);
 }
 
+// Keeps a copy, which a later value does not take the place of: there are few.
+static enum verdict keep_text(const char *text, size_t length, uint64_t *value)
+{
+  if (length >= OPTIONS_TEXT_BYTES - options.text_used) return MALFORMED;
+  char *kept = options.texts + options.text_used;
+  memcpy(kept, text, length);
+  kept[length] = '\0';
+  options.text_used += length + 1;
+  *value = (uintptr_t)kept;
+  return GOOD;
+}
+
 static enum verdict parse_value(const struct option_row *row, const char *text, size_t length,
                                 uint64_t *value)
 {
+  if (row->kind == TEXT) return keep_text(text, length, value);
   enum verdict verdict = row->kind == BOOL ? parse_bool(text, length, value)
                                            : parse_number(row->kind, text, length, value);
   if (verdict == GOOD && (*value < row->minimum || *value > row->maximum)) return OUT_OF_RANGE;
   if (verdict == GOOD && row->kind == OS_PAGE && !is_os_page(*value)) return NO_OS_PAGE;
   return verdict;
+}
+
+// An entry as it was written, but for what would spoil the line.
+static void format_entry(struct format *format, const char *entry, size_t length)
+{
+  char shown[81];
+  size_t count = length < sizeof shown ? length : sizeof shown - 1;
+  for (size_t i = 0; i < count; i++) shown[i] = entry[i] >= ' ' && entry[i] <= '~' ? entry[i] : '?';
+  shown[count] = '\0';
+  format_text(format, shown);
+  if (count < length) format_text(format, "...");
 }
 
 // In the largest unit that leaves a whole number: as an option may be written.
@@ -143,6 +167,11 @@ static void format_value(struct format *format, enum option_kind kind, uint64_t 
     format_text(format, value != 0 ? "on" : "off");
     return;
   }
+  if (kind == TEXT) {
+    const char *text = options_text(value, "-");
+    format_entry(format, text, strlen(text));
+    return;
+  }
   while (kind == SIZE && unit < 4 && value != 0 && value % 1024 == 0) {
     value /= 1024;
     unit++;
@@ -150,17 +179,6 @@ static void format_value(struct format *format, enum option_kind kind, uint64_t 
   bool is_seconds = kind == TIME && value != 0 && value % 1000 == 0;
   format_number(format, is_seconds ? value / 1000 : value, 0);
   format_text(format, kind != TIME ? units[unit] : is_seconds ? "s" : "ms");
-}
-
-// An entry as it was written, but for what would spoil the line.
-static void format_entry(struct format *format, const char *entry, size_t length)
-{
-  char shown[81];
-  size_t count = length < sizeof shown ? length : sizeof shown - 1;
-  for (size_t i = 0; i < count; i++) shown[i] = entry[i] >= ' ' && entry[i] <= '~' ? entry[i] : '?';
-  shown[count] = '\0';
-  format_text(format, shown);
-  if (count < length) format_text(format, "...");
 }
 
 // What is wrong with an entry. The range is that of the row, where one is given.
@@ -202,7 +220,7 @@ static size_t name_length_of(const char *entry, size_t length, char separator)
 INTERNAL bool options_set(const char *prefix, const char *entry, size_t length, char separator)
 {
   static const char *const malformed[] = {"neither on nor off", "not a number", "not a size",
-                                          "not a size", "not a time"};
+                                          "not a size",         "not a time",   "too long"};
   size_t name_length = name_length_of(entry, length, separator);
   if (name_length + 1 == length) return true;  // an empty value
   const struct option_row *row = find_row(entry, name_length);

@@ -10,7 +10,7 @@
 
 #include "base/options.h"
 
-enum kind { BOOL, NUMBER, SIZE, OS_PAGE, TIME };
+enum kind { BOOL, NUMBER, SIZE, OS_PAGE, TIME, TEXT };
 
 struct row {
   const char *name;
@@ -156,7 +156,7 @@ static void numbers_of_each_row_keep_within_its_limits(void **state)
       "99999999999999999999999",
   };
   for (size_t i = 0; i < ROW_COUNT; i++) {
-    if (rows[i].kind == BOOL) continue;
+    if (rows[i].kind == BOOL || rows[i].kind == TEXT) continue;
     assert_limits_hold(&rows[i]);
     for (size_t j = 0; j < sizeof bad / sizeof bad[0]; j++) assert_refused(&rows[i], bad[j]);
   }
@@ -222,6 +222,24 @@ static void plain_numbers_take_no_suffix(void **state)
   static const char *const bad[] = {"10k", "10b", "10ms", "10s", "10%"};
   assert_set(budget, "10", 10);
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_refused(budget, bad[i]);
+}
+
+static void text_is_kept_as_it_is(void **state)
+{
+  (void)state;
+  static char longest[OPTIONS_TEXT_BYTES];
+  assert_string_equal(options_text(options.track_file, "otherwise"), "otherwise");
+  assert_true(set("track_file", "/a b/%p,c:d=e"));
+  // set() has written one character more behind the value.
+  assert_string_equal(options_text(options.track_file, ""), "/a b/%p,c:d=e");
+  assert_true(set("track_file", ""));
+  assert_true(set("track_file", "f"));
+  assert_string_equal(options_text(options.track_file, ""), "f");
+  memset(longest, 'x', sizeof longest);
+  memcpy(longest, "track_file=", 11);
+  assert_false(options_set("MEND_", longest, sizeof longest, '='));
+  assert_non_null(strstr(captured.text, "...: too long; ignored\n"));
+  assert_string_equal(options_text(options.track_file, ""), "f");
 }
 
 static void names_are_whole_and_in_either_case(void **state)
@@ -483,6 +501,7 @@ static void what_is_listed_can_be_set(void **state)
 {
   (void)state;
   for (size_t i = 0; i < ROW_COUNT; i++) {
+    if (rows[i].kind == TEXT) continue;
     const uint64_t values[] = {rows[i].minimum, rows[i].maximum, rows[i].initial};
     for (size_t j = 0; j < 3; j++) {
       char value[32];
@@ -505,6 +524,7 @@ int main(void)
       OPTION_TEST(sizes_take_suffixes_in_either_case),
       OPTION_TEST(times_are_milliseconds_or_seconds),
       OPTION_TEST(plain_numbers_take_no_suffix),
+      OPTION_TEST(text_is_kept_as_it_is),
       OPTION_TEST(names_are_whole_and_in_either_case),
       OPTION_TEST(what_is_wrong_is_told_in_one_line),
       OPTION_TEST(an_os_page_is_a_power_of_two_and_not_below_the_kernels),
