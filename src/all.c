@@ -21,6 +21,8 @@
 #include "os/sealed.c"
 #include "os/system.c"
 #include "os/file.c"
+#include "os/signal.c"
+#include "os/exit.c"
 #include "os/node.c"
 #include "os/probe.c"
 #include "os/stack.c"
@@ -97,6 +99,7 @@
 #include "track/leak_roots.c"
 #include "track/leak_report.c"
 #include "track/leak.c"
+#include "track/dump.c"
 
 #include "stats/stats.c"
 #include "stats/root.c"

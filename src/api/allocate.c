@@ -11,6 +11,7 @@
 #include "base/options.h"
 #include "base/sealed.h"
 #include "base/wipe.h"
+#include "core/chunk.h"
 #include "core/large.h"
 #include "core/registry.h"
 #include "mend/mend.h"
@@ -18,6 +19,7 @@
 #include "os/memory.h"
 #include "os/sealed.h"
 #include "secure/vault.h"
+#include "track/dump.h"
 
 static struct {
   mend_out_of_memory_function function;
@@ -47,7 +49,10 @@ INTERNAL void allocate_count_slow_call(void)
   uint32_t before = atomic_load_explicit(calls, memory_order_relaxed);
   bool is_time = before + 1 >= TUNING_SLOW_CALLS_PER_TICK;
   atomic_store_explicit(calls, is_time ? 0 : before + 1, memory_order_relaxed);
-  if (is_time) registry_tick();
+  dump_serve();
+  if (!is_time) return;
+  registry_tick();
+  if (options.profile_growth > 0) dump_look_at_growth(chunk_statistics().used_bytes);
 }
 
 static void *try_on_node(int node, size_t size, size_t alignment, int *error)

@@ -6,6 +6,7 @@
 #include "api/control.h"
 #include "api/extent.h"
 #include "api/leaks.h"
+#include "api/profile.h"
 #include "base/format.h"
 #include "base/options.h"
 #include "base/output.h"
@@ -63,7 +64,10 @@ INTERNAL void init_once(void)
     if (environment != NULL) options_read(environment, os_kernel_page_bytes());
     extent_choose_options();
     atomic_store(&state, 2);
-    if (registry_init()) extent_start();
+    if (registry_init()) {
+      extent_start();
+      profile_start_by_options();
+    }
   }
   while (atomic_load(&state) != 2) os_sleep_ms(0);
   (void)registry_init();
@@ -78,7 +82,8 @@ __attribute__((constructor(101))) static void init_at_start(void)
   extent_register_forks();
   vault_register_forks();
   leaks_register_forks();
-  if (options.stats || options.verbose) {
+  profile_register();
+  if (options.stats || options.verbose || options.profile || options.leaks) {
     // Programs close descriptor 2 before destructors run.
     // Where there is none now, whoever opens a file next may get that number: then say nothing.
     output_set_descriptor(os_duplicate_descriptor(2));

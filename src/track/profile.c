@@ -156,12 +156,9 @@ static void write_lost(void)
   track_file_end_line();
 }
 
-INTERNAL bool profile_write(int descriptor, bool waits)
+INTERNAL bool profile_write(int descriptor)
 {
-  static const char kind[] = "profile";
-  if (!(waits ? track_file_begin(descriptor, kind) : track_file_try_begin(descriptor, kind))) {
-    return false;
-  }
+  track_file_open(descriptor, "profile");
   make_sums();
   site_table_each(write_site, NULL);
   write_lost();

@@ -11,8 +11,8 @@
 
 #include "base/internal.h"
 
-// False, and errno says why, if it could not be written whole; EBUSY: not now. `waits`: for another
-// thread that writes a file. The calling thread is inside no heap and holds none of our locks.
-INTERNAL bool profile_write(int descriptor, bool waits);
+// By who has acquired the track file, which is released then. Inside no heap, and without any of
+// our locks. False, and errno says why, if it could not be written whole.
+INTERNAL bool profile_write(int descriptor);
 
 #endif

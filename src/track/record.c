@@ -216,6 +216,11 @@ static NOINLINE bool make_row(struct page *page, uint32_t generation)
   return is_made;
 }
 
+INTERNAL bool record_lock_is_mine(void)
+{
+  return os_lock_is_mine(&row_table.lock);
+}
+
 INTERNAL void record_after_fork(void)
 {
   if (!os_lock_take_from_strangers(&row_table.lock)) return;

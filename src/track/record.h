@@ -74,6 +74,8 @@ INTERNAL size_t record_count(struct page *page);
 // Calls the function for each page that has a row, by addresses.
 INTERNAL void record_each_page(void (*visit)(struct page *page, void *argument), void *argument);
 
+// Whether the calling thread, below a signal handler, is making a row.
+INTERNAL bool record_lock_is_mine(void);
 // In the child of a fork.
 INTERNAL void record_after_fork(void);
 

@@ -181,7 +181,23 @@ static void write_description(const char *kind)
   thread_state_each_thread(write_thread, NULL);
 }
 
-static void begin_file(int descriptor, const char *kind)
+INTERNAL bool track_file_acquire(bool waits)
+{
+  bool is_mine = os_lock_is_mine(&track_file.lock);
+  if (is_mine || (!waits && !os_lock_try(&track_file.lock))) {
+    errno = EBUSY;
+    return false;
+  }
+  if (waits) os_lock_acquire(&track_file.lock);
+  return true;
+}
+
+INTERNAL void track_file_release(void)
+{
+  os_lock_release(&track_file.lock);
+}
+
+INTERNAL void track_file_open(int descriptor, const char *kind)
 {
   track_file.descriptor = descriptor;
   track_file.error = 0;
@@ -192,22 +208,8 @@ static void begin_file(int descriptor, const char *kind)
 
 INTERNAL bool track_file_begin(int descriptor, const char *kind)
 {
-  if (os_lock_is_mine(&track_file.lock)) {
-    errno = EBUSY;
-    return false;
-  }
-  os_lock_acquire(&track_file.lock);
-  begin_file(descriptor, kind);
-  return true;
-}
-
-INTERNAL bool track_file_try_begin(int descriptor, const char *kind)
-{
-  if (!os_lock_try(&track_file.lock)) {
-    errno = EBUSY;
-    return false;
-  }
-  begin_file(descriptor, kind);
+  if (!track_file_acquire(true)) return false;
+  track_file_open(descriptor, kind);
   return true;
 }
 
@@ -272,7 +274,7 @@ INTERNAL bool track_file_end(void)
   track_file_end_line();
   flush_buffer();
   int error = track_file.error;
-  os_lock_release(&track_file.lock);
+  track_file_release();
   if (error != 0) errno = error;
   return error == 0;
 }

@@ -11,12 +11,18 @@
 
 #include "base/internal.h"
 
-// Begins a file of a kind with its head. Waits while another thread writes one. False, and errno is
-// EBUSY, below a signal handler that has interrupted this thread while it wrote one.
+// Makes the calling thread the one that writes. `waits`: for another thread that does. False, and
+// errno is EBUSY, if there is another, or (always) below a signal handler that has interrupted this
+// thread while it wrote one.
+INTERNAL bool track_file_acquire(bool waits);
+// Without writing one.
+INTERNAL void track_file_release(void);
+// The one that writes begins a file of a kind with its head.
+INTERNAL void track_file_open(int descriptor, const char *kind);
+// Both, waiting.
 INTERNAL bool track_file_begin(int descriptor, const char *kind);
-// The same without waiting.
-INTERNAL bool track_file_try_begin(int descriptor, const char *kind);
-// Writes the mappings and the end. False, and errno is that of the first write that went wrong.
+// Writes the mappings and the end, and releases it. False, and errno is that of the first write
+// that went wrong.
 INTERNAL bool track_file_end(void);
 
 // A line: its first word, its values, its end.

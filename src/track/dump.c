@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "track/dump.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/format.h"
+#include "base/options.h"
+#include "base/output.h"
+#include "core/chunk.h"
+#include "core/metadata.h"
+#include "core/registry.h"
+#include "os/file.h"
+#include "os/signal.h"
+#include "os/system.h"
+#include "track/profile.h"
+#include "track/record.h"
+#include "track/thread_state.h"
+#include "track/track_file.h"
+
+enum { NAME_MOST = OPTIONS_TEXT_BYTES + 64, SUFFIX_MOST = 24 };
+
+INTERNAL _Atomic(bool) dump_is_asked_for;
+
+static struct {
+  struct os_lock name_lock;
+  size_t first_process;           // in which the library was started
+  _Atomic(uint32_t) count;        // of numbered files
+  _Atomic(size_t) next_at_bytes;  // when the heap has grown enough
+} dump;
+
+// ---------------------------------------------------------------------------------------------
+// Files.
+
+// Nothing is put behind the name of a device.
+static void put_name(struct format *name, const char *pattern, const char *suffix)
+{
+  bool has_number = strncmp(pattern, "/dev/", 5) == 0;
+  if (has_number) suffix = "";
+  for (; *pattern != '\0'; pattern++) {
+    if (pattern[0] == '%' && pattern[1] == 'p') {
+      format_number(name, os_process_id(), 0);
+      has_number = true;
+      pattern++;
+    } else {
+      const char character[] = {*pattern, '\0'};
+      format_text(name, character);
+    }
+  }
+  if (!has_number && os_process_id() != dump.first_process) {
+    format_text(name, ".");
+    format_number(name, os_process_id(), 0);
+  }
+  format_text(name, suffix);
+}
+
+// The name of a file that could not be made; NULL: it was.
+static void complain(const char *name)
+{
+  char line[320];
+  struct format format = format_begin(line, sizeof line - 1);
+  format_text(&format, "mend: the track file ");
+  format_text(&format, name != NULL ? name : "could not be written whole");
+  if (name != NULL) format_text(&format, " cannot be made");
+  format_text(&format, ": error ");
+  format_number(&format, (uint64_t)errno, 0);
+  *format.at++ = '\n';
+  output_write(line, (size_t)(format.at - line));
+}
+
+INTERNAL int dump_create(const char *suffix)
+{
+  static char name[NAME_MOST];  // the lock's holder has it
+  if (os_lock_is_mine(&dump.name_lock)) return -1;
+  os_lock_acquire(&dump.name_lock);
+  struct format format = format_begin(name, sizeof name - 1);
+  put_name(&format, options_text(options.track_file, "mend.%p"), suffix);
+  *format.at = '\0';
+  int descriptor = os_file_create(name);
+  if (descriptor < 0) complain(name);
+  os_lock_release(&dump.name_lock);
+  return descriptor;
+}
+
+INTERNAL void dump_complain(void)
+{
+  complain(NULL);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Profiles.
+
+// Whether the calling thread, below a signal handler perhaps, may wait for other threads: not where
+// they may be waiting for it.
+static bool can_wait(void)
+{
+  if (chunk_lock_is_mine() || metadata_lock_is_mine() || record_lock_is_mine()) return false;
+  for (struct heap *heap = registry_next(NULL); heap != NULL; heap = registry_next(heap)) {
+    if (os_gate_is_mine(&heap->gate, heap_owner(heap) == os_thread_id())) return false;
+  }
+  return true;
+}
+
+// By who has acquired the track file.
+static void write_profile(const char *suffix)
+{
+  int descriptor = dump_create(suffix);
+  if (descriptor < 0) {
+    track_file_release();
+    return;
+  }
+  if (!profile_write(descriptor)) dump_complain();
+  os_file_close(descriptor);
+}
+
+INTERNAL void dump_profile(void)
+{
+  char suffix[SUFFIX_MOST];
+  int saved_errno = errno;
+  atomic_store(&dump_is_asked_for, false);
+  if (can_wait() && track_file_acquire(false)) {
+    struct format format = format_begin(suffix, sizeof suffix - 1);
+    format_text(&format, ".");
+    format_number(&format, atomic_fetch_add(&dump.count, 1) + 1, 0);
+    *format.at = '\0';
+    write_profile(suffix);
+  } else {
+    atomic_store(&dump_is_asked_for, true);
+  }
+  errno = saved_errno;
+}
+
+INTERNAL void dump_look_at_growth(size_t used_bytes)
+{
+  size_t next = atomic_load_explicit(&dump.next_at_bytes, memory_order_relaxed);
+  if (used_bytes < next) return;
+  size_t after;
+  if (__builtin_add_overflow(used_bytes, options.profile_growth, &after)) after = SIZE_MAX;
+  if (atomic_compare_exchange_strong(&dump.next_at_bytes, &next, after)) dump_profile();
+}
+
+INTERNAL void dump_last_profile(const char *suffix)
+{
+  if (can_wait() && track_file_acquire(true)) write_profile(suffix);
+}
+
+// ---------------------------------------------------------------------------------------------
+
+// In the child of a fork: other threads' states and locks are none of ours.
+static void forget_others(void)
+{
+  record_after_fork();
+  thread_state_after_fork();
+  track_file_after_fork();
+  (void)os_lock_take_from_strangers(&dump.name_lock);
+}
+
+INTERNAL void dump_start(void)
+{
+  static const char line[] = "mend: MEND_PROFILE_SIGNAL: the signal cannot be had; ignored\n";
+  dump.first_process = os_process_id();
+  atomic_store(&dump.next_at_bytes, options.profile_growth);
+  (void)os_on_fork(NULL, NULL, forget_others);
+  if (options.profile_signal == 0) return;
+  if (!os_signal_watch((int)options.profile_signal, dump_profile)) {
+    output_write(line, sizeof line - 1);
+  }
+}
