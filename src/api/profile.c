@@ -14,6 +14,7 @@
 #include "track/dump.h"
 #include "track/profile.h"
 #include "track/track_file.h"
+#include "track/tracker.h"
 
 bool mend_profile_start(size_t interval_bytes)
 {
@@ -52,6 +53,7 @@ static void write_at_exit(void)
 INTERNAL void profile_start_by_options(void)
 {
   static const char line[] = "mend: MEND_PROFILE, MEND_LEAKS: this build remembers no stacks\n";
+  tracker_start_clock();
   if (!options.profile && !options.leaks) return;
   if (tracking_start(options.leaks ? MEND_PROFILE_EXACT : options.profile_interval)) return;
   output_write(line, sizeof line - 1);

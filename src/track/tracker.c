@@ -46,7 +46,7 @@ INTERNAL bool tracker_start(enum tracker_mode mode, size_t interval_bytes)
 {
   if (!site_table_start() || !record_start()) return false;
   thread_state_start();
-  if (tracker.start_ms == 0) tracker.start_ms = os_clock_ms();
+  tracker_start_clock();
   uint32_t weight = mode == TRACKER_EXACT ? 0 : weight_for(bits_larger(interval_bytes, 1));
   atomic_store(&tracker.weight, weight);
   // release: pairs with tracker_mode's users, who find the tables by it
@@ -68,6 +68,11 @@ INTERNAL size_t tracker_interval_bytes(void)
 INTERNAL size_t tracker_interval_of(unsigned weight)
 {
   return atomic_load_explicit(&tracker.intervals[weight], memory_order_relaxed);
+}
+
+INTERNAL void tracker_start_clock(void)
+{
+  if (tracker.start_ms == 0) tracker.start_ms = os_clock_ms();
 }
 
 INTERNAL uint32_t tracker_clock_ms(void)

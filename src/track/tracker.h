@@ -76,7 +76,8 @@ INTERNAL bool tracker_look(struct page *page, const void *address, struct tracke
 typedef bool (*tracker_visitor)(const struct tracker_block *block, void *argument);
 INTERNAL bool tracker_visit(struct page *page, tracker_visitor visitor, void *argument);
 
-// Milliseconds since the first start of tracking.
+// Milliseconds since the clock was started: from the first allocation on.
+INTERNAL void tracker_start_clock(void);
 INTERNAL uint32_t tracker_clock_ms(void);
 // How many blocks there was no memory to remember.
 INTERNAL uint64_t tracker_forgone(void);
