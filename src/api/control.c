@@ -22,7 +22,10 @@
 #include "os/system.h"
 #include "os/thread.h"
 
-enum { REQUEST_MOST = 128 };
+enum {
+  REQUEST_MOST = 128,
+  ATTEMPTS = 20,
+};
 #define REQUEST_NS ((uint64_t)2000000000)
 #define ANSWER_NS ((uint64_t)10000000000)
 
@@ -112,6 +115,12 @@ static bool answer_profile_stop(int file, const char *argument)
   return true;
 }
 
+static bool answer_leaks(int file, const char *argument)
+{
+  (void)argument;
+  return mend_leak_check(NULL, file);
+}
+
 static bool answer_options(int file, const char *argument)
 {
   (void)argument;
@@ -134,6 +143,7 @@ static const struct control_request control_requests[] = {
     {"profile start", true, answer_profile_start},
     {"profile stop", false, answer_profile_stop},
     {"profile", false, answer_profile},
+    {"leaks", false, answer_leaks},
     {"options", false, answer_options},
     {"version", false, answer_version},
 };
@@ -246,6 +256,8 @@ static void answer(int connection)
 // ---------------------------------------------------------------------------------------------
 // The thread.
 
+// A child that is about to become another program may have the name for a moment, and a program that
+// is closing descriptors may close the new one before it has a name.
 static bool control_listen(void)
 {
   char name[40];
@@ -253,7 +265,12 @@ static bool control_listen(void)
   format_text(&format, "mend-");
   format_number(&format, os_process_id(), 0);
   *format.at = '\0';
-  return os_listen(&control.listener, name);
+  for (int i = 0; i < ATTEMPTS; i++) {
+    if (os_listen(&control.listener, name)) return true;
+    if (errno != EADDRINUSE && errno != EBADF && errno != ENOTSOCK) return false;
+    os_sleep_ms(5);
+  }
+  return false;
 }
 
 // Answers until the listener ends.

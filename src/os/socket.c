@@ -50,7 +50,9 @@ INTERNAL bool os_listen(struct os_listener *listener, const char *name)
       listen(listener->descriptor, WAITING_MOST) == 0) {
     return true;
   }
+  int refusal = errno;
   os_listener_close(listener);
+  errno = refusal;
   return false;
 }
 

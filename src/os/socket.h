@@ -20,7 +20,8 @@ enum os_accepted {
   OS_ACCEPT_ENDED,    // the listener was ended, or the program has closed it
 };
 
-// Listens under a name. False if somebody else has it, or sockets cannot be had.
+// Listens under a name. False, with errno, if somebody else has it (EADDRINUSE), or sockets cannot
+// be had.
 INTERNAL bool os_listen(struct os_listener *listener, const char *name);
 // Whether the descriptor is the listener's still, and not one that the program has opened since.
 INTERNAL bool os_listener_is_whole(const struct os_listener *listener);

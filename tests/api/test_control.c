@@ -132,7 +132,7 @@ static void each_request_has_its_answer(void **state)
       {"map\n", "mend heap map 1"},       {"profile\n", "mend-track 1"},
       {"profile start 65536\n", "ok 0"},  {"profile stop\n", "ok 0"},
       {"profile start exact\n", "ok 0"},  {"profile stop\n", "ok 0"},
-      {"options\n", "option control = "},
+      {"options\n", "option control = "}, {"leaks\n", "kind leaks"},
   };
   static struct answer answer;
   assert_true(mend_control_start());
@@ -366,10 +366,16 @@ static int close_all_and_ask(void)
 {
   if (!mend_control_start() || !knows_version(getpid())) return 1;
   for (int i = 3; i < 2000; i++) close(i);
-  if (!knows_version(getpid())) return 2;  // by the socket that is waiting still
-  // The next one it has to make.
-  for (int i = 0; i < 200 && !knows_version(getpid()); i++) usleep(5000);
-  return knows_version(getpid()) ? 0 : 3;
+  // Perhaps by the socket that is being waited on still; then by one that has to be made first.
+  for (int i = 0; i < 3; i++) {
+    bool is_answered = false;
+    for (int wait = 0; wait < 2000 && !is_answered; wait++) {
+      is_answered = knows_version(getpid());
+      if (!is_answered) usleep(5000);
+    }
+    if (!is_answered) return 2;
+  }
+  return 0;
 }
 
 static void a_program_that_closes_its_descriptor_is_answered_for_all_the_same(void **state)
