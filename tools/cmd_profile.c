@@ -1,65 +1,53 @@
 // SPDX-License-Identifier: MIT
 //
-// `mend profile`: who has allocated the memory of a process. Runs a program with sampling on, or
-// reads what a process has written, or compares two such files; then writes the table or another
-// form.
+// `mend profile`: who has allocated the memory of a process. The track file comes from a program
+// that is run, a file, or a process that answers; or there are two of them, of which the difference
+// is shown.
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
+#include "control.h"
 #include "launch.h"
+#include "option_table.h"
 #include "profile.h"
-#include "profile_formats.h"
-#include "track_folder.h"
+#include "profile_output.h"
+#include "profile_source.h"
 
-static const struct format {
-  const char *name;
-  const char *suffix;  // of files that are written in it unless something else is asked for
-  bool (*write)(const struct profile *profile, FILE *stream);  // NULL: the table
-  bool is_compressed_by_suffix;
-} formats[] = {
-    {"table", ".txt", NULL, false},
-    {"pprof", ".pb.gz", profile_write_pprof, false},
-    {"collapsed", ".collapsed.txt", profile_write_collapsed, false},
-    {"heap", ".heap", profile_write_heap, false},
-    {"heaptrack", ".heaptrack.gz", profile_write_heaptrack, true},
-    {"massif", ".massif", profile_write_massif, false},
-    {"json", ".json", profile_write_json, false},
-};
-enum { FORMATS = sizeof formats / sizeof formats[0] };
+enum { SECONDS_MOST = 1000000, ROWS_MOST = 1000000 };
 
 struct profile_options {
-  const struct format *format;  // NULL: by the name of the output
-  const char *output;           // NULL: none
+  struct profile_output output;
   enum profile_by by;
-  struct profile_table table;
   bool is_difference;
-  const char *interval;  // as it was given, or NULL
-  char **operands;       // files, or the program
-  size_t operand_count;
+  size_t seconds;     // that a process is watched; 0: it is not
+  uint64_t interval;  // 0: what the library thinks fit
   bool is_program;
+  char **operands;  // files, a process, or the program
+  size_t operand_count;
 };
 
 static void print_help(void)
 {
   fputs("usage: mend profile [OPTION...] -- PROGRAM [ARGUMENT...]\n"
-        "       mend profile [OPTION...] FILE\n"
+        "       mend profile [OPTION...] FILE | PID\n"
         "       mend profile [OPTION...] --diff OLD NEW\n\n"
         "Who has allocated the memory of a process: runs PROGRAM and samples its\n"
-        "allocations, or reads what mend_profile_write has written, or compares two\n"
-        "such files. Without another format: a table of the largest sites.\n\n"
+        "allocations, reads what a process has written, asks a running one, or compares\n"
+        "two files. Without another format: a table of the largest sites.\n\n"
         "  --by WHAT        live (what is in use; the default), total (all since the\n"
         "                   start), sparse (free memory in pages that blocks keep)\n"
         "  --fragmentation  as --by sparse: who keeps sparse pages resident\n"
-        "  --format FORMAT  table, pprof, collapsed, heap, heaptrack, massif, json\n"
+        "  --for SECONDS    what grows in the process PID in this time\n"
+        "  --format FORMAT  table, pprof, collapsed, heap, heaptrack, massif, json, track\n"
         "  --output FILE    write to FILE, in the format that its name ends in: .pb.gz,\n"
-        "                   .collapsed.txt, .heap, .heaptrack.gz, .massif, .json, .txt\n"
+        "                   .collapsed.txt, .heap, .heaptrack.gz, .massif, .json, .track\n"
         "  --top N          sites in the table, 10 by default\n"
         "  --callers N      callers of each, 4 by default\n"
         "  --interval SIZE  bytes from sample to sample, 512k by default\n"
+        "  --diff           compare two files\n"
         "  --help           this\n\n"
         "Exit status: 0, 1 if a file is no good, 2 if the arguments are wrong; PROGRAM's.\n",
         stdout);
@@ -80,93 +68,91 @@ static bool parse_by(const char *text, enum profile_by *by)
   return false;
 }
 
-static bool parse_format(const char *text, const struct format **format)
-{
-  for (size_t i = 0; i < FORMATS; i++) {
-    if (strcmp(text, formats[i].name) != 0) continue;
-    *format = &formats[i];
-    return true;
-  }
-  complain("there is no format '%s'; `mend profile --help` lists them", text);
-  return false;
-}
-
-static bool parse_count(const char *name, const char *text, size_t *count)
+static bool parse_count(const char *name, const char *text, size_t most, size_t *count)
 {
   char *end;
   errno = 0;
   unsigned long value = strtoul(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value > 1000000) {
-    complain("%s is a number up to 1000000, not '%s'", name, text);
+  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value > most) {
+    complain("%s is a number up to %zu, not '%s'", name, most, text);
     return false;
   }
   *count = value;
   return true;
 }
 
-enum { OPTION_FRAGMENTATION = 256, OPTION_DIFF, OPTION_INTERVAL, OPTION_CALLERS };
+// As the library reads its options.
+static bool parse_interval(const char *text, uint64_t *interval)
+{
+  static const struct option_row row = {
+      "interval", SIZE, 512 << 10, 1, UINT64_C(1) << 40, "bytes from sample to sample"};
+  const char *wrong = option_read(&row, text, strlen(text), interval);
+  if (*wrong != '\0') complain("--interval %s: %s", text, wrong);
+  return *wrong == '\0';
+}
 
 static bool take_option(struct profile_options *options, int option)
 {
   switch (option) {
   case 'b':
     return parse_by(optarg, &options->by);
-  case 'f':
-    return parse_format(optarg, &options->format);
-  case 'o':
-    options->output = optarg;
-    return true;
-  case 't':
-    return parse_count("--top", optarg, &options->table.rows);
-  case OPTION_CALLERS:
-    return parse_count("--callers", optarg, &options->table.callers);
-  case OPTION_FRAGMENTATION:
-    options->by = BY_SPARSE;
-    return true;
-  case OPTION_DIFF:
+  case 'd':
     options->is_difference = true;
     return true;
-  case OPTION_INTERVAL:
-    options->interval = optarg;
+  case 'f':
+    options->output.format = profile_format_find(optarg);
+    return options->output.format != NULL;
+  case 'g':
+    options->by = BY_SPARSE;
     return true;
+  case 'i':
+    return parse_interval(optarg, &options->interval);
+  case 'o':
+    options->output.path = optarg;
+    return true;
+  case 's':
+    return parse_count("--for", optarg, SECONDS_MOST, &options->seconds);
+  case 't':
+    return parse_count("--top", optarg, ROWS_MOST, &options->output.table.rows);
   default:
-    return false;
+    return parse_count("--callers", optarg, ROWS_MOST, &options->output.table.callers);
   }
 }
 
-// By the end of the output's name, the longest that is known; the table if that tells nothing.
-static const struct format *format_of_name(const char *name)
+// What goes together; a complaint, or NULL.
+static const char *find_contradiction(const struct profile_options *options)
 {
-  const struct format *found = &formats[0];
-  size_t length = name != NULL ? strlen(name) : 0;
-  size_t longest = 0;
-  for (size_t i = 0; i < FORMATS; i++) {
-    size_t end = strlen(formats[i].suffix);
-    if (end <= longest || length <= end) continue;
-    if (strcmp(name + length - end, formats[i].suffix) != 0) continue;
-    found = &formats[i];
-    longest = end;
+  const struct profile_format *format = options->output.format;
+  bool has_two = options->is_difference || options->seconds != 0;
+  pid_t pid;
+  if (options->is_program && has_two) return "--diff and --for are not for programs";
+  if (options->is_difference && options->seconds != 0) return "--diff and --for exclude each other";
+  if (options->operand_count == 0) {
+    return "mend profile takes -- and a program, a file, or a process; `mend profile --help` says "
+           "more";
   }
-  return found;
+  if (options->is_program) {
+    bool is_in_the_way = !profile_format_is_table(format) && options->output.path == NULL;
+    return is_in_the_way ? "say where to with --output: stdout is the program's" : NULL;
+  }
+  if (options->is_difference && options->operand_count != 2) return "--diff takes two files";
+  if (!options->is_difference && options->operand_count != 1) {
+    return "mend profile takes one file or process; a program comes behind --";
+  }
+  if (options->seconds != 0 && !control_parse_pid(options->operands[0], &pid)) {
+    return "--for takes the number of a process";
+  }
+  return has_two && profile_format_is_track(format) ? "a difference is no track file" : NULL;
 }
 
 static bool check_operands(struct profile_options *options)
 {
-  size_t wanted = options->is_difference ? 2 : 1;
-  if (options->format == NULL) options->format = format_of_name(options->output);
-  if (options->is_program && options->is_difference) {
-    complain("--diff compares two files");
-  } else if (options->operand_count == 0) {
-    complain("mend profile takes -- and a program, or a file; `mend profile --help` says more");
-  } else if (!options->is_program && options->operand_count != wanted) {
-    complain(options->is_difference ? "--diff takes two files"
-                                    : "mend profile takes one file; a program comes behind --");
-  } else if (options->is_program && options->format->write != NULL && options->output == NULL) {
-    complain("say where to with --output: the program writes to the standard output");
-  } else {
-    return true;
-  }
-  return false;
+  struct profile_output *output = &options->output;
+  if (output->format == NULL) output->format = profile_format_of_file(output->path);
+  output->stream = options->is_program ? stderr : stdout;
+  const char *contradiction = find_contradiction(options);
+  if (contradiction != NULL) complain("%s", contradiction);
+  return contradiction == NULL;
 }
 
 enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
@@ -174,14 +160,15 @@ enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
 static enum parsed parse(struct profile_options *options, int count, char **arguments)
 {
   static const struct option known[] = {{"by", required_argument, NULL, 'b'},
+                                        {"callers", required_argument, NULL, 'c'},
+                                        {"diff", no_argument, NULL, 'd'},
+                                        {"for", required_argument, NULL, 's'},
                                         {"format", required_argument, NULL, 'f'},
+                                        {"fragmentation", no_argument, NULL, 'g'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {"interval", required_argument, NULL, 'i'},
                                         {"output", required_argument, NULL, 'o'},
                                         {"top", required_argument, NULL, 't'},
-                                        {"callers", required_argument, NULL, OPTION_CALLERS},
-                                        {"fragmentation", no_argument, NULL, OPTION_FRAGMENTATION},
-                                        {"diff", no_argument, NULL, OPTION_DIFF},
-                                        {"interval", required_argument, NULL, OPTION_INTERVAL},
-                                        {"help", no_argument, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
   int option;
   opterr = 0;
@@ -204,125 +191,66 @@ static enum parsed parse(struct profile_options *options, int count, char **argu
 }
 
 // ---------------------------------------------------------------------------------------------
-// Output.
 
-static bool wants_colour(FILE *stream)
-{
-  const char *terminal = getenv("TERM");
-  const char *refusal = getenv("NO_COLOR");
-  return isatty(fileno(stream)) && (refusal == NULL || *refusal == '\0') && terminal != NULL &&
-         strcmp(terminal, "dumb") != 0;
-}
-
-static bool write_to(const struct profile *profile, const struct profile_options *options,
-                     FILE *stream)
-{
-  if (options->format->write != NULL) return options->format->write(profile, stream);
-  struct profile_table table = options->table;
-  table.has_colour = wants_colour(stream);
-  return profile_write_table(profile, &table, stream);
-}
-
-static bool ends_in_gz(const char *name)
-{
-  size_t length = strlen(name);
-  return length > 3 && strcmp(name + length - 3, ".gz") == 0;
-}
-
-// Through memory, and compressed.
-static bool write_compressed(const struct profile *profile, const struct profile_options *options,
-                             FILE *stream)
-{
-  char *bytes = NULL;
-  size_t length = 0;
-  FILE *memory = open_memstream(&bytes, &length);
-  bool is_good = memory != NULL && write_to(profile, options, memory);
-  if (memory != NULL) is_good = fclose(memory) == 0 && is_good;
-  is_good = is_good && gzip_write(stream, bytes, length);
-  free(bytes);
-  return is_good;
-}
-
-static bool write_output(const struct profile *profile, const struct profile_options *options)
-{
-  if (options->output == NULL) {
-    return write_to(profile, options, options->is_program ? stderr : stdout);
-  }
-  FILE *stream = fopen(options->output, "we");
-  if (stream == NULL) {
-    complain("%s: %s", options->output, strerror(errno));
-    return false;
-  }
-  bool is_compressed = options->format->is_compressed_by_suffix && ends_in_gz(options->output);
-  bool is_good = is_compressed ? write_compressed(profile, options, stream)
-                               : write_to(profile, options, stream);
-  bool is_written = !ferror(stream);
-  is_written = fclose(stream) == 0 && is_written;
-  if (!is_written) complain("%s: it could not be written", options->output);
-  return is_good && is_written;
-}
-
-// ---------------------------------------------------------------------------------------------
-// The three ways to it.
-
-static bool read_profile(struct track_file *file, const char *path)
-{
-  if (!track_read(file, path)) return false;
-  if (file->kind == TRACK_PROFILE) return true;
-  complain("%s is no profile but a leak report: `mend leaks %s` shows it", path, path);
-  return false;
-}
-
-// Of a file, or of the difference to an older one.
-static bool show(const struct profile_options *options, const char *path, const char *old_path)
+// Of a source, or of the difference to an older one.
+static bool show(const struct profile_options *options, const struct profile_source *source,
+                 const struct profile_source *old_source)
 {
   struct track_file file = {0}, old = {0};
   struct profile profile = {0};
-  bool is_good = read_profile(&file, path) && (old_path == NULL || read_profile(&old, old_path)) &&
-                 profile_make(&profile, &file, old_path != NULL ? &old : NULL, options->by) &&
-                 write_output(&profile, options);
+  bool has_old = old_source != NULL;
+  bool is_good =
+      profile_source_read(source, &file) && (!has_old || profile_source_read(old_source, &old));
+  if (is_good && profile_format_is_track(options->output.format)) {
+    is_good = profile_output_track(&options->output, source->path);
+  } else if (is_good) {
+    is_good = profile_make(&profile, &file, has_old ? &old : NULL, options->by) &&
+              profile_output(&options->output, &profile);
+  }
   profile_free(&profile);
   track_free(&file);
   track_free(&old);
   return is_good;
 }
 
-// The profile of the program, and not of those that it has started.
-static bool show_first(const struct profile_options *options, struct track_folder *folder,
-                       const struct launch *launch)
-{
-  if (!track_folder_list(folder, launch->pid)) {
-    complain("%s has left no profile: mend was not in it, or it was killed", launch->arguments[0]);
-    return false;
-  }
-  if (folder->count > 1) {
-    complain("%zu processes that it has started have profiles, too; `mend run -o profile=on "
-             "-o track_file=FOLDER/%%p` keeps all",
-             folder->count - 1);
-  }
-  return show(options, folder->files[0], NULL);
-}
-
 static int run(const struct profile_options *options)
 {
   struct track_folder folder;
-  struct launch launch = {.library = LAUNCH_LIBRARY, .arguments = options->operands};
-  if (!track_folder_make(&folder)) return END_BAD_INPUT;
-  const struct launch_setting settings[] = {{"MEND_PROFILE", "1"},
-                                            {"MEND_TRACK_FILE", folder.pattern},
-                                            {"MEND_PROFILE_INTERVAL", options->interval}};
-  launch.settings = settings;
-  launch.setting_count = options->interval != NULL ? 3 : 2;
-  bool is_run = launch_run(&launch);
-  bool is_shown = is_run && show_first(options, &folder, &launch);
+  struct profile_source source;
+  struct launch launch = {.library = LAUNCH_LIBRARY, .arguments = options->operands, .status = 256};
+  bool is_shown = profile_source_run(&source, &launch, &folder, options->interval) &&
+                  show(options, &source, NULL);
   track_folder_remove(&folder);
   int status = launch_end(&launch);
   return status != END_OK || is_shown ? status : END_BAD_INPUT;
 }
 
+static bool show_process(const struct profile_options *options, pid_t pid)
+{
+  struct profile_source old = {.descriptor = -1}, source = {.descriptor = -1};
+  bool is_good = options->seconds != 0
+                     ? profile_source_watch(&old, &source, pid, options->interval, options->seconds)
+                     : profile_source_ask(&source, pid);
+  is_good = is_good && show(options, &source, options->seconds != 0 ? &old : NULL);
+  profile_source_close(&old);
+  profile_source_close(&source);
+  return is_good;
+}
+
+static bool show_files(const struct profile_options *options)
+{
+  struct profile_source sources[2];
+  for (size_t i = 0; i < options->operand_count; i++) {
+    if (!profile_source_file(&sources[i], options->operands[i])) return false;
+  }
+  return options->is_difference ? show(options, &sources[1], &sources[0])
+                                : show(options, &sources[0], NULL);
+}
+
 int command_profile(int count, char **arguments)
 {
-  struct profile_options options = {.table = {.rows = 10, .callers = 4}};
+  struct profile_options options = {.output.table = {.rows = 10, .callers = 4}};
+  pid_t pid;
   switch (parse(&options, count, arguments)) {
   case PARSED_HELP:
     return END_OK;
@@ -332,7 +260,6 @@ int command_profile(int count, char **arguments)
     break;
   }
   if (options.is_program) return run(&options);
-  const char *old = options.is_difference ? options.operands[0] : NULL;
-  const char *path = options.operands[options.is_difference ? 1 : 0];
-  return show(&options, path, old) ? END_OK : END_BAD_INPUT;
+  bool is_process = !options.is_difference && control_parse_pid(options.operands[0], &pid);
+  return (is_process ? show_process(&options, pid) : show_files(&options)) ? END_OK : END_BAD_INPUT;
 }

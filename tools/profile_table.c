@@ -35,23 +35,30 @@ static void write_figure(char text[static FIGURE_TEXT_MOST + 1], const struct pr
   figure_write(text + (is_difference || value < 0), unit, magnitude);
 }
 
+static double seconds_of(const struct track_file *file)
+{
+  return (double)file->time_seconds + (double)file->time_nanoseconds / 1e9;
+}
+
+// When it was, or between what.
 static void write_times(const struct profile *profile, FILE *stream)
 {
-  const struct track_file *file = profile->file;
-  char time[FIGURE_TEXT_MOST], interval[FIGURE_TEXT_MOST];
-  figure_write(time, UNIT_TIME, (double)file->uptime_ms * 1e6);
-  if (profile->base == NULL) {
-    fprintf(stream, "after %s", time);
+  const struct track_file *file = profile->file, *base = profile->base;
+  char text[FIGURE_TEXT_MOST];
+  if (base == NULL) {
+    figure_write(text, UNIT_TIME, (double)file->uptime_ms * 1e6);
+    fprintf(stream, "after %s", text);
+  } else if (base->pid == file->pid && seconds_of(base) <= seconds_of(file)) {
+    figure_write(text, UNIT_TIME, (seconds_of(file) - seconds_of(base)) * 1e9);
+    fprintf(stream, "what has changed in %s", text);
   } else {
-    char before[FIGURE_TEXT_MOST];
-    figure_write(before, UNIT_TIME, (double)profile->base->uptime_ms * 1e6);
-    fprintf(stream, "from %s to %s", before, time);
+    fprintf(stream, "compared with process %" PRIu64, base->pid);
   }
   if (file->mode == TRACK_EXACT) {
     fputs(", every allocation counted\n", stream);
   } else {
-    figure_write(interval, UNIT_BYTES, (double)file->interval);
-    fprintf(stream, ", one sample per %s\n", interval);
+    figure_write(text, UNIT_BYTES, (double)file->interval);
+    fprintf(stream, ", one sample per %s\n", text);
   }
 }
 

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "profile_source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "control.h"
+#include "progress.h"
+
+enum { STEP_MS = 50, NUMBER_MOST = 32 };
+
+bool profile_source_file(struct profile_source *source, const char *path)
+{
+  *source = (struct profile_source){.descriptor = -1};
+  int length = snprintf(source->path, sizeof source->path, "%s", path);
+  if (length >= 0 && (size_t)length < sizeof source->path) return true;
+  complain("%s: %s", path, strerror(ENAMETOOLONG));
+  return false;
+}
+
+void profile_source_close(struct profile_source *source)
+{
+  if (source->descriptor >= 0) close(source->descriptor);
+  source->descriptor = -1;
+}
+
+bool profile_source_read(const struct profile_source *source, struct track_file *file)
+{
+  if (!track_read(file, source->path)) return false;
+  if (source->name[0] != '\0') file->path = source->name;
+  if (file->kind == TRACK_PROFILE) return true;
+  complain("%s is no profile but a leak report: `mend leaks` shows it", file->path);
+  return false;
+}
+
+// ---------------------------------------------------------------------------------------------
+// A running process.
+
+bool profile_source_ask(struct profile_source *source, pid_t pid)
+{
+  *source = (struct profile_source){.descriptor = control_ask(pid, "profile")};
+  snprintf(source->path, sizeof source->path, "/dev/fd/%d", source->descriptor);
+  snprintf(source->name, sizeof source->name, "process %ld", (long)pid);
+  return source->descriptor >= 0;
+}
+
+// Whether the process remembers who allocates; false also after a complaint.
+static bool is_profiling(const struct profile_source *source, bool *is_read)
+{
+  struct track_file file;
+  *is_read = profile_source_read(source, &file);
+  bool is_on = *is_read && file.mode != TRACK_OFF;
+  track_free(&file);
+  return is_on;
+}
+
+static bool order(pid_t pid, const char *request)
+{
+  int answer = control_ask(pid, request);
+  if (answer >= 0) close(answer);
+  return answer >= 0;
+}
+
+static volatile sig_atomic_t is_interrupted;
+
+static void note_interrupt(int signal)
+{
+  (void)signal;
+  is_interrupted = 1;
+}
+
+// Until the time is over, or somebody has enough of it, or the process is gone.
+static void wait_seconds(pid_t pid, uint64_t seconds)
+{
+  struct sigaction before, action = {.sa_handler = note_interrupt};
+  sigaction(SIGINT, &action, &before);
+  struct progress progress = progress_begin("watching; ^C ends it");
+  uint64_t steps = seconds * (1000 / STEP_MS);
+  for (uint64_t i = 0; i < steps && !is_interrupted && (kill(pid, 0) == 0 || errno == EPERM); i++) {
+    const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+    nanosleep(&step, NULL);
+    progress_show(&progress, (double)i / (double)steps);
+  }
+  progress_end(&progress);
+  sigaction(SIGINT, &before, NULL);
+}
+
+bool profile_source_watch(struct profile_source *old, struct profile_source *new, pid_t pid,
+                          uint64_t interval, uint64_t seconds)
+{
+  bool is_good;
+  char start[NUMBER_MOST];
+  new->descriptor = -1;
+  if (!profile_source_ask(old, pid)) return false;
+  bool was_on = is_profiling(old, &is_good);
+  if (is_good && !was_on) {
+    profile_source_close(old);
+    snprintf(start, sizeof start, "profile start %" PRIu64, interval);
+    is_good = order(pid, start) && profile_source_ask(old, pid);
+  }
+  if (is_good) wait_seconds(pid, seconds);
+  is_good = is_good && profile_source_ask(new, pid);
+  if (is_good && !was_on) is_good = order(pid, "profile stop");
+  return is_good;
+}
+
+// ---------------------------------------------------------------------------------------------
+// A program.
+
+bool profile_source_run(struct profile_source *source, struct launch *launch,
+                        struct track_folder *folder, uint64_t interval)
+{
+  char bytes[NUMBER_MOST];
+  *source = (struct profile_source){.descriptor = -1};
+  if (!track_folder_make(folder)) return false;
+  snprintf(bytes, sizeof bytes, "%" PRIu64, interval);
+  const struct launch_setting settings[] = {{"MEND_PROFILE", "1"},
+                                            {"MEND_TRACK_FILE", folder->pattern},
+                                            {"MEND_PROFILE_INTERVAL", bytes}};
+  launch->settings = settings;
+  launch->setting_count = interval != 0 ? 3 : 2;
+  bool is_run = launch_run(launch);
+  launch->settings = NULL;
+  if (!is_run) return false;
+  if (!track_folder_list(folder, launch->pid)) {
+    complain("%s has left no profile: mend was not in it, or it was killed", launch->arguments[0]);
+    return false;
+  }
+  if (folder->count > 1) {
+    complain("%zu processes that it has started have profiles, too; `mend run -o profile=on "
+             "-o track_file=FOLDER/%%p` keeps all",
+             folder->count - 1);
+  }
+  return profile_source_file(source, folder->files[0]);
+}
