@@ -25,7 +25,7 @@
 #define __WALL 0x40000000
 #endif
 
-enum { SNAPSHOT_LOOK_MS = 100, SNAPSHOT_DESCRIPTORS = 65536, SNAPSHOT_NICENESS = 19 };
+enum { SNAPSHOT_LOOK_MS = 100, SNAPSHOT_DESCRIPTORS = 65536, SNAPSHOT_NICENESS = 5 };
 
 // ---------------------------------------------------------------------------------------------
 // The child.

@@ -11,7 +11,7 @@
 #include "track/leak_roots.h"
 
 enum {
-  LEAK_PATIENCE_MS = 100,  // with threads that are to park
+  LEAK_PATIENCE_MS = 400,  // with threads that are to park
   LEAK_GAP_MS = 20,        // between two copies, at least
   LEAK_PARCEL = 512,       // addresses that are sent
 };

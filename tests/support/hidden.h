@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// Addresses that are kept from who looks for leaks, and blocks that are lost on purpose: what a
+// call leaves behind in registers and on the stack is wiped.
+#ifndef TESTS_HIDDEN_H
+#define TESTS_HIDDEN_H
+
+#include <string.h>
+
+#include "support.h"
+
+// Not an address: all bits are the other way round.
+struct hidden {
+  uintptr_t bits;
+};
+
+static inline struct hidden hide(const void *address)
+{
+  return (struct hidden){~(uintptr_t)address};
+}
+
+static inline void *unhide(struct hidden hidden)
+{
+  return (void *)~hidden.bits;
+}
+
+// Overwrites what earlier calls have left on the stack.
+__attribute__((noinline)) static void wipe_stack(void)
+{
+  char waste[16 << 10];
+  memset(opaque(waste), 0, sizeof waste);
+  (void)opaque(waste);
+}
+
+#endif
