@@ -25,11 +25,18 @@ struct node {
   char rest[48];
 };
 
-static struct mend_leaks look(void)
+__attribute__((noinline)) static void look_into(struct mend_leaks *leaks)
 {
-  struct mend_leaks leaks = {.bytes = sizeof leaks};
+  *leaks = (struct mend_leaks){.bytes = sizeof *leaks};
+  CHECK(mend_leak_check(leaks, -1));
+}
+
+// A part of its caller: so what is wiped is all that the caller's calls have left.
+__attribute__((always_inline)) static inline struct mend_leaks look(void)
+{
+  struct mend_leaks leaks;
   wipe_stack();
-  CHECK(mend_leak_check(&leaks, -1));
+  look_into(&leaks);
   return leaks;
 }
 
@@ -287,17 +294,27 @@ static void a_busy_program_that_loses_nothing_is_told_so(void **state)
   assert_int_equal(reports, 0);
 }
 
+enum { LOST = 10 };
+static void *volatile seen[LOST];  // blocks until they are lost
+
+// The first test: so these blocks are at addresses that were never another thread's, of which its
+// stack may have kept one.
 static void what_a_busy_program_loses_is_found(void **state)
 {
   (void)state;
   pthread_t threads[WORKERS];
   uint64_t seeds[WORKERS];
-  enum { LOST = 20 };
   struct hidden lost[LOST];
-  begin_work(threads, seeds);
   for (size_t i = 0; i < LOST; i++) {
     lost[i] = make_hidden(600);
+    seen[i] = unhide(lost[i]);
+  }
+  begin_work(threads, seeds);
+  for (size_t i = 0; i < LOST; i++) {
+    seen[i] = NULL;
     struct mend_leaks leaks = look();
+    // Some word of a thread at work may look like an address for a while.
+    for (int j = 0; j < 5 && leaks.direct_count < i + 1; j++) leaks = look();
     assert_int_equal(leaks.direct_count, i + 1);
     assert_int_equal(all_lost(&leaks), i + 1);
   }
@@ -325,11 +342,11 @@ static void two_threads_may_check_at_the_same_time(void **state)
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_a_busy_program_loses_is_found),
       cmocka_unit_test(what_is_on_another_threads_stack_is_reached),
       cmocka_unit_test(what_is_in_another_threads_registers_is_reached),
       cmocka_unit_test(a_thread_that_blocks_all_signals_is_counted),
       cmocka_unit_test(a_busy_program_that_loses_nothing_is_told_so),
-      cmocka_unit_test(what_a_busy_program_loses_is_found),
       cmocka_unit_test(two_threads_may_check_at_the_same_time),
   };
   return SUITE_RUN(tests);

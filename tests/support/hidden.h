@@ -19,9 +19,10 @@ static inline struct hidden hide(const void *address)
   return (struct hidden){~(uintptr_t)address};
 }
 
+// Not before it is asked for, as the compiler might.
 static inline void *unhide(struct hidden hidden)
 {
-  return (void *)~hidden.bits;
+  return (void *)~opaque_size(hidden.bits);
 }
 
 // Overwrites what earlier calls have left on the stack.
