@@ -90,15 +90,17 @@ static uint64_t number_of(const char *text)
 static void answer_pprof(const struct serve *serve, struct answer *answer)
 {
   size_t length;
-  const char *reason = "";
-  char *text = sites_pprof(serve->sites, &length, &reason);
+  char why[CONTROL_WHY_MOST + 8];
+  char *text = sites_pprof(serve->sites, &length, why);
   if (text != NULL) {
     answer_text(answer, "application/octet-stream", text, length);
     return;
   }
+  strcat(why, "\n");
+  text = strdup(why);
+  if (text == NULL) return;
+  answer_text(answer, "text/plain; charset=utf-8", text, strlen(text));
   answer->status = 503;
-  answer->text = (char *)(uintptr_t)reason;
-  answer->length = strlen(reason);
 }
 
 static void answer_path(void *argument, const struct request *request, struct answer *answer)

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "control.h"
+
 struct sites;
 
 // NULL after a complaint.
@@ -20,8 +22,8 @@ void sites_close(struct sites *sites);
 // The last profile as JSON, to be freed: the tree of flame_write as "profile", or "reason", why
 // there is none. NULL if there is no memory.
 char *sites_json(struct sites *sites, size_t *length);
-// The last profile for pprof, to be freed; waits some seconds for a first one. NULL: there is none,
-// and *reason says why.
-char *sites_pprof(struct sites *sites, size_t *length, const char **reason);
+// The last profile for pprof, to be freed; waits some seconds for one that is not old. NULL: there
+// is none, and `why` says why.
+char *sites_pprof(struct sites *sites, size_t *length, char why[static CONTROL_WHY_MOST]);
 
 #endif

@@ -85,10 +85,11 @@ export class HeapMap {
       }
     }
     context.strokeStyle = colours.frame;
-    context.lineWidth = 1;
+    context.globalAlpha = .6;
     for (const i of this.changed) {
       context.strokeRect(i % columns * size + .5, Math.floor(i / columns) * size + .5, side - 1, side - 1);
     }
+    context.globalAlpha = 1;
   }
 
   // The addresses of a cell. Those that the heap has never used are left out of the map.

@@ -46,6 +46,8 @@ const SERIES = {
            ['kept for reuse', 'retained_bytes', '--line-retained']],
   fragmentation: [['fragmentation', 'fragmentation', '--line-held']],
 };
+const timeText = seconds => new Date(seconds * 1000).toLocaleTimeString('en-GB');
+const POWERS = Array.from({ length: 41 }, (_, i) => 2 ** (10 + i));
 const textOf = { memory: bytesText, fragmentation: shareText };
 const charts = {};
 
@@ -57,8 +59,11 @@ function chartOptions(name, width) {
     width, height: 250, legend: { live: true }, cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_, __, most) => [0, name === 'memory' ? Math.max(most * 1.05, 1 << 20)
                                                                  : Math.max(most * 1.1, .1)] } },
-    axes: [axis, { ...axis, size: 76, values: (_, values) => values.map(text) }],
-    series: [{ label: 'time' }, ...SERIES[name].map(([label, , line]) => ({
+    axes: [{ ...axis, space: 90, values: (_, times) => times.map(timeText) },
+           { ...axis, size: 76, values: (_, values) => values.map(text),
+             ...(name === 'memory' ? { incrs: POWERS } : {}) }],
+    series: [{ label: 'time', value: (_, time) => time === null ? '-' : timeText(time) },
+             ...SERIES[name].map(([label, , line]) => ({
       label, stroke: () => colour(line), width: 2, points: { show: false },
       value: (_, value) => value === null ? '-' : text(value) }))],
   };
@@ -84,7 +89,7 @@ function fillHistory(name, series) {
     table.createTBody();
   }
   const rows = history.time_ms.slice(from).map((time, i) =>
-    [new Date(time).toLocaleTimeString('en-GB'),
+    [timeText(time / 1000),
      ...series.map(([, column]) => textOf[name](history[column][from + i]))]);
   fillRows(table.tBodies[0], rows.reverse());
 }
