@@ -99,10 +99,10 @@ static void aligned_forms_are_aligned(void **state)
                       _ZnwmSt11align_val_tRKSt9nothrow_t(100, alignment, NULL),
                       _ZnamSt11align_val_tRKSt9nothrow_t(100, alignment, NULL)};
     for (size_t i = 0; i < 4; i++) assert_true(is_aligned(blocks[i], alignment));
-    _ZdlPvSt11align_val_t(blocks[0]);
-    _ZdaPvSt11align_val_t(blocks[1]);
-    _ZdlPvSt11align_val_tRKSt9nothrow_t(blocks[2]);
-    _ZdaPvSt11align_val_tRKSt9nothrow_t(blocks[3]);
+    _ZdlPvSt11align_val_t(blocks[0], alignment);
+    _ZdaPvSt11align_val_t(blocks[1], alignment);
+    _ZdlPvSt11align_val_tRKSt9nothrow_t(blocks[2], alignment, NULL);
+    _ZdaPvSt11align_val_tRKSt9nothrow_t(blocks[3], alignment, NULL);
   }
 }
 
