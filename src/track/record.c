@@ -64,12 +64,6 @@ static uint32_t generation_now(void)
   return atomic_load_explicit(&row_table.generation, memory_order_relaxed);
 }
 
-INTERNAL void record_forget(void)
-{
-  uint32_t next = generation_now() + 1;
-  atomic_store_explicit(&row_table.generation, next < GENERATIONS ? next : 1, memory_order_relaxed);
-}
-
 // ---------------------------------------------------------------------------------------------
 // Rows.
 
@@ -149,7 +143,7 @@ static bool make_leaf(size_t index)
   return true;
 }
 
-// A row that has been used before; 0 if there is none. Its records are of no block.
+// A row that has been used before; 0 if there is none. From now on its records are of no block.
 static uint64_t take_free_row(unsigned size_class, size_t capacity)
 {
   uint64_t row = row_table.free_rows[size_class];
@@ -180,9 +174,7 @@ static uint64_t cut_off_row(unsigned size_class, size_t capacity)
 static void put_free_row(uint64_t row)
 {
   struct record *record = row_start(row);
-  for (size_t i = 0; i < row_capacity(row); i++) {
-    atomic_store_explicit(&record[i].word, 0, memory_order_relaxed);
-  }
+  atomic_store_explicit(&record->word, 0, memory_order_relaxed);
   atomic_store(&record->other, row_table.free_rows[row_class(row)]);
   row_table.free_rows[row_class(row)] = row;
 }
@@ -214,6 +206,33 @@ static NOINLINE bool make_row(struct page *page, uint32_t generation)
   bool is_made = replace_row(page, place_of(page), generation);
   os_lock_release(&row_table.lock);
   return is_made;
+}
+
+// All generations have been used: rows of the first ones would be remembered again. By whoever
+// begins the first anew; others may be making rows of the last.
+static void drop_rows(void)
+{
+  os_lock_acquire(&row_table.lock);
+  for (size_t i = 0; row_table.leaves != NULL && i < leaf_count(); i++) {
+    struct row_leaf *leaf = atomic_load_explicit(&row_table.leaves[i], memory_order_acquire);
+    for (size_t j = 0; leaf != NULL && j < LEAF_ROWS; j++) {
+      uint64_t row = atomic_load_explicit(&leaf->rows[j], memory_order_relaxed);
+      if (row == 0 || row_generation(row) == STAYS) continue;
+      atomic_store_explicit(&leaf->rows[j], 0, memory_order_relaxed);
+      put_free_row(row);
+    }
+  }
+  os_lock_release(&row_table.lock);
+}
+
+INTERNAL void record_forget(void)
+{
+  uint32_t next = generation_now() + 1;
+  if (next == GENERATIONS) {
+    drop_rows();
+    next = 1;
+  }
+  atomic_store_explicit(&row_table.generation, next, memory_order_relaxed);
 }
 
 INTERNAL bool record_lock_is_mine(void)
