@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "snapshot.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "lines.h"
 
 #define FORMAT_VERSION 1
 #define FIRST_WORDS "mend heap map "
@@ -19,9 +16,7 @@ const char *const page_kind_names[4] = {"list", "bitmap", "large", "free"};
 
 struct reader {
   struct snapshot *snapshot;
-  FILE *file;
-  uint64_t number;  // of the line
-  char line[LINE_MOST];
+  struct lines lines;
   char *words[WORDS_MOST];
   size_t word_count;
   size_t page_room;
@@ -29,100 +24,16 @@ struct reader {
   bool has_ended;
 };
 
-// ---------------------------------------------------------------------------------------------
-// Lines and words.
-
-// Says what is wrong with the line; returns false.
-__attribute__((format(printf, 2, 3))) static bool refuse(const struct reader *reader,
-                                                         const char *format, ...)
-{
-  char text[LINE_MOST];
-  va_list values;
-  va_start(values, format);
-  vsnprintf(text, sizeof text, format, values);
-  va_end(values);
-  complain("%s:%" PRIu64 ": %s", reader->snapshot->path, reader->number, text);
-  return false;
-}
-
-static bool is_plain(const char *text, size_t length)
-{
-  for (size_t i = 0; i < length; i++) {
-    if (text[i] < ' ' || text[i] > '~') return false;
-  }
-  return true;
-}
+#define refuse(reader, ...) lines_refuse(&(reader)->lines, __VA_ARGS__)
 
 static void split(struct reader *reader)
 {
-  char *rest = NULL;
+  char *rest = reader->lines.text;
+  char *word;
   reader->word_count = 0;
-  char *word = strtok_r(reader->line, " ", &rest);
-  while (word != NULL && reader->word_count < WORDS_MOST) {
+  while (reader->word_count < WORDS_MOST && (word = lines_word(&rest)) != NULL) {
     reader->words[reader->word_count++] = word;
-    word = strtok_r(NULL, " ", &rest);
   }
-}
-
-enum line { LINE_READ, LINE_NONE, LINE_BAD };
-
-static enum line read_line(struct reader *reader)
-{
-  reader->number++;
-  // fgets does not tell of zero bytes that it has read: what they were written over does.
-  memset(reader->line, 1, sizeof reader->line);
-  if (fgets(reader->line, sizeof reader->line, reader->file) == NULL) {
-    if (!ferror(reader->file)) return LINE_NONE;
-    (void)refuse(reader, "%s", strerror(errno));
-    return LINE_BAD;
-  }
-  char *end = memchr(reader->line, '\n', sizeof reader->line);
-  size_t length = end != NULL ? (size_t)(end - reader->line) : strlen(reader->line);
-  if (!is_plain(reader->line, length)) {
-    (void)refuse(reader, "this is no text of a heap map");
-    return LINE_BAD;
-  }
-  if (end == NULL) {
-    bool is_cut = feof(reader->file);
-    (void)refuse(reader, is_cut ? "the file is cut off here" : "the line is too long");
-    return LINE_BAD;
-  }
-  *end = '\0';
-  return LINE_READ;
-}
-
-// A number without a sign, decimal or after 0x hexadecimal.
-static bool parse_number(const char *word, uint64_t *number)
-{
-  bool is_hex = word[0] == '0' && word[1] == 'x';
-  const char *digits = is_hex ? word + 2 : word;
-  const char *known = is_hex ? "0123456789abcdef" : "0123456789";
-  if (*digits == '\0' || digits[strspn(digits, known)] != '\0') return false;
-  errno = 0;
-  *number = strtoull(digits, NULL, is_hex ? 16 : 10);
-  return errno == 0;
-}
-
-static bool parse_count(const char *word, uint32_t *number)
-{
-  uint64_t value;
-  if (!parse_number(word, &value) || value > UINT32_MAX) return false;
-  *number = (uint32_t)value;
-  return true;
-}
-
-// Room for one more element; NULL, after a complaint, if there is no memory.
-static void *grow(struct reader *reader, void *array, size_t count, size_t *room, size_t bytes)
-{
-  if (count < *room) return array;
-  size_t more = *room == 0 ? 64 : *room * 2;
-  void *larger = realloc(array, more * bytes);
-  if (larger == NULL) {
-    (void)refuse(reader, "out of memory");
-    return NULL;
-  }
-  *room = more;
-  return larger;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -151,10 +62,10 @@ static bool parse_page(struct reader *reader, struct page *page)
   char **words = reader->words;
   *page = (struct page){0};
   if (reader->word_count < 11) return refuse(reader, "a page has 11 words");
-  if (!parse_number(words[1], &page->start) || !parse_number(words[2], &page->bytes) ||
-      !parse_number(words[4], &page->block_bytes) || !parse_count(words[5], &page->capacity) ||
-      !parse_count(words[6], &page->carved) || !parse_count(words[7], &page->used) ||
-      !parse_number(words[8], &page->resident_bytes)) {
+  if (!lines_number(words[1], &page->start) || !lines_number(words[2], &page->bytes) ||
+      !lines_number(words[4], &page->block_bytes) || !lines_count(words[5], &page->capacity) ||
+      !lines_count(words[6], &page->carved) || !lines_count(words[7], &page->used) ||
+      !lines_number(words[8], &page->resident_bytes)) {
     return refuse(reader, "this is no number, or too large");
   }
   if (!parse_kind(words[3], &page->kind))
@@ -185,7 +96,8 @@ static bool read_page(struct reader *reader)
   if (last != NULL && (page.start < last->start || page.start - last->start < last->bytes)) {
     return refuse(reader, "the page does not lie behind the one before");
   }
-  struct page *pages = grow(reader, snapshot->pages, count, &reader->page_room, sizeof page);
+  struct page *pages =
+      lines_grow(&reader->lines, snapshot->pages, count, &reader->page_room, sizeof page);
   if (pages == NULL) return false;
   snapshot->pages = pages;
   pages[snapshot->page_count++] = page;
@@ -221,7 +133,7 @@ void snapshot_add_pin(struct snapshot *snapshot, uint64_t address)
 static bool read_pin(struct reader *reader)
 {
   uint64_t address;
-  if (reader->word_count < 2 || !parse_number(reader->words[1], &address)) {
+  if (reader->word_count < 2 || !lines_number(reader->words[1], &address)) {
     return refuse(reader, "a pin has an address");
   }
   snapshot_add_pin(reader->snapshot, address);
@@ -236,8 +148,8 @@ static bool read_blocker(struct reader *reader)
   struct snapshot *snapshot = reader->snapshot;
   struct blocker *blocker = &snapshot->blockers[snapshot->blocker_count];
   if (snapshot->blocker_count == BLOCKERS_MOST) return true;
-  if (reader->word_count < 4 || !parse_number(reader->words[1], &blocker->thread) ||
-      !parse_number(reader->words[2], &blocker->scope_age_ns)) {
+  if (reader->word_count < 4 || !lines_number(reader->words[1], &blocker->thread) ||
+      !lines_number(reader->words[2], &blocker->scope_age_ns)) {
     return refuse(reader, "a blocker has a thread and an age");
   }
   blocker->is_implicit = strcmp(reader->words[3], "implicit") == 0;
@@ -262,8 +174,8 @@ static bool read_figure(struct reader *reader)
   bool is_figure = reader->word_count == 2 && is_value(reader->words[1]);
   if (!is_figure || strlen(name) >= sizeof((struct figure *)0)->name) return true;
   if (snapshot->figure_count == FIGURES_MOST) return refuse(reader, "too many figures");
-  struct figure *figures = grow(reader, snapshot->figures, snapshot->figure_count,
-                                &reader->figure_room, sizeof *figures);
+  struct figure *figures = lines_grow(&reader->lines, snapshot->figures, snapshot->figure_count,
+                                      &reader->figure_room, sizeof *figures);
   if (figures == NULL) return false;
   snapshot->figures = figures;
   strcpy(figures[snapshot->figure_count].name, name);
@@ -276,8 +188,8 @@ static bool read_end(struct reader *reader)
 {
   uint64_t pages, pins;
   const struct snapshot *snapshot = reader->snapshot;
-  if (reader->word_count < 3 || !parse_number(reader->words[1], &pages) ||
-      !parse_number(reader->words[2], &pins)) {
+  if (reader->word_count < 3 || !lines_number(reader->words[1], &pages) ||
+      !lines_number(reader->words[2], &pins)) {
     return refuse(reader, "the end has two numbers");
   }
   reader->has_ended = true;
@@ -301,11 +213,11 @@ static bool read_words(struct reader *reader)
 static bool read_first(struct reader *reader)
 {
   uint64_t version;
-  enum line line = read_line(reader);
+  enum line line = lines_next(&reader->lines);
   if (line == LINE_BAD) return false;
   size_t length = strlen(FIRST_WORDS);
-  if (line == LINE_NONE || strncmp(reader->line, FIRST_WORDS, length) != 0 ||
-      !parse_number(reader->line + length, &version)) {
+  if (line == LINE_NONE || strncmp(reader->lines.text, FIRST_WORDS, length) != 0 ||
+      !lines_number(reader->lines.text + length, &version)) {
     return refuse(reader, "this is no heap map: it does not begin with '" FIRST_WORDS "1'");
   }
   if (version == FORMAT_VERSION) return true;
@@ -317,7 +229,7 @@ static bool read_all(struct reader *reader)
 {
   if (!read_first(reader)) return false;
   enum line line;
-  while ((line = read_line(reader)) == LINE_READ) {
+  while ((line = lines_next(&reader->lines)) == LINE_READ) {
     if (reader->has_ended) return refuse(reader, "there is more behind the end");
     if (!read_words(reader)) return false;
   }
@@ -327,16 +239,12 @@ static bool read_all(struct reader *reader)
 
 bool snapshot_read(struct snapshot *snapshot, const char *path)
 {
-  bool is_stdin = strcmp(path, "-") == 0;
-  *snapshot = (struct snapshot){.path = is_stdin ? "(stdin)" : path};
   struct reader reader = {.snapshot = snapshot};
-  reader.file = is_stdin ? stdin : fopen(path, "r");
-  if (reader.file == NULL) {
-    complain("%s: %s", path, strerror(errno));
-    return false;
-  }
-  bool is_read = read_all(&reader);
-  if (!is_stdin) fclose(reader.file);
+  bool is_read = lines_open(&reader.lines, path, "a heap map", LINE_MOST);
+  reader.lines.is_ascii = true;
+  *snapshot = (struct snapshot){.path = reader.lines.path};
+  is_read = is_read && read_all(&reader);
+  lines_close(&reader.lines);
   return is_read;
 }
 

@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lines.h"
+#include "track_words.h"
 
 #define FORMAT_VERSION 1
 
 enum {
   LINE_MOST = 1 << 18,  // a stack of 10,000 frames
-  FRAMES_MOST = 10000,  // of a stack
-  TEXT_CHUNK = 1 << 16,
+  FRAMES_MOST = 10000   // of a stack
 };
 
 const char *const track_mode_names[3] = {"off", "sampled", "exact"};
@@ -20,125 +19,29 @@ const char *const track_mode_names[3] = {"off", "sampled", "exact"};
 // A file of this size is no track file.
 static const uint64_t bytes_most = UINT64_C(1) << 30;
 
-// Strings lie one behind another in chunks, which are freed together.
-struct track_text {
-  struct track_text *next;
-  size_t used, room;
-  char bytes[];
-};
-
 struct reader {
   struct track_file *file;
-  struct lines lines;
-  char *rest;  // of the line, behind the words that have been read
+  struct track_words words;
   size_t thread_room, stack_room, frame_room, site_room, leak_room, reached_room, block_room,
       map_room;
   bool has_kind, has_pid, has_mode, has_ended;
 };
 
-// ---------------------------------------------------------------------------------------------
-// Parts of a line. Each complains if it is not there, and returns false.
-
-#define refuse(...) lines_refuse(&reader->lines, __VA_ARGS__)
-
-static bool read_number(struct reader *reader, const char *what, uint64_t *number)
-{
-  const char *word = lines_word(&reader->rest);
-  if (word == NULL) return refuse("%s is missing", what);
-  if (lines_number(word, number)) return true;
-  return refuse("%s is a number, not '%.32s'", what, word);
-}
-
-struct field {
-  const char *name;
-  uint64_t *number;
-};
-
-static bool read_numbers(struct reader *reader, const struct field *fields, size_t count)
-{
-  for (size_t i = 0; i < count; i++) {
-    if (!read_number(reader, fields[i].name, fields[i].number)) return false;
-  }
-  return true;
-}
+#define refuse(...) words_refuse(&reader->words, __VA_ARGS__)
 
 #define read_fields(reader, ...) \
-  read_numbers(reader, (const struct field[]){__VA_ARGS__}, \
-               sizeof(struct field[]){__VA_ARGS__} / sizeof(struct field))
+  words_numbers(&(reader)->words, (const struct words_field[]){__VA_ARGS__}, \
+                sizeof(struct words_field[]){__VA_ARGS__} / sizeof(struct words_field))
 
-static bool is_octal(const char *text)
+static char *next_word(struct reader *reader)
 {
-  for (size_t i = 0; i < 3; i++) {
-    if (text[i] < '0' || text[i] > '7') return false;
-  }
-  return text[0] <= '3';
+  return lines_word(&reader->words.rest);
 }
 
-// Undoes \ooo, in place; \000 stands for no text at all.
-static void unescape(char *text)
+// Room for one more element of an array; NULL after a complaint.
+static void *grow(struct reader *reader, void *array, size_t count, size_t *room, size_t bytes)
 {
-  char *to = text;
-  while (*text != '\0') {
-    if (*text == '\\' && is_octal(text + 1)) {
-      *to++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
-      text += 4;
-    } else {
-      *to++ = *text++;
-    }
-  }
-  *to = '\0';
-}
-
-// A copy that lasts as long as the file; NULL after a complaint.
-static char *keep_text(struct reader *reader, const char *text)
-{
-  size_t length = strlen(text) + 1;
-  struct track_text *chunk = reader->file->texts;
-  if (chunk == NULL || chunk->room - chunk->used < length) {
-    size_t room = length > TEXT_CHUNK ? length : TEXT_CHUNK;
-    chunk = malloc(sizeof *chunk + room);
-    if (chunk == NULL) {
-      (void)refuse("out of memory");
-      return NULL;
-    }
-    *chunk = (struct track_text){.next = reader->file->texts, .room = room};
-    reader->file->texts = chunk;
-  }
-  char *copy = memcpy(chunk->bytes + chunk->used, text, length);
-  chunk->used += length;
-  return copy;
-}
-
-// Text is one word. At the end of a line it is empty.
-static bool read_text(struct reader *reader, const char **text)
-{
-  char *word = lines_word(&reader->rest);
-  if (word != NULL) unescape(word);
-  *text = keep_text(reader, word != NULL ? word : "");
-  return *text != NULL;
-}
-
-static bool read_kind_word(struct reader *reader, char kind[static TRACK_WORD_MOST])
-{
-  const char *word = lines_word(&reader->rest);
-  if (word == NULL || strlen(word) >= TRACK_WORD_MOST ||
-      word[strspn(word, "abcdefghijklmnopqrstuvwxyz_")] != '\0') {
-    return refuse("the kind of a leak is a word of small letters");
-  }
-  strcpy(kind, word);
-  return true;
-}
-
-// Makes room for one more element of an array of the file, and points to it.
-#define add_element(reader, array, count, room) \
-  add_to(reader, (void **)&(reader)->file->array, (reader)->file->count, &(reader)->room, \
-         sizeof *(reader)->file->array)
-
-static bool add_to(struct reader *reader, void **array, size_t count, size_t *room, size_t bytes)
-{
-  void *larger = lines_grow(&reader->lines, *array, count, room, bytes);
-  if (larger != NULL) *array = larger;
-  return larger != NULL;
+  return lines_grow(&reader->words.lines, array, count, room, bytes);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -146,7 +49,7 @@ static bool add_to(struct reader *reader, void **array, size_t count, size_t *ro
 
 static bool read_kind(struct reader *reader)
 {
-  const char *word = lines_word(&reader->rest);
+  const char *word = next_word(reader);
   reader->has_kind = true;
   if (word != NULL && strcmp(word, "profile") == 0) {
     reader->file->kind = TRACK_PROFILE;
@@ -159,7 +62,7 @@ static bool read_kind(struct reader *reader)
 
 static bool read_mode(struct reader *reader)
 {
-  const char *word = lines_word(&reader->rest);
+  const char *word = next_word(reader);
   reader->has_mode = true;
   for (size_t i = 0; word != NULL && i < 3; i++) {
     if (strcmp(word, track_mode_names[i]) != 0) continue;
@@ -172,28 +75,25 @@ static bool read_mode(struct reader *reader)
 static bool read_pid(struct reader *reader)
 {
   reader->has_pid = true;
-  return read_number(reader, "the process", &reader->file->pid);
+  return words_number(&reader->words, "the process", &reader->file->pid);
 }
 
 static bool read_program(struct reader *reader)
 {
-  return read_text(reader, &reader->file->program);
+  return words_text(&reader->words, &reader->file->program);
 }
 
 static bool read_command(struct reader *reader)
 {
   struct track_file *file = reader->file;
   if (file->arguments != NULL) return refuse("a second command");
-  size_t words = 1;
-  for (const char *at = reader->rest; *at != '\0'; at++) words += *at == ' ';
-  file->arguments = calloc(words + 1, sizeof *file->arguments);
+  size_t most = 2;
+  for (const char *at = reader->words.rest; *at != '\0'; at++) most += *at == ' ';
+  file->arguments = calloc(most, sizeof *file->arguments);
   if (file->arguments == NULL) return refuse("out of memory");
-  char *word;
-  while ((word = lines_word(&reader->rest)) != NULL) {
-    unescape(word);
-    char *copy = keep_text(reader, word);
-    if (copy == NULL) return false;
-    file->arguments[file->argument_count++] = copy;
+  while (reader->words.rest[strspn(reader->words.rest, " ")] != '\0') {
+    if (!words_text(&reader->words, &file->arguments[file->argument_count])) return false;
+    file->argument_count++;
   }
   return true;
 }
@@ -201,7 +101,7 @@ static bool read_command(struct reader *reader)
 // Seconds, perhaps with a point and up to nine digits.
 static bool read_time(struct reader *reader)
 {
-  char *word = lines_word(&reader->rest);
+  char *word = next_word(reader);
   if (word == NULL) return refuse("the time is missing");
   char *point = strchr(word, '.');
   uint64_t nanoseconds = 0;
@@ -220,12 +120,12 @@ static bool read_time(struct reader *reader)
 
 static bool read_uptime(struct reader *reader)
 {
-  return read_number(reader, "the uptime", &reader->file->uptime_ms);
+  return words_number(&reader->words, "the uptime", &reader->file->uptime_ms);
 }
 
 static bool read_interval(struct reader *reader)
 {
-  return read_number(reader, "the interval", &reader->file->interval);
+  return words_number(&reader->words, "the interval", &reader->file->interval);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -237,13 +137,27 @@ static bool read_thread(struct reader *reader)
   uint64_t number;
   struct track_thread thread = {0};
   if (!read_fields(reader, {"the thread's number", &number}, {"its id", &thread.kernel_id}) ||
-      !read_text(reader, &thread.name)) {
+      !words_text(&reader->words, &thread.name)) {
     return false;
   }
   if (number >= TRACK_NO_THREAD) return refuse("the thread's number is too large");
   thread.number = (uint32_t)number;
-  if (!add_element(reader, threads, thread_count, thread_room)) return false;
-  file->threads[file->thread_count++] = thread;
+  struct track_thread *threads =
+      grow(reader, file->threads, file->thread_count, &reader->thread_room, sizeof thread);
+  if (threads == NULL) return false;
+  file->threads = threads;
+  threads[file->thread_count++] = thread;
+  return true;
+}
+
+static bool add_stack(struct reader *reader, const struct track_stack *stack)
+{
+  struct track_file *file = reader->file;
+  struct track_stack *stacks =
+      grow(reader, file->stacks, file->stack_count, &reader->stack_room, sizeof *stack);
+  if (stacks == NULL) return false;
+  file->stacks = stacks;
+  stacks[file->stack_count++] = *stack;
   return true;
 }
 
@@ -251,26 +165,27 @@ static bool read_stack(struct reader *reader)
 {
   struct track_file *file = reader->file;
   struct track_stack stack = {.first_frame = file->frame_count};
-  if (!read_number(reader, "the stack's number", &stack.number)) return false;
+  if (!words_number(&reader->words, "the stack's number", &stack.number)) return false;
   char *word;
-  while ((word = lines_word(&reader->rest)) != NULL) {
+  while ((word = next_word(reader)) != NULL) {
     uint64_t address;
     if (!lines_number(word, &address)) return refuse("'%.32s' is no address", word);
     if (stack.frame_count == FRAMES_MOST) return refuse("a stack of too many frames");
-    if (!add_element(reader, frames, frame_count, frame_room)) return false;
-    file->frames[file->frame_count++] = address;
+    uint64_t *frames =
+        grow(reader, file->frames, file->frame_count, &reader->frame_room, sizeof *frames);
+    if (frames == NULL) return false;
+    file->frames = frames;
+    frames[file->frame_count++] = address;
     stack.frame_count++;
   }
-  if (!add_element(reader, stacks, stack_count, stack_room)) return false;
-  file->stacks[file->stack_count++] = stack;
-  return true;
+  return add_stack(reader, &stack);
 }
 
 // Until all stacks are known, `stack` of a record is the number in the file.
 static bool read_stack_number(struct reader *reader, size_t *stack)
 {
   uint64_t number;
-  if (!read_number(reader, "the stack", &number)) return false;
+  if (!words_number(&reader->words, "the stack", &number)) return false;
   *stack = (size_t)number;
   return true;
 }
@@ -291,8 +206,11 @@ static bool read_site(struct reader *reader)
           {"the sparse bytes", &site.sparse_bytes})) {
     return false;
   }
-  if (!add_element(reader, sites, site_count, site_room)) return false;
-  file->sites[file->site_count++] = site;
+  struct track_site *sites =
+      grow(reader, file->sites, file->site_count, &reader->site_room, sizeof site);
+  if (sites == NULL) return false;
+  file->sites = sites;
+  sites[file->site_count++] = site;
   return true;
 }
 
@@ -301,15 +219,19 @@ static bool read_leak(struct reader *reader)
   struct track_file *file = reader->file;
   struct track_leak leak;
   uint64_t thread;
-  if (!read_kind_word(reader, leak.kind) || !read_stack_number(reader, &leak.stack) ||
+  if (!words_name(&reader->words, "a leak's kind", leak.kind, sizeof leak.kind) ||
+      !read_stack_number(reader, &leak.stack) ||
       !read_fields(reader, {"the thread", &thread}, {"the number of blocks", &leak.count},
                    {"the bytes", &leak.bytes}, {"the first time", &leak.first_ms},
                    {"the last time", &leak.last_ms})) {
     return false;
   }
   leak.thread = thread < TRACK_NO_THREAD ? (uint32_t)thread : TRACK_NO_THREAD;
-  if (!add_element(reader, leaks, leak_count, leak_room)) return false;
-  file->leaks[file->leak_count++] = leak;
+  struct track_leak *leaks =
+      grow(reader, file->leaks, file->leak_count, &reader->leak_room, sizeof leak);
+  if (leaks == NULL) return false;
+  file->leaks = leaks;
+  leaks[file->leak_count++] = leak;
   return true;
 }
 
@@ -319,11 +241,14 @@ static bool read_reached(struct reader *reader)
   struct track_reached reached;
   if (!read_stack_number(reader, &reached.stack) ||
       !read_fields(reader, {"the number of blocks", &reached.count},
-                   {"the bytes", &reached.bytes}) ||
-      !add_element(reader, reached, reached_count, reached_room)) {
+                   {"the bytes", &reached.bytes})) {
     return false;
   }
-  file->reached[file->reached_count++] = reached;
+  struct track_reached *all =
+      grow(reader, file->reached, file->reached_count, &reader->reached_room, sizeof reached);
+  if (all == NULL) return false;
+  file->reached = all;
+  all[file->reached_count++] = reached;
   return true;
 }
 
@@ -331,12 +256,16 @@ static bool read_block(struct reader *reader)
 {
   struct track_file *file = reader->file;
   struct track_block block;
-  if (!read_kind_word(reader, block.kind) || !read_stack_number(reader, &block.stack) ||
-      !read_fields(reader, {"the address", &block.address}, {"the bytes", &block.bytes}) ||
-      !add_element(reader, blocks, block_count, block_room)) {
+  if (!words_name(&reader->words, "a leak's kind", block.kind, sizeof block.kind) ||
+      !read_stack_number(reader, &block.stack) ||
+      !read_fields(reader, {"the address", &block.address}, {"the bytes", &block.bytes})) {
     return false;
   }
-  file->blocks[file->block_count++] = block;
+  struct track_block *blocks =
+      grow(reader, file->blocks, file->block_count, &reader->block_room, sizeof block);
+  if (blocks == NULL) return false;
+  file->blocks = blocks;
+  blocks[file->block_count++] = block;
   return true;
 }
 
@@ -354,11 +283,11 @@ static bool read_map(struct reader *reader)
 {
   struct track_file *file = reader->file;
   struct track_map map = {0};
-  char *range = lines_word(&reader->rest);
-  const char *rights = lines_word(&reader->rest);
-  const char *offset = lines_word(&reader->rest);
-  const char *device = lines_word(&reader->rest);
-  const char *inode = lines_word(&reader->rest);
+  char *range = next_word(reader);
+  const char *rights = next_word(reader);
+  const char *offset = next_word(reader);
+  const char *device = next_word(reader);
+  const char *inode = next_word(reader);
   if (inode == NULL || !read_range(&map, range)) return refuse("this is no mapping");
   char *end;
   map.offset = strtoull(offset, &end, 16);
@@ -366,10 +295,11 @@ static bool read_map(struct reader *reader)
     return refuse("this is no mapping");
   }
   map.is_executable = strlen(rights) == 4 && rights[2] == 'x';
-  if (!read_text(reader, &map.path) || !add_element(reader, maps, map_count, map_room)) {
-    return false;
-  }
-  file->maps[file->map_count++] = map;
+  if (!words_text(&reader->words, &map.path)) return false;
+  struct track_map *maps = grow(reader, file->maps, file->map_count, &reader->map_room, sizeof map);
+  if (maps == NULL) return false;
+  file->maps = maps;
+  maps[file->map_count++] = map;
   return true;
 }
 
@@ -402,8 +332,8 @@ static bool read_line(struct reader *reader)
       {"uptime_ms", read_uptime}, {"mode", read_mode},       {"interval", read_interval},
       {"lost", read_lost},        {"end", read_end},
   };
-  reader->rest = reader->lines.text;
-  const char *word = lines_word(&reader->rest);
+  reader->words.rest = reader->words.lines.text;
+  const char *word = next_word(reader);
   if (word == NULL) return true;
   for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
     if (strcmp(word, records[i].word) == 0) return records[i].read(reader);
@@ -414,11 +344,11 @@ static bool read_line(struct reader *reader)
 static bool read_first(struct reader *reader)
 {
   uint64_t version;
-  enum line line = lines_next(&reader->lines);
+  enum line line = lines_next(&reader->words.lines);
   if (line == LINE_BAD) return false;
-  reader->rest = reader->lines.text;
-  const char *word = line == LINE_READ ? lines_word(&reader->rest) : NULL;
-  const char *number = word != NULL ? lines_word(&reader->rest) : NULL;
+  reader->words.rest = reader->words.lines.text;
+  const char *word = line == LINE_READ ? next_word(reader) : NULL;
+  const char *number = word != NULL ? next_word(reader) : NULL;
   if (number == NULL || strcmp(word, "mend-track") != 0 || !lines_number(number, &version)) {
     return refuse("this is no track file: it does not begin with 'mend-track 1'");
   }
@@ -431,9 +361,9 @@ static bool read_lines(struct reader *reader)
 {
   if (!read_first(reader)) return false;
   enum line line;
-  while ((line = lines_next(&reader->lines)) == LINE_READ) {
+  while ((line = lines_next(&reader->words.lines)) == LINE_READ) {
     if (reader->has_ended) return refuse("there is more behind the end");
-    if (reader->lines.bytes > bytes_most) return refuse("the file is too large");
+    if (reader->words.lines.bytes > bytes_most) return refuse("the file is too large");
     if (!read_line(reader)) return false;
   }
   if (line == LINE_BAD) return false;
@@ -461,10 +391,8 @@ static bool order_stacks(struct reader *reader)
   struct track_file *file = reader->file;
   bool has_unknown = false;
   for (size_t i = 0; i < file->stack_count; i++) has_unknown |= file->stacks[i].number == 0;
-  if (!has_unknown) {  // the one that is not known needs no line
-    if (!add_element(reader, stacks, stack_count, stack_room)) return false;
-    file->stacks[file->stack_count++] = (struct track_stack){0};
-  }
+  // The one that is not known needs no line.
+  if (!has_unknown && !add_stack(reader, &(struct track_stack){0})) return false;
   qsort(file->stacks, file->stack_count, sizeof *file->stacks, compare_stacks);
   for (size_t i = 1; i < file->stack_count; i++) {
     if (file->stacks[i].number == file->stacks[i - 1].number) {
@@ -534,11 +462,12 @@ bool track_read(struct track_file *file, const char *path)
 {
   *file = (struct track_file){.program = ""};
   struct reader reader = {.file = file};
-  bool is_read = lines_open(&reader.lines, path, "a track file", LINE_MOST);
-  file->path = reader.lines.path;
-  reader.lines.is_ascii = true;
+  bool is_read = lines_open(&reader.words.lines, path, "a track file", LINE_MOST);
+  file->path = reader.words.lines.path;
+  reader.words.lines.is_ascii = true;
   is_read = is_read && read_lines(&reader) && resolve(&reader);
-  lines_close(&reader.lines);
+  lines_close(&reader.words.lines);
+  file->texts = reader.words.texts;
   return is_read;
 }
 
@@ -553,11 +482,7 @@ void track_free(struct track_file *file)
   free(file->reached);
   free(file->blocks);
   free(file->maps);
-  while (file->texts != NULL) {
-    struct track_text *next = file->texts->next;
-    free(file->texts);
-    file->texts = next;
-  }
+  track_texts_free(file->texts);
 }
 
 const uint64_t *track_frames(const struct track_file *file, size_t stack)

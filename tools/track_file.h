@@ -78,8 +78,8 @@ struct track_file {
   const char *path;
   enum track_kind kind;
   uint64_t pid;
-  const char *program;  // path of its executable; "" if unknown
-  char **arguments;     // the command, ended by NULL
+  const char *program;     // path of its executable; "" if unknown
+  const char **arguments;  // the command, ended by NULL
   size_t argument_count;
   uint64_t time_seconds;  // of the wall clock, when it was written
   uint32_t time_nanoseconds;

@@ -256,8 +256,8 @@ static void answer(int connection)
 // ---------------------------------------------------------------------------------------------
 // The thread.
 
-// A child that is about to become another program may have the name for a moment, and a program that
-// is closing descriptors may close the new one before it has a name.
+// A child that is about to become another program may have the name for a moment, and a program
+// that is closing descriptors may close the new one before it has a name.
 static bool control_listen(void)
 {
   char name[40];
