@@ -251,15 +251,16 @@ async function checkNames(page) {
 // The order in which the tab key goes through the page, and that it is seen where it is.
 async function checkTabs(page) {
   const seen = [];
-  await page.evaluate(() => document.activeElement?.blur());
-  for (let i = 0; i < 7; i++) {
+  assert.equal(await page.evaluate(() => document.querySelector('a, button, [tabindex]').className), 'skip');
+  await page.locator('.skip').focus();
+  for (let i = 0; i < 6; i++) {
     await page.keyboard.press('Tab');
     seen.push(await page.evaluate(() => {
       const at = document.activeElement, style = getComputedStyle(at);
       return [at.id || at.className || at.tagName.toLowerCase(), style.outlineStyle];
     }));
   }
-  assert.deepEqual(seen.map(([id]) => id), ['skip', 'pause', 'theme', 'map', 'summary', 'summary', 'summary']);
+  assert.deepEqual(seen.map(([id]) => id), ['pause', 'theme', 'map', 'summary', 'summary', 'summary']);
   assert.ok(seen.every(([, outline]) => outline !== 'none'), `focus is not seen: ${seen}`);
 }
 

@@ -3,7 +3,7 @@
 // The server of `mend serve` as programs meet it: who is let in, what is refused, the metrics and
 // the profile as their readers see them, and how it ends.
 //
-// usage: node server.mjs MEND TARGET
+// usage: node server.mjs MEND TARGET SCRATCH
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { Server, Target, until } from './processes.mjs';
 
-const [mend, program] = process.argv.slice(2);
+const [mend, program, folder] = process.argv.slice(2);
 
 // With any Host, method and path, which fetch does not let one choose.
 function raw(server, { method = 'GET', path = '/', headers = {}, body = '' }) {
@@ -126,6 +126,10 @@ async function checkProfile(server) {
   }
   assert.equal(answer.status, 200);
   assert.deepEqual([...bytes.subarray(0, 2)], [0x1f, 0x8b]);
+  const url = new URL(`/debug/pprof/heap?token=${server.token}`, server.url).href;
+  const shown = spawnSync('go', ['tool', 'pprof', '-top', url], { encoding: 'utf8', env: { ...process.env, HOME: folder, PPROF_TMPDIR: folder } });
+  if (shown.error || /no such tool/.test(shown.stderr)) console.log('note: no pprof is installed');
+  else assert.match(shown.stdout, /fill_blocks/, shown.stderr);
 }
 
 async function checkEnds(target, server) {
