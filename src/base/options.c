@@ -275,9 +275,10 @@ INTERNAL void options_read(char *const *environment, size_t kernel_page_bytes)
     if (has_prefix(*entry, conf)) read_list(*entry + strlen(conf));
   }
   for (char *const *entry = environment; *entry != NULL; entry++) {
-    // MEND_TEST_... belongs to test programs.
+    // MEND_TEST_... belongs to test programs, MEND_LIBRARY to the command.
     if (!has_prefix(*entry, prefix) || has_prefix(*entry, conf)) continue;
     if (has_prefix(*entry, "MEND_TEST_") || strchr(*entry, '=') == NULL) continue;
+    if (has_prefix(*entry, "MEND_LIBRARY=")) continue;
     const char *name = *entry + strlen(prefix);
     options_set(prefix, name, strlen(name), '=');
   }

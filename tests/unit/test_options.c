@@ -382,11 +382,12 @@ static void an_empty_value_is_as_none(void **state)
   assert_int_equal(captured.bytes, 0);
 }
 
-static void variables_for_tests_are_left_alone(void **state)
+static void variables_for_others_are_left_alone(void **state)
 {
   (void)state;
   struct options before = options;
   read_environment("MEND_TEST_SEED=0x5", "MEND_TEST_LIMIT=5", "NOTMEND_LIMIT=5");
+  read_environment("MEND_LIBRARY=/lib/libmend.so", "NOTMEND_STATS=1", NULL);
   assert_memory_equal(&options, &before, sizeof options);
   assert_int_equal(captured.bytes, 0);
 }
@@ -533,7 +534,7 @@ int main(void)
       OPTION_TEST(a_variable_of_its_own_wins_over_the_list),
       OPTION_TEST(a_mistake_in_a_list_spoils_nothing_else),
       OPTION_TEST(an_empty_value_is_as_none),
-      OPTION_TEST(variables_for_tests_are_left_alone),
+      OPTION_TEST(variables_for_others_are_left_alone),
       OPTION_TEST(variables_without_a_value_are_left_alone),
       OPTION_TEST(a_misspelt_variable_is_told),
       OPTION_TEST(values_of_unknown_names_are_not_shown),
