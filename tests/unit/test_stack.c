@@ -6,6 +6,7 @@
 #include "../support/suite.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -94,6 +95,80 @@ static void of_a_deep_stack_the_innermost_calls_are_kept(void **state)
   for (size_t i = 0; i < stack.count; i++) {
     assert_true(is_in(stack.addresses[i], (void *)(uintptr_t)dive));
   }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Many walks, with bounds.
+
+// The callers of this are those that os_stack_read finds.
+__attribute__((noinline)) static void compare_walks(struct os_stack_bounds *bounds)
+{
+  struct os_stack stack;
+  uintptr_t addresses[OS_STACK_DEPTH];
+  uint64_t hash, other;
+  errno = 4711;
+  size_t count = os_stack_walk(bounds, addresses, OS_STACK_DEPTH, &hash);
+  CHECK(errno == 4711);
+  os_stack_read(&stack);
+  CHECK(count == stack.count && count >= 2);
+  for (size_t i = 1; i < count; i++) CHECK(addresses[i] == stack.addresses[i]);
+  CHECK(os_stack_walk(bounds, addresses, 2, &other) == 2 && other != hash);
+  KEEP_FRAME();
+}
+
+__attribute__((noinline)) static void dive_and_compare(struct os_stack_bounds *bounds, size_t depth)
+{
+  volatile char room[3000];
+  room[0] = room[sizeof room - 1] = 1;
+  if (depth == 0) {
+    compare_walks(bounds);
+  } else {
+    dive_and_compare(bounds, depth - 1);
+  }
+  KEEP_FRAME();
+}
+
+static void *walk_often(void *unused)
+{
+  struct os_stack_bounds bounds = {0, 0};
+  for (size_t i = 0; i < 200; i++) dive_and_compare(&bounds, i % 12);
+  return unused;
+}
+
+static void walks_with_bounds_find_the_same(void **state)
+{
+  (void)state;
+  (void)walk_often(NULL);
+  threads_run(4, walk_often, NULL, 0);
+}
+
+static struct os_stack_bounds shared_bounds;
+
+static void walk_in_handler(int number)
+{
+  (void)number;
+  compare_walks(&shared_bounds);
+}
+
+// A signal's stack, and then the thread's own again.
+static void bounds_move_to_other_stacks(void **state)
+{
+  (void)state;
+  enum { BYTES = 256 << 10 };
+  stack_t other = {.ss_size = BYTES}, before;
+  struct sigaction action = {.sa_handler = walk_in_handler, .sa_flags = SA_ONSTACK}, old;
+  other.ss_sp = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(other.ss_sp != MAP_FAILED);
+  assert_int_equal(sigaltstack(&other, &before), 0);
+  assert_int_equal(sigaction(SIGUSR1, &action, &old), 0);
+  for (int i = 0; i < 5; i++) {
+    dive_and_compare(&shared_bounds, 3);
+    assert_int_equal(raise(SIGUSR1), 0);
+    dive_and_compare(&shared_bounds, 9);
+  }
+  assert_int_equal(sigaction(SIGUSR1, &old, NULL), 0);
+  assert_int_equal(sigaltstack(&before, NULL), 0);
+  assert_int_equal(munmap(other.ss_sp, BYTES), 0);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -212,6 +287,8 @@ int main(void)
       cmocka_unit_test(callers_are_found_from_the_innermost_on),
       cmocka_unit_test(threads_have_stacks_of_their_own),
       cmocka_unit_test(of_a_deep_stack_the_innermost_calls_are_kept),
+      cmocka_unit_test(walks_with_bounds_find_the_same),
+      cmocka_unit_test(bounds_move_to_other_stacks),
       cmocka_unit_test(a_chain_is_followed_to_its_end),
       cmocka_unit_test(a_frame_pointer_that_is_none_ends_the_walk),
       cmocka_unit_test(a_walk_only_goes_up_by_aligned_steps_that_are_not_too_long),

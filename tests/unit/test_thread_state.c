@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+//
+// What is kept for each thread: entered by it alone, reused when it has ended, with a number and a
+// name that stay.
+#define _GNU_SOURCE 1
+#include "child.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "track/thread_state.h"
+
+enum { ROUNDS = 5, THREADS = 4 };
+
+static int start(void **state)
+{
+  (void)state;
+  CHECK(site_table_start());
+  thread_state_start();
+  return 0;
+}
+
+static void a_state_is_entered_once_at_a_time(void **state)
+{
+  (void)state;
+  errno = 4711;
+  struct thread_state *own = thread_state_enter();
+  assert_non_null(own);
+  assert_null(thread_state_enter());
+  thread_state_leave(NULL);
+  assert_null(thread_state_enter());
+  thread_state_leave(own);
+  assert_ptr_equal(thread_state_enter(), own);
+  thread_state_leave(own);
+  assert_int_equal(errno, 4711);
+  assert_int_equal(thread_state_kernel_number(own->number), os_thread_number());
+  assert_int_equal(thread_state_kernel_number(0), 0);
+}
+
+struct seen {
+  uint32_t number;
+  uint32_t kernel_number;
+  size_t count;
+  char name[OS_THREAD_NAME_BYTES];
+};
+
+static void see_thread(uint32_t number, uint32_t kernel_number, const char *name, void *argument)
+{
+  struct seen *seen = argument;
+  if (number != seen->number) return;
+  CHECK(strlen(name) < sizeof seen->name);
+  seen->count++;
+  seen->kernel_number = kernel_number;
+  strcpy(seen->name, name);
+}
+
+static struct seen see(uint32_t number)
+{
+  struct seen seen = {.number = number};
+  thread_state_each_thread(see_thread, &seen);
+  return seen;
+}
+
+struct life {
+  struct thread_state *state;
+  uint32_t number;
+  uint32_t kernel_number;
+};
+
+static void *live(void *argument)
+{
+  struct life *life = argument;
+  life->state = thread_state_enter();
+  CHECK(life->state != NULL);
+  life->number = life->state->number;
+  life->kernel_number = os_thread_number();
+  thread_state_leave(life->state);
+  CHECK(pthread_setname_np(pthread_self(), "at work") == 0);
+  CHECK(strcmp(see(life->number).name, "at work") == 0);
+  CHECK(pthread_setname_np(pthread_self(), "the end") == 0);
+  return NULL;
+}
+
+static void threads_have_numbers_and_names_for_good(void **state)
+{
+  (void)state;
+  struct life lives[ROUNDS] = {0};
+  for (size_t i = 0; i < ROUNDS; i++) {
+    threads_run(1, live, &lives[i], 0);
+    assert_ptr_equal(lives[i].state, lives[0].state);  // the one that the last has left
+    if (i > 0) assert_int_equal(lives[i].number, lives[i - 1].number + 1);
+  }
+  for (size_t i = 0; i < ROUNDS; i++) {
+    struct seen seen = see(lives[i].number);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.kernel_number, lives[i].kernel_number);
+    assert_string_equal(seen.name, "the end");
+  }
+}
+
+static pthread_barrier_t all_are_there;
+
+static void *take_state(void *place)
+{
+  struct thread_state *state = thread_state_enter();
+  CHECK(state != NULL);
+  *(struct thread_state **)place = state;
+  pthread_barrier_wait(&all_are_there);
+  thread_state_leave(state);
+  return NULL;
+}
+
+static void threads_at_the_same_time_have_different_states(void **state)
+{
+  (void)state;
+  struct thread_state *states[THREADS];
+  CHECK(pthread_barrier_init(&all_are_there, NULL, THREADS) == 0);
+  threads_run(THREADS, take_state, states, sizeof states[0]);
+  for (size_t i = 0; i < THREADS; i++) {
+    for (size_t j = 0; j < i; j++) assert_ptr_not_equal(states[i], states[j]);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Recent stacks.
+
+struct sums {
+  uint32_t site;
+  uint64_t count;
+  uint64_t bytes;
+};
+
+static void add_up(uint32_t site, uint64_t count, uint64_t bytes, void *argument)
+{
+  struct sums *sums = argument;
+  if (site != sums->site) return;
+  sums->count += count;
+  sums->bytes += bytes;
+}
+
+// With what is still in recent stacks.
+static struct sums sums_of(uint32_t site)
+{
+  struct site_sums total = site_total(site_of(site));
+  struct sums sums = {site, total.samples, total.bytes};
+  thread_state_each_count(add_up, &sums);
+  return sums;
+}
+
+enum { STACKS = 1000 };
+
+static uint32_t allocate_at(struct thread_state *state, size_t i)
+{
+  const uintptr_t addresses[] = {0x5000 + i, 0x6000};
+  uint64_t hash = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+  uint32_t site = thread_state_site(state, addresses, 2, hash);
+  thread_state_count(state, site, hash, i);
+  return site;
+}
+
+// Far more stacks than there is room for.
+static void *allocate_a_lot(void *unused)
+{
+  (void)unused;
+  struct thread_state *state = thread_state_enter();
+  for (size_t i = 0; i < STACKS; i++) {
+    uint32_t site = allocate_at(state, i);
+    CHECK(site != 0);
+    for (size_t j = 0; j < i % 5; j++) CHECK(allocate_at(state, i) == site);
+  }
+  thread_state_leave(state);
+  return NULL;
+}
+
+static void what_is_counted_in_states_is_not_lost(void **state)
+{
+  (void)state;
+  threads_run(THREADS, allocate_a_lot, NULL, 0);
+  for (size_t i = 0; i < STACKS; i++) {
+    uint32_t site = allocate_at(NULL, i);  // once more, without a state
+    struct sums sums = sums_of(site);
+    assert_int_equal(sums.count, THREADS * (1 + i % 5) + 1);
+    assert_int_equal(sums.bytes, sums.count * i);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+
+static struct life other;
+static pthread_barrier_t other_waits;
+
+static void *wait_for_the_end(void *unused)
+{
+  (void)unused;
+  struct thread_state *state = thread_state_enter();
+  other.state = state;
+  other.number = state->number;
+  thread_state_leave(state);
+  pthread_barrier_wait(&other_waits);
+  pthread_barrier_wait(&other_waits);
+  return NULL;
+}
+
+static void look_after_fork(void)
+{
+  struct thread_state *own = thread_state_enter();
+  CHECK(own != NULL);
+  thread_state_leave(own);
+  thread_state_after_fork();
+  CHECK(thread_state_kernel_number(own->number) == os_thread_number());
+  CHECK(!other.state->is_taken && own->is_taken);
+  CHECK(see(other.number).count == 1);  // its name is still told
+}
+
+static void a_forks_child_has_one_thread(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  struct thread_state *own = thread_state_enter();
+  thread_state_leave(own);
+  CHECK(pthread_barrier_init(&other_waits, NULL, 2) == 0);
+  CHECK(pthread_create(&thread, NULL, wait_for_the_end, NULL) == 0);
+  pthread_barrier_wait(&other_waits);
+  struct ending ending = child_run(look_after_fork);
+  pthread_barrier_wait(&other_waits);
+  CHECK(pthread_join(thread, NULL) == 0);
+  assert_string_equal(ending.text, "");
+  assert_int_equal(ending.exit_code, 0);
+}
+
+int main(void)
+{
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_state_is_entered_once_at_a_time),
+      cmocka_unit_test(threads_have_numbers_and_names_for_good),
+      cmocka_unit_test(threads_at_the_same_time_have_different_states),
+      cmocka_unit_test(what_is_counted_in_states_is_not_lost),
+      cmocka_unit_test(a_forks_child_has_one_thread),
+  };
+  return cmocka_run_group_tests(tests, start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
+}
