@@ -81,13 +81,15 @@ static bool parse_count(const char *name, const char *text, size_t most, size_t 
   return true;
 }
 
-// As the library reads its options.
+// As the library reads its own option.
 static bool parse_interval(const char *text, uint64_t *interval)
 {
-  static const struct option_row row = {
-      "interval", SIZE, 512 << 10, 1, UINT64_C(1) << 40, "bytes from sample to sample"};
-  const char *wrong = option_read(&row, text, strlen(text), interval);
-  if (*wrong != '\0') complain("--interval %s: %s", text, wrong);
+  static const char name[] = "profile_interval";
+  const struct option_row *row = option_find(name, strlen(name));
+  const char *wrong = option_read(row, text, strlen(text), interval);
+  char range[OPTION_RANGE_MOST];
+  option_write_range(range, row);
+  if (*wrong != '\0') complain("--interval %s: %s: %s", text, wrong, range);
   return *wrong == '\0';
 }
 
@@ -218,7 +220,7 @@ static int run(const struct profile_options *options)
   struct track_folder folder;
   struct profile_source source;
   struct launch launch = {.library = LAUNCH_LIBRARY, .arguments = options->operands, .status = 256};
-  bool is_shown = profile_source_run(&source, &launch, &folder, options->interval) &&
+  bool is_shown = profile_source_run(&source, &launch, &folder, options->interval, options->by) &&
                   show(options, &source, NULL);
   track_folder_remove(&folder);
   int status = launch_end(&launch);

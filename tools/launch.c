@@ -66,7 +66,10 @@ bool launch_find_library(char path[static LAUNCH_PATH_MOST], const char *library
 // As execvp looks for it.
 static bool find_program(char path[static LAUNCH_PATH_MOST], const char *name)
 {
-  if (strchr(name, '/') != NULL) return snprintf(path, LAUNCH_PATH_MOST, "%s", name) > 0;
+  if (strchr(name, '/') != NULL) {
+    snprintf(path, LAUNCH_PATH_MOST, "%s", name);
+    return access(path, F_OK) == 0;
+  }
   const char *folders = getenv("PATH");
   if (folders == NULL) folders = "/bin:/usr/bin";
   while (true) {

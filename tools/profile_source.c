@@ -15,6 +15,9 @@
 
 enum { STEP_MS = 50, NUMBER_MOST = 32 };
 
+// A program that is run writes profiles as it grows by this, so that one is from near its peak.
+#define GROWTH "4m"
+
 bool profile_source_file(struct profile_source *source, const char *path)
 {
   *source = (struct profile_source){.descriptor = -1};
@@ -113,8 +116,39 @@ bool profile_source_watch(struct profile_source *old, struct profile_source *new
 // ---------------------------------------------------------------------------------------------
 // A program.
 
+// How much of what is asked for a track file has; false if it is no good.
+static bool sum_file(const char *path, enum profile_by by, uint64_t *sum)
+{
+  struct track_file file;
+  *sum = 0;
+  bool is_good = track_read(&file, path) && file.kind == TRACK_PROFILE;
+  for (size_t i = 0; i < file.site_count; i++) {
+    const struct track_site *site = &file.sites[i];
+    uint64_t bytes = by == BY_LIVE    ? site->live_bytes
+                     : by == BY_TOTAL ? site->total_bytes
+                                      : site->sparse_bytes;
+    if (__builtin_add_overflow(*sum, bytes, sum)) *sum = UINT64_MAX;
+  }
+  track_free(&file);
+  return is_good;
+}
+
+// The file that has most of it; NULL if there is none.
+static const char *find_largest(const struct track_folder *folder, enum profile_by by)
+{
+  const char *found = NULL;
+  uint64_t largest = 0;
+  for (size_t i = 0; i < folder->count; i++) {
+    uint64_t sum;
+    if (!sum_file(folder->files[i], by, &sum)) continue;
+    if (found == NULL || sum > largest) found = folder->files[i];
+    if (sum > largest) largest = sum;
+  }
+  return found;
+}
+
 bool profile_source_run(struct profile_source *source, struct launch *launch,
-                        struct track_folder *folder, uint64_t interval)
+                        struct track_folder *folder, uint64_t interval, enum profile_by by)
 {
   char bytes[NUMBER_MOST];
   *source = (struct profile_source){.descriptor = -1};
@@ -122,20 +156,17 @@ bool profile_source_run(struct profile_source *source, struct launch *launch,
   snprintf(bytes, sizeof bytes, "%" PRIu64, interval);
   const struct launch_setting settings[] = {{"MEND_PROFILE", "1"},
                                             {"MEND_TRACK_FILE", folder->pattern},
+                                            {"MEND_PROFILE_GROWTH", GROWTH},
                                             {"MEND_PROFILE_INTERVAL", bytes}};
   launch->settings = settings;
-  launch->setting_count = interval != 0 ? 3 : 2;
+  launch->setting_count = interval != 0 ? 4 : 3;
   bool is_run = launch_run(launch);
   launch->settings = NULL;
   if (!is_run) return false;
-  if (!track_folder_list(folder, launch->pid)) {
-    complain("%s has left no profile: mend was not in it, or it was killed", launch->arguments[0]);
-    return false;
-  }
-  if (folder->count > 1) {
-    complain("%zu processes that it has started have profiles, too; `mend run -o profile=on "
-             "-o track_file=FOLDER/%%p` keeps all",
-             folder->count - 1);
-  }
-  return profile_source_file(source, folder->files[0]);
+  track_folder_list_all(folder);
+  const char *path = find_largest(folder, by);
+  if (path != NULL) return profile_source_file(source, path);
+  complain("%s has left no profile: it was killed early, or mend was not in it",
+           launch->arguments[0]);
+  return false;
 }

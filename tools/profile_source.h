@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "launch.h"
+#include "profile.h"
 #include "track_file.h"
 #include "track_folder.h"
 
@@ -32,10 +33,12 @@ void profile_source_close(struct profile_source *source);
 bool profile_source_watch(struct profile_source *old, struct profile_source *new, pid_t pid,
                           uint64_t interval, uint64_t seconds);
 
-// Runs the program of `launch` to its end, with `interval` as above. False, after a complaint, if
-// it has left no profile. Either way the folder, in which the file is, has to be removed.
+// Runs the program of `launch` to its end, with `interval` as above. Of all that it and the
+// processes that it has started have written, at their ends and as they grew, it has the one file
+// in which there is most of what is asked for: so of live blocks those near the peak. False, after
+// a complaint, if there is none. Either way the folder, in which the file is, has to be removed.
 bool profile_source_run(struct profile_source *source, struct launch *launch,
-                        struct track_folder *folder, uint64_t interval);
+                        struct track_folder *folder, uint64_t interval, enum profile_by by);
 
 // Reads it. False after a complaint. Either way track_free. The source must last as long.
 bool profile_source_read(const struct profile_source *source, struct track_file *file);

@@ -13,6 +13,8 @@
 #define DIM "\033[2m"
 #define PLAIN "\033[0m"
 
+enum { COMMAND_MOST = 60 };  // characters of it that are shown
+
 struct heading {
   const char *bytes;    // over the column
   const char *what;     // of the sum
@@ -20,8 +22,8 @@ struct heading {
 };
 
 static const struct heading headings[] = {
-    [BY_LIVE] = {"LIVE", "live", "nothing is live"},
-    [BY_TOTAL] = {"TOTAL", "allocated so far", "nothing was allocated"},
+    [BY_LIVE] = {"LIVE", "live", "nothing is live; --by total shows what was"},
+    [BY_TOTAL] = {"TOTAL", "allocated so far", "no allocation was sampled"},
     [BY_SPARSE] = {"SPARSE", "free in pages that live blocks keep", "no page is sparse"},
 };
 
@@ -62,16 +64,25 @@ static void write_times(const struct profile *profile, FILE *stream)
   }
 }
 
+// The command, as far as it fits, without what would steer a terminal.
+static void write_command(const struct track_file *file, FILE *stream)
+{
+  int room = COMMAND_MOST;
+  for (size_t i = 0; i < file->argument_count && room > 0; i++) {
+    for (const char *at = file->arguments[i]; *at != '\0' && room > 0; at++, room--) {
+      fputc((unsigned char)*at < ' ' || *at == 127 ? ' ' : *at, stream);
+    }
+    if (i + 1 < file->argument_count && room-- > 0) fputc(' ', stream);
+  }
+  if (room <= 0) fputs("...", stream);
+  if (file->argument_count > 0) fputs(", ", stream);
+}
+
 static void write_head(const struct profile *profile, FILE *stream)
 {
   const struct track_file *file = profile->file;
-  for (size_t i = 0; i < file->argument_count; i++) {
-    fputs(i > 0 ? " " : "", stream);
-    for (const char *at = file->arguments[i]; *at != '\0'; at++) {
-      fputc((unsigned char)*at < ' ' || *at == 127 ? '?' : *at, stream);
-    }
-  }
-  fprintf(stream, "%sprocess %" PRIu64 ", ", file->argument_count > 0 ? ", " : "", file->pid);
+  write_command(file, stream);
+  fprintf(stream, "process %" PRIu64 ", ", file->pid);
   write_times(profile, stream);
   char bytes[FIGURE_TEXT_MOST + 1], count[FIGURE_TEXT_MOST + 1];
   const int64_t *totals = profile->totals;

@@ -35,10 +35,17 @@ static int compare_numbers(const void *first, const void *second)
   return (left > right) - (left < right);
 }
 
-// The names of track files are numbers.
-static bool is_ours(const char *name)
+// The names of track files are the numbers of processes; those that were written before the end
+// have a point and another number behind it.
+static bool is_ours(const char *name, bool is_before_end)
 {
-  return *name != '\0' && name[strspn(name, "0123456789")] == '\0';
+  static const char digits[] = "0123456789";
+  size_t length = strspn(name, digits);
+  const char *rest = name + length;
+  if (length == 0) return false;
+  if (*rest == '\0') return true;
+  return is_before_end && *rest == '.' && rest[1] != '\0' &&
+         rest[1 + strspn(rest + 1, digits)] == '\0';
 }
 
 static void add_file(struct track_folder *folder, const char *name)
@@ -64,17 +71,48 @@ static bool move_to_front(struct track_folder *folder, pid_t first)
   return false;
 }
 
-bool track_folder_list(struct track_folder *folder, pid_t first)
+static void list(struct track_folder *folder, bool has_before_end)
 {
   DIR *directory = opendir(folder->path);
-  if (directory == NULL) return false;
+  if (directory == NULL) return;
   const struct dirent *entry;
   while ((entry = readdir(directory)) != NULL) {
-    if (is_ours(entry->d_name)) add_file(folder, entry->d_name);
+    if (is_ours(entry->d_name, has_before_end)) add_file(folder, entry->d_name);
   }
   closedir(directory);
   if (folder->count > 0) qsort(folder->files, folder->count, sizeof(char *), compare_numbers);
+}
+
+bool track_folder_list(struct track_folder *folder, pid_t first)
+{
+  list(folder, false);
   return move_to_front(folder, first);
+}
+
+static bool is_whole(const char *path)
+{
+  static const char end[] = "\nend\n";
+  char last[sizeof end] = "";
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return false;
+  bool is_read = fseek(file, 1 - (long)sizeof end, SEEK_END) == 0 &&
+                 fread(last, 1, sizeof end - 1, file) == sizeof end - 1;
+  fclose(file);
+  return is_read && strcmp(last, end) == 0;
+}
+
+void track_folder_list_all(struct track_folder *folder)
+{
+  list(folder, true);
+  size_t kept = 0;
+  for (size_t i = 0; i < folder->count; i++) {
+    if (is_whole(folder->files[i])) {
+      folder->files[kept++] = folder->files[i];
+    } else {
+      free(folder->files[i]);
+    }
+  }
+  folder->count = kept;
 }
 
 static void remove_files(const char *path)

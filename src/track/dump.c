@@ -18,7 +18,7 @@
 #include "track/thread_state.h"
 #include "track/track_file.h"
 
-enum { NAME_MOST = OPTIONS_TEXT_BYTES + 64, SUFFIX_MOST = 24 };
+enum { NAME_MOST = OPTIONS_TEXT_BYTES + 64, SUFFIX_MOST = 24, GROWTH_PARTS = 16 };
 
 INTERNAL _Atomic(bool) dump_is_asked_for;
 
@@ -134,8 +134,11 @@ INTERNAL void dump_look_at_growth(size_t used_bytes)
 {
   size_t next = atomic_load_explicit(&dump.next_at_bytes, memory_order_relaxed);
   if (used_bytes < next) return;
+  // Of a heap that has become large not too many: each takes a while.
+  size_t growth = used_bytes / GROWTH_PARTS;
+  if (growth < options.profile_growth) growth = options.profile_growth;
   size_t after;
-  if (__builtin_add_overflow(used_bytes, options.profile_growth, &after)) after = SIZE_MAX;
+  if (__builtin_add_overflow(used_bytes, growth, &after)) after = SIZE_MAX;
   if (atomic_compare_exchange_strong(&dump.next_at_bytes, &next, after)) dump_profile();
 }
 
