@@ -112,6 +112,7 @@
 #include "stats/write_json.c"
 #include "stats/write_metrics.c"
 #include "stats/write_xml.c"
+#include "stats/exit_file.c"
 
 #include "api/init.c"
 #include "api/control.c"

@@ -17,6 +17,7 @@ int command_options(int count, char **arguments);
 int command_profile(int count, char **arguments);
 int command_run(int count, char **arguments);
 int command_serve(int count, char **arguments);
+int command_stats(int count, char **arguments);
 int command_top(int count, char **arguments);
 
 // One line on stderr: "mend: ...".

@@ -19,6 +19,7 @@ struct command {
 // options, bench, check.
 static const struct command commands[] = {
     {"run", command_run, "run a program with mend as its malloc"},
+    {"stats", command_stats, "tell where the memory of a heap is, line by line"},
     {"leaks", command_leaks, "run a program and tell what it has lost, by call stack"},
     {"profile", command_profile, "tell who allocates the memory of a program, by call stack"},
     {"map", command_map, "draw the heap of a process, a core file or a snapshot, page by page"},

@@ -72,6 +72,12 @@ static bool answer_stats_prometheus(int file, const char *argument)
   return mend_stats_write(file, MEND_STATS_PROMETHEUS);
 }
 
+static bool answer_stats_xml(int file, const char *argument)
+{
+  (void)argument;
+  return mend_stats_write(file, MEND_STATS_XML);
+}
+
 static bool answer_map(int file, const char *argument)
 {
   (void)argument;
@@ -139,6 +145,7 @@ static const struct control_request control_requests[] = {
     {"stats json", false, answer_stats_json},
     {"stats openmetrics", false, answer_stats_openmetrics},
     {"stats prometheus", false, answer_stats_prometheus},
+    {"stats xml", false, answer_stats_xml},
     {"map", false, answer_map},
     {"profile start", true, answer_profile_start},
     {"profile stop", false, answer_profile_stop},

@@ -18,6 +18,7 @@
 #include "os/sealed.h"
 #include "os/system.h"
 #include "secure/vault.h"
+#include "stats/exit_file.h"
 #include "stats/stats.h"
 
 // Keeps the memory of a process that is wholly idle moving back to the kernel.
@@ -83,13 +84,15 @@ __attribute__((constructor(101))) static void init_at_start(void)
   vault_register_forks();
   leaks_register_forks();
   profile_register();
-  if (options.stats || options.verbose || options.profile || options.leaks) {
+  if (options.stats || options.stats_file != 0 || options.verbose || options.profile ||
+      options.leaks) {
     // Programs close descriptor 2 before destructors run.
     // Where there is none now, whoever opens a file next may get that number: then say nothing.
     output_set_descriptor(os_duplicate_descriptor(2));
   }
   if (options.verbose) print_verbose();
   os_seal();
+  exit_file_start();
   control_register_forks();
   if (options.control && !mend_control_start()) print_no_control();
   if (!options.background) return;
@@ -101,6 +104,7 @@ __attribute__((constructor(101))) static void init_at_start(void)
 __attribute__((destructor)) static void finish(void)
 {
   if (options.stats) stats_print();
+  if (options.stats_file != 0) exit_file_write();
 }
 
 int mend_version(void)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/size_class.h"
 #include "core/chunk.h"
 #include "core/metadata.h"
 #include "core/registry.h"
@@ -12,6 +13,7 @@
 #include "secure/vault.h"
 #include "stats/places.h"
 #include "stats/stats.h"
+#include "track/tables.h"
 #ifdef MEND_HARDENED
 #include "secure/guarded_slots.h"
 #endif
@@ -148,6 +150,36 @@ static void move_line(size_t *from, size_t *to, size_t bytes)
   *to += bytes;
 }
 
+// Of what waits in bins and on shelves the pages know nothing: for them it is live.
+static void add_kept_block(void *argument, enum stats_kept kept, unsigned size_class,
+                           const void *block)
+{
+  struct measuring *measuring = argument;
+  struct mend_resident *lines = measuring->lines;
+  size_t bytes = size_class_bytes(size_class);
+  if (!stats_is_counted(block)) return;
+  if (kept != KEPT_IN_BIN) {
+    bytes = resident_apart(measuring, (uintptr_t)block, (uintptr_t)block + bytes);
+  }
+  move_line(&lines->live_bytes,
+            kept == KEPT_FROM_USE ? &lines->quarantine_bytes : &lines->cached_bytes, bytes);
+}
+
+static void add_kept(struct heap *heap, void *argument)
+{
+  if (heap == registry_own() || heap_owner(heap) == OWNER_SHARED) {
+    stats_each_kept(heap, add_kept_block, argument);
+  }
+}
+
+// What tracking has: tables, and blocks that are kept in place of samples.
+static void add_tracking(struct mend_resident *lines)
+{
+  size_t tables = atomic_load_explicit(&track_table_bytes, memory_order_relaxed);
+  move_line(&lines->metadata_bytes, &lines->tracking_bytes, tables);
+  move_line(&lines->live_bytes, &lines->tracking_bytes, stats_twin_bytes());
+}
+
 static size_t sum_lines(const struct mend_resident *lines)
 {
   return lines->live_bytes + lines->rounding_bytes + lines->cached_bytes + lines->quarantine_bytes +
@@ -167,11 +199,11 @@ INTERNAL bool resident_measure(struct mend_resident *resident)
   add_region(&measuring, region_stats.reached_bytes);
   size_t pages = sum_lines(resident);
   add_tables(&measuring, region_stats.table_bytes);
+  registry_each(add_kept, &measuring);
+  handle_heap_each_lane(add_kept, &measuring);
+  add_tracking(resident);
   resident->guessed = measuring.residency.is_guessed;
   os_residency_end(&measuring.residency);
-  // Of what waits in bins the pages know nothing.
-  move_line(&resident->live_bytes, &resident->cached_bytes, stats.cached_bytes);
-  move_line(&resident->live_bytes, &resident->quarantine_bytes, stats.quarantine_bytes);
   resident->total_bytes = sum_lines(resident);
   resident->returned_bytes = stats.committed_bytes > pages ? stats.committed_bytes - pages : 0;
   resident->process_bytes = os_resident().now_bytes;

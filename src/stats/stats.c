@@ -62,39 +62,55 @@ static void tally_page(struct tally *tally, struct page *page)
   of_class->free_count += page->carved - live;
 }
 
-// A block that is kept ready, or in quarantine: of which `kept` is the sum.
-static void subtract(struct tally *tally, size_t *kept, unsigned size_class, const void *block)
+INTERNAL void stats_each_kept(struct heap *heap, stats_kept_visitor visitor, void *argument)
 {
-  // The pages of a heap that was given up in a fork have not been counted.
-  if (page_heap(page_first(page_at(block)))->is_given_up) return;
-  tally->live_bytes -= size_class_bytes(size_class);
-  *kept += size_class_bytes(size_class);
-  tally->classes[size_class].live_count--;
-  tally->classes[size_class].free_count++;
-}
-
-// Blocks that wait in the heap's bins and pools and on its shelves are not live.
-static void subtract_kept(struct tally *tally, struct heap *heap)
-{
-  size_t *cached = &tally->cached_bytes;
   for (unsigned i = 0; i + 1 < BIN_COUNT; i++) {
     struct block *block = heap->bins[1 + i].first;
     unsigned size_class = i % SIZE_CLASS_SMALL_COUNT;
-    for (; block != NULL; block = block_next(block)) subtract(tally, cached, size_class, block);
+    for (; block != NULL; block = block_next(block)) {
+      visitor(argument, KEPT_IN_BIN, size_class, block);
+    }
   }
   for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) {
     const struct shelf *shelf = &heap->shelves[i];
     for (uint32_t j = 0; j < shelf->count; j++) {
-      subtract(tally, cached, SIZE_CLASS_SMALL_COUNT + i, shelf->blocks[j]);
+      visitor(argument, KEPT_APART, SIZE_CLASS_SMALL_COUNT + i, shelf->blocks[j]);
     }
   }
   for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
     for (uint32_t j = 0; j < policy_waiting_places(heap, i); j++) {
       const void *block = policy_waiting(heap, i, j);
-      size_t *kept = policy_is_quarantine(j) ? &tally->quarantine_bytes : cached;
-      if (block != NULL) subtract(tally, kept, i, block);
+      enum stats_kept kept = policy_is_quarantine(j) ? KEPT_FROM_USE : KEPT_APART;
+      if (block != NULL) visitor(argument, kept, i, block);
     }
   }
+}
+
+INTERNAL bool stats_is_counted(const void *block)
+{
+  return !page_heap(page_first(page_at(block)))->is_given_up;
+}
+
+// Blocks that wait in the heap's bins and pools and on its shelves are not live.
+static void subtract_kept(void *argument, enum stats_kept kept, unsigned size_class,
+                          const void *block)
+{
+  struct tally *tally = argument;
+  if (!stats_is_counted(block)) return;
+  bool is_ready = kept != KEPT_FROM_USE;
+  tally->live_bytes -= size_class_bytes(size_class);
+  *(is_ready ? &tally->cached_bytes : &tally->quarantine_bytes) += size_class_bytes(size_class);
+  tally->classes[size_class].live_count--;
+  tally->classes[size_class].free_count++;
+}
+
+INTERNAL size_t stats_twin_bytes(void)
+{
+  size_t bytes = 0;
+  for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
+    bytes += atomic_load_explicit(&sampling.twins[i], memory_order_relaxed) * size_class_bytes(i);
+  }
+  return bytes;
 }
 
 // Nor are blocks that are kept in place of samples.
@@ -118,7 +134,9 @@ static void tally_heap(struct heap *heap, void *argument)
   for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
     tally_page(tally, CONTAINER_OF(at, struct page, chain));
   }
-  if (heap == tally->own || heap_owner(heap) == OWNER_SHARED) subtract_kept(tally, heap);
+  if (heap == tally->own || heap_owner(heap) == OWNER_SHARED) {
+    stats_each_kept(heap, subtract_kept, tally);
+  }
 }
 
 INTERNAL void stats_of_heap(struct heap *heap, struct mend_stats_row *row)

@@ -55,6 +55,21 @@ static void json_figures(struct stream *stream, const struct stats_report *repor
   }
 }
 
+// What each figure means, by its name: so that a file can be read without this version's text.
+static void json_meanings(struct stream *stream)
+{
+  stream_text(stream, ",\n  \"meanings\": {");
+  for (unsigned i = 0; i < STATS_FIGURES; i++) {
+    const struct stats_figure *figure = &stats_figure_table[i];
+    stream_text(stream, i == 0 ? "\n    \"" : ",\n    \"");
+    stream_text(stream, figure->name);
+    stream_text(stream, json_unit(figure));
+    stream_text(stream, "\": ");
+    json_string(stream, figure->meaning);
+  }
+  stream_text(stream, "\n  }");
+}
+
 struct json_rows {
   struct stream *stream;
   uint64_t kind;   // whose array is being written
@@ -116,6 +131,7 @@ INTERNAL void stats_write_json(struct stream *stream, const struct stats_report 
   stream_text(stream, "\n  },\n  \"figures\": {");
   json_figures(stream, report, STATS_LINES, STATS_FIGURES);
   stream_text(stream, "\n  }");
+  json_meanings(stream);
   (void)mend_stats_visit(json_row, &rows);
   json_advance(&rows, MEND_STATS_NODE + 1);
   stream_text(stream, "\n}\n");

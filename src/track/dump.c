@@ -32,28 +32,6 @@ static struct {
 // ---------------------------------------------------------------------------------------------
 // Files.
 
-// Nothing is put behind the name of a device.
-static void put_name(struct format *name, const char *pattern, const char *suffix)
-{
-  bool has_number = strncmp(pattern, "/dev/", 5) == 0;
-  if (has_number) suffix = "";
-  for (; *pattern != '\0'; pattern++) {
-    if (pattern[0] == '%' && pattern[1] == 'p') {
-      format_number(name, os_process_id(), 0);
-      has_number = true;
-      pattern++;
-    } else {
-      const char character[] = {*pattern, '\0'};
-      format_text(name, character);
-    }
-  }
-  if (!has_number && os_process_id() != dump.first_process) {
-    format_text(name, ".");
-    format_number(name, os_process_id(), 0);
-  }
-  format_text(name, suffix);
-}
-
 // The name of a file that could not be made; NULL: it was.
 static void complain(const char *name)
 {
@@ -74,7 +52,9 @@ INTERNAL int dump_create(const char *suffix)
   if (os_lock_is_mine(&dump.name_lock)) return -1;
   os_lock_acquire(&dump.name_lock);
   struct format format = format_begin(name, sizeof name - 1);
-  put_name(&format, options_text(options.track_file, "mend.%p"), suffix);
+  size_t process = os_process_id();
+  format_file_name(&format, options_text(options.track_file, "mend.%p"), suffix, process,
+                   process == dump.first_process);
   *format.at = '\0';
   int descriptor = os_file_create(name);
   if (descriptor < 0) complain(name);

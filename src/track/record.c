@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/size_class.h"
 #include "core/metadata.h"
+#include "track/tables.h"
 
 // A record's word: the state, which weight, how often it has changed, and the size.
 enum { WEIGHT_SHIFT = 2, CHANGES_SHIFT = 6, SIZE_SHIFT = 16 };
@@ -55,6 +56,7 @@ INTERNAL bool record_start(void)
 {
   if (row_table.leaves == NULL) {
     row_table.leaves = metadata_allocate(leaf_count() * sizeof row_table.leaves[0]);
+    if (row_table.leaves != NULL) track_count_table(leaf_count() * sizeof row_table.leaves[0]);
   }
   return row_table.leaves != NULL;
 }
@@ -139,6 +141,8 @@ static bool make_leaf(size_t index)
   struct row_leaf *before = NULL;
   if (!atomic_compare_exchange_strong(&row_table.leaves[index], &before, leaf)) {
     metadata_free(leaf, sizeof *leaf);
+  } else {
+    track_count_table(sizeof *leaf);
   }
   return true;
 }
@@ -167,6 +171,7 @@ static uint64_t cut_off_row(unsigned size_class, size_t capacity)
   size_t place = (size_t)(start - (const struct record *)(const void *)metadata_extent.start);
   if (place > bits_low_mask(PLACE_BITS)) return 0;
   row_table.piece_used += capacity;
+  track_count_table(capacity * sizeof(struct record));
   return (uint64_t)place | (uint64_t)capacity << CAPACITY_SHIFT |
          (uint64_t)size_class << CLASS_SHIFT;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/metadata.h"
+#include "track/tables.h"
 
 #define BUCKET_SHIFT 16
 #define BUCKET_COUNT ((size_t)1 << BUCKET_SHIFT)
@@ -29,6 +30,7 @@ INTERNAL bool site_table_start(void)
 {
   if (site_table.buckets == NULL)
     site_table.buckets = metadata_allocate(BUCKET_COUNT * sizeof(uint32_t));
+  if (site_table.buckets != NULL) track_count_table(BUCKET_COUNT * sizeof(uint32_t));
   return site_table.buckets != NULL;
 }
 
@@ -69,6 +71,8 @@ static bool make_piece(size_t index)
   // release, for who gets the number of a site in it by way of a bucket
   if (!atomic_compare_exchange_strong(&site_table.pieces[index], &before, piece)) {
     metadata_free(piece, SITE_PIECE_BYTES);
+  } else {
+    track_count_table(SITE_PIECE_BYTES);
   }
   return true;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/metadata.h"
+#include "track/tables.h"
 
 // In place of the state of a thread that is about to end.
 #define ENDED (&ended)
@@ -48,6 +49,8 @@ static bool make_batch(size_t index)
   struct batch *before = NULL;
   if (!atomic_compare_exchange_strong(&threads.batches[index], &before, batch)) {
     metadata_free(batch, sizeof *batch);
+  } else {
+    track_count_table(sizeof *batch);
   }
   return true;
 }
@@ -109,6 +112,7 @@ static struct thread_state *make_new(void)
 {
   struct thread_state *state = metadata_allocate(sizeof *state);
   if (state == NULL) return NULL;
+  track_count_table(sizeof *state);
   atomic_store(&state->is_taken, true);
   state->next = atomic_load(&threads.states);
   while (!atomic_compare_exchange_weak(&threads.states, &state->next, state)) continue;

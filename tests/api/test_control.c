@@ -127,12 +127,13 @@ static void each_request_has_its_answer(void **state)
 {
   (void)state;
   static const char *const requests[][2] = {
-      {"stats text\n", "resident"},       {"stats json\n", "\"schema\": \"mend-stats-1\""},
-      {"stats openmetrics\n", "# EOF"},   {"stats prometheus\n", "# TYPE mend_line_bytes gauge"},
-      {"map\n", "mend heap map 1"},       {"profile\n", "mend-track 1"},
-      {"profile start 65536\n", "ok 0"},  {"profile stop\n", "ok 0"},
-      {"profile start exact\n", "ok 0"},  {"profile stop\n", "ok 0"},
-      {"options\n", "option control = "}, {"leaks\n", "kind leaks"},
+      {"stats text\n", "resident"},        {"stats json\n", "\"schema\": \"mend-stats-1\""},
+      {"stats openmetrics\n", "# EOF"},    {"stats prometheus\n", "# TYPE mend_line_bytes gauge"},
+      {"stats xml\n", "<malloc version="}, {"map\n", "mend heap map 1"},
+      {"profile\n", "mend-track 1"},       {"profile start 65536\n", "ok 0"},
+      {"profile stop\n", "ok 0"},          {"profile start exact\n", "ok 0"},
+      {"profile stop\n", "ok 0"},          {"options\n", "option control = "},
+      {"leaks\n", "kind leaks"},
   };
   static struct answer answer;
   assert_true(mend_control_start());
@@ -152,7 +153,7 @@ static void nonsense_is_refused(void **state)
   static const char *const lines[] = {
       "\n",
       "stats\n",
-      "stats xml\n",
+      "stats yaml\n",
       "STATS TEXT\n",
       "mapp\n",
       "map \n",

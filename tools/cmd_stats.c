@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+//
+// `mend stats`: the figures of a heap, of a running process, at the exit of a program, or out of a
+// file.
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "control.h"
+#include "launch.h"
+#include "stats_view.h"
+#include "track_folder.h"
+
+struct stats_options {
+  struct stats_view view;
+  const char *format;  // as the library calls it; NULL: a table for people
+  const char *output;  // NULL: none
+  char **operands;
+  bool is_program;
+};
+
+static void print_help(void)
+{
+  fputs("usage: mend stats [OPTION...] PID\n"
+        "       mend stats [OPTION...] -- PROGRAM [ARGUMENT...]\n"
+        "       mend stats [OPTION...] FILE\n\n"
+        "Where the memory of a heap is: lines that add up to what the kernel counts as\n"
+        "resident, the sizes of blocks, the heaps and the threads. Asks a process that\n"
+        "was started with MEND_CONTROL=1; or runs PROGRAM and tells at its exit, on\n"
+        "stderr; or shows a FILE of JSON, - being stdin.\n\n"
+        "  --json, --openmetrics, --prometheus, --xml\n"
+        "                  in that form and not as a table (a FILE: JSON only)\n"
+        "  --all           every class, heap and thread, and figures that are 0\n"
+        "  --bytes         numbers of bytes, not rounded\n"
+        "  --output FILE   into FILE\n"
+        "  --help          this\n\n"
+        "Exit status: the program's, or 0; 1 if the process does not answer, or there\n"
+        "is nothing to tell; 2 if the arguments are wrong. docs/stats.md explains all\n"
+        "figures.\n",
+        stdout);
+}
+
+enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
+
+static bool check_operands(const struct stats_options *options, int count)
+{
+  if (options->is_program ? count >= 1 : count == 1) return true;
+  complain("mend stats takes a process, a file, or -- and a program; `mend stats --help` says "
+           "more");
+  return false;
+}
+
+static enum parsed parse(struct stats_options *options, int count, char **arguments)
+{
+  static const struct option known[] = {{"json", no_argument, NULL, 'f'},
+                                        {"openmetrics", no_argument, NULL, 'f'},
+                                        {"prometheus", no_argument, NULL, 'f'},
+                                        {"xml", no_argument, NULL, 'f'},
+                                        {"all", no_argument, NULL, 'a'},
+                                        {"bytes", no_argument, NULL, 'b'},
+                                        {"output", required_argument, NULL, 'o'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
+  int option, index = 0;
+  opterr = 0;
+  while ((option = getopt_long(count, arguments, "+:h", known, &index)) != -1) {
+    switch (option) {
+    case 'f':
+      options->format = known[index].name;
+      break;
+    case 'a':
+      options->view.shows_all = true;
+      break;
+    case 'b':
+      options->view.is_exact = true;
+      break;
+    case 'o':
+      options->output = optarg;
+      break;
+    case 'h':
+      print_help();
+      return PARSED_HELP;
+    default:
+      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend stats",
+               arguments[optind - 1]);
+      return PARSED_WRONG;
+    }
+  }
+  options->is_program = optind > 1 && strcmp(arguments[optind - 1], "--") == 0;
+  options->operands = arguments + optind;
+  return check_operands(options, count - optind) ? PARSED : PARSED_WRONG;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+struct text {
+  char *bytes;
+  size_t length;
+};
+
+// All of a file. False after a complaint.
+static bool read_all(FILE *file, const char *name, struct text *text)
+{
+  size_t room = 0;
+  for (;;) {
+    if (room - text->length < 2) {
+      room = room == 0 ? 65536 : 2 * room;
+      char *larger = realloc(text->bytes, room);
+      if (larger == NULL) break;
+      text->bytes = larger;
+    }
+    size_t got = fread(text->bytes + text->length, 1, room - text->length - 1, file);
+    if (got == 0) break;
+    text->length += got;
+  }
+  bool is_read = feof(file) && !ferror(file);
+  if (!is_read) complain("%s: %s", name, strerror(errno));
+  return is_read;
+}
+
+static bool write_to(const struct stats_options *options, const struct text *text, const char *name,
+                     FILE *stream)
+{
+  if (options->format == NULL) {
+    return stats_view_write(&options->view, text->bytes, text->length, name, stream);
+  }
+  return fwrite(text->bytes, 1, text->length, stream) == text->length;
+}
+
+static bool write_output(const struct stats_options *options, const struct text *text,
+                         const char *name)
+{
+  if (options->output == NULL) {
+    return write_to(options, text, name, options->is_program ? stderr : stdout);
+  }
+  FILE *stream = fopen(options->output, "we");
+  bool is_good = stream != NULL && write_to(options, text, name, stream);
+  bool is_written = stream != NULL && !ferror(stream);
+  if (stream != NULL) is_written = fclose(stream) == 0 && is_written;
+  if (!is_written) complain("%s: it could not be written", options->output);
+  return is_good && is_written;
+}
+
+// Shows what a file has; `is_known`: it comes from the library, just now.
+static bool show(const struct stats_options *options, FILE *file, const char *name, bool is_known)
+{
+  struct text text = {0};
+  bool is_good = read_all(file, name, &text);
+  if (is_good && !is_known) is_good = stats_view_check(text.bytes, text.length, name);
+  is_good = is_good && write_output(options, &text, name);
+  free(text.bytes);
+  return is_good;
+}
+
+static bool show_file(const struct stats_options *options, const char *path)
+{
+  if (options->format != NULL && strcmp(options->format, "json") != 0) {
+    complain("a file is shown as a table or as JSON; for --%s ask the process", options->format);
+    return false;
+  }
+  bool is_stdin = strcmp(path, "-") == 0;
+  FILE *file = is_stdin ? stdin : fopen(path, "re");
+  if (file == NULL) {
+    complain("%s: %s", path, strerror(errno));
+    return false;
+  }
+  bool is_shown = show(options, file, path, false);
+  if (!is_stdin) fclose(file);
+  return is_shown;
+}
+
+static bool show_process(const struct stats_options *options, pid_t pid)
+{
+  char request[40];
+  snprintf(request, sizeof request, "stats %s", options->format != NULL ? options->format : "json");
+  int answer = control_ask(pid, request);
+  if (answer < 0) return false;
+  FILE *file = fdopen(answer, "r");
+  bool is_shown = file != NULL && show(options, file, options->operands[0], true);
+  if (file != NULL) fclose(file);
+  return is_shown;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+// The program's own figures, and not those of processes that it has started.
+static bool show_first(const struct stats_options *options, struct track_folder *folder,
+                       const struct launch *launch)
+{
+  if (!track_folder_list(folder, launch->pid)) {
+    complain("%s has left no statistics: mend was not in it, or it was killed or ended by _exit",
+             launch->arguments[0]);
+    return false;
+  }
+  FILE *file = fopen(folder->files[0], "re");
+  bool is_shown = file != NULL && show(options, file, launch->arguments[0], true);
+  if (file != NULL) fclose(file);
+  if (folder->count > 1) {
+    complain("%zu processes that it has started have told theirs, too; `mend run -o "
+             "stats_file=FOLDER/%%p` keeps all",
+             folder->count - 1);
+  }
+  return is_shown;
+}
+
+static int run(const struct stats_options *options)
+{
+  struct track_folder folder;
+  struct launch launch = {.library = LAUNCH_LIBRARY, .arguments = options->operands};
+  if (!track_folder_make(&folder)) return END_BAD_INPUT;
+  const struct launch_setting settings[] = {
+      {"MEND_STATS_FILE", folder.pattern},
+      {"MEND_STATS_FORMAT", options->format != NULL ? options->format : "json"}};
+  launch.settings = settings;
+  launch.setting_count = sizeof settings / sizeof settings[0];
+  bool is_run = launch_run(&launch);
+  bool is_shown = is_run && show_first(options, &folder, &launch);
+  track_folder_remove(&folder);
+  int status = launch_end(&launch);
+  return status != END_OK || is_shown ? status : END_BAD_INPUT;
+}
+
+int command_stats(int count, char **arguments)
+{
+  struct stats_options options = {0};
+  pid_t pid;
+  switch (parse(&options, count, arguments)) {
+  case PARSED_HELP:
+    return END_OK;
+  case PARSED_WRONG:
+    return END_USAGE;
+  case PARSED:
+    break;
+  }
+  if (options.is_program) return run(&options);
+  bool is_process = control_parse_pid(options.operands[0], &pid);
+  bool is_shown =
+      is_process ? show_process(&options, pid) : show_file(&options, options.operands[0]);
+  return is_shown ? END_OK : END_BAD_INPUT;
+}
