@@ -197,6 +197,19 @@ async function checkSites(page, server) {
   assert.ok(await page.locator('#sites-table tbody tr').count() > 0);
 }
 
+// What is resident, line by line: they add up, and are all on the page.
+async function checkLines(page, server) {
+  const { lines, figures } = await until('statistics', async () => {
+    const stats = await (await server.get('/api/stats')).json();
+    return stats.lines && stats;
+  });
+  assert.equal(sum(Object.values(lines)), figures.resident_bytes);
+  const rows = page.locator('#lines-table tbody tr');
+  await until('the lines', async () =>
+    await rows.count() === Object.values(lines).filter(bytes => bytes > 0).length);
+  assert.match(await page.locator('#lines-text').textContent(), /^The heap holds \d/);
+}
+
 // ---- For everybody: names, order, contrast. ----
 
 function luminance(colour) {
@@ -293,6 +306,7 @@ async function checkPage(browser) {
   await checkTiles(page, await checkSame(page, target));
   await checkPixels(page);
   await checkSites(page, server);
+  await checkLines(page, server);
   await checkLive(page, target);
   await checkSame(page, target);
   await checkNames(page);

@@ -118,6 +118,9 @@ static void answer_path(void *argument, const struct request *request, struct an
   } else if (strcmp(path, "/api/sites") == 0) {
     text = sites_json(serve->sites, &length);
     if (text != NULL) answer_text(answer, "application/json", text, length);
+  } else if (strcmp(path, "/api/stats") == 0) {
+    text = sites_stats(serve->sites, &length);
+    if (text != NULL) answer_text(answer, "application/json", text, length);
   } else if (strcmp(path, "/debug/pprof/heap") == 0) {
     answer_pprof(serve, answer);
   } else if (strcmp(path, "/metrics") == 0) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,13 +19,17 @@
 // A profile is asked for again when it is older than this; who needs a first one waits for it.
 enum { FRESH_SECONDS = 4, WAIT_SECONDS = 5 };
 
-// What the thread has made of an answer.
+struct text {
+  char *bytes;  // NULL: there is none
+  size_t length;
+};
+
+// What the thread has made of the answers.
 struct found {
-  char *json;
-  size_t json_length;
-  char *pprof;  // NULL: there is none
-  size_t pprof_length;
-  char why[CONTROL_WHY_MOST];
+  struct text tree;  // JSON
+  struct text pprof;
+  struct text stats;           // JSON
+  char why[CONTROL_WHY_MOST];  // there is no profile
 };
 
 struct sites {
@@ -49,26 +54,46 @@ static time_t now(void)
 // ---------------------------------------------------------------------------------------------
 // The thread.
 
-static bool write_found(struct found *found, const struct track_file *file,
-                        const struct profile *profile)
+static bool write_tree(struct text *text, const struct track_file *file,
+                       const struct profile *profile)
 {
-  FILE *json = open_memstream(&found->json, &found->json_length);
-  bool is_good = json != NULL;
-  if (is_good) {
-    uint64_t interval = file->mode == TRACK_EXACT ? 0 : file->interval;
-    fprintf(json, "{\"interval\":%" PRIu64 ",\"profile\":", interval);
-    is_good = flame_write(profile, json);
-    fputs("}\n", json);
-    is_good = fclose(json) == 0 && is_good;
-  }
-  FILE *pprof = open_memstream(&found->pprof, &found->pprof_length);
-  if (pprof == NULL) return false;
-  is_good = profile_write_pprof(profile, pprof) && is_good;
-  return fclose(pprof) == 0 && is_good;
+  FILE *stream = open_memstream(&text->bytes, &text->length);
+  if (stream == NULL) return false;
+  uint64_t interval = file->mode == TRACK_EXACT ? 0 : file->interval;
+  fprintf(stream, "{\"interval\":%" PRIu64 ",\"profile\":", interval);
+  bool is_good = flame_write(profile, stream);
+  fputs("}\n", stream);
+  return fclose(stream) == 0 && is_good;
+}
+
+static bool write_pprof(struct text *text, const struct profile *profile)
+{
+  FILE *stream = open_memstream(&text->bytes, &text->length);
+  if (stream == NULL) return false;
+  bool is_good = profile_write_pprof(profile, stream);
+  return fclose(stream) == 0 && is_good;
+}
+
+static void free_text(struct text *text)
+{
+  free(text->bytes);
+  *text = (struct text){0};
+}
+
+static struct text reason_text(const char *why)
+{
+  struct text text = {0};
+  FILE *stream = open_memstream(&text.bytes, &text.length);
+  if (stream == NULL) return text;
+  fputs("{\"reason\":", stream);
+  json_write_text(stream, why, strlen(why));
+  fputs("}\n", stream);
+  if (fclose(stream) != 0) free_text(&text);
+  return text;
 }
 
 // The answer is a track file, in memory.
-static bool read_answer(struct found *found, int answer)
+static bool read_profile(struct found *found, int answer)
 {
   struct track_file file;
   struct profile profile = {0};
@@ -81,42 +106,53 @@ static bool read_answer(struct found *found, int answer)
     is_good = false;
   }
   is_good = is_good && profile_make(&profile, &file, NULL, BY_LIVE) &&
-            write_found(found, &file, &profile);
+            write_tree(&found->tree, &file, &profile) && write_pprof(&found->pprof, &profile);
   profile_free(&profile);
   track_free(&file);
   if (!is_good) snprintf(found->why, sizeof found->why, "%s", why);
   return is_good;
 }
 
-static void write_reason(struct found *found)
+static void ask_profile(struct found *found, pid_t process)
 {
-  FILE *json = open_memstream(&found->json, &found->json_length);
-  if (json == NULL) return;
-  fputs("{\"reason\":", json);
-  json_write_text(json, found->why, strlen(found->why));
-  fputs("}\n", json);
-  if (fclose(json) != 0) found->json_length = 0;
+  int answer = control_try(process, "profile", found->why);
+  bool is_good = answer >= 0 && read_profile(found, answer);
+  if (answer >= 0) close(answer);
+  if (is_good) return;
+  free_text(&found->pprof);
+  free_text(&found->tree);
+  found->tree = reason_text(found->why);
+}
+
+static struct text read_text(int file)
+{
+  struct text text = {0};
+  struct stat state;
+  if (fstat(file, &state) != 0 || state.st_size <= 0) return text;
+  text = (struct text){malloc((size_t)state.st_size), (size_t)state.st_size};
+  if (text.bytes == NULL || pread(file, text.bytes, text.length, 0) != state.st_size) {
+    free_text(&text);
+  }
+  return text;
+}
+
+static struct text ask_stats(pid_t process)
+{
+  char why[CONTROL_WHY_MOST] = "out of memory";
+  struct text text = {0};
+  int answer = control_try(process, "stats json", why);
+  if (answer >= 0) {
+    text = read_text(answer);
+    close(answer);
+  }
+  return text.bytes != NULL ? text : reason_text(why);
 }
 
 static void free_found(struct found *found)
 {
-  free(found->json);
-  free(found->pprof);
-  *found = (struct found){0};
-}
-
-static struct found ask(pid_t process)
-{
-  struct found found = {0};
-  int answer = control_try(process, "profile", found.why);
-  bool is_good = answer >= 0 && read_answer(&found, answer);
-  if (answer >= 0) close(answer);
-  if (is_good) return found;
-  free(found.json);
-  free(found.pprof);
-  found.json = found.pprof = NULL;
-  write_reason(&found);
-  return found;
+  free_text(&found->tree);
+  free_text(&found->pprof);
+  free_text(&found->stats);
 }
 
 static void *work(void *argument)
@@ -129,7 +165,8 @@ static void *work(void *argument)
       continue;
     }
     pthread_mutex_unlock(&sites->lock);
-    struct found found = ask(sites->process);
+    struct found found = {.stats = ask_stats(sites->process)};
+    ask_profile(&found, sites->process);
     pthread_mutex_lock(&sites->lock);
     free_found(&sites->found);
     sites->found = found;
@@ -188,23 +225,34 @@ static void want(struct sites *sites)
   pthread_cond_broadcast(&sites->changed);
 }
 
-static char *copy(const char *text, size_t length)
+static char *copy(const struct text *text, size_t *length)
 {
-  char *copied = text != NULL ? malloc(length) : NULL;
-  if (copied != NULL) memcpy(copied, text, length);
+  char *copied = text->bytes != NULL ? malloc(text->length) : NULL;
+  if (copied != NULL) memcpy(copied, text->bytes, text->length);
+  *length = text->length;
+  return copied;
+}
+
+// What there is now, be it old.
+static char *copy_now(struct sites *sites, const struct text *text, size_t *length)
+{
+  static char pending[] = "{\"reason\":\"the process is being asked\",\"is_pending\":true}\n";
+  const struct text none = {pending, strlen(pending)};
+  pthread_mutex_lock(&sites->lock);
+  want(sites);
+  char *copied = copy(sites->made_count > 0 ? text : &none, length);
+  pthread_mutex_unlock(&sites->lock);
   return copied;
 }
 
 char *sites_json(struct sites *sites, size_t *length)
 {
-  static const char pending[] = "{\"reason\":\"asking the process for a profile\"}\n";
-  pthread_mutex_lock(&sites->lock);
-  want(sites);
-  bool is_there = sites->made_count > 0;
-  *length = is_there ? sites->found.json_length : strlen(pending);
-  char *text = copy(is_there ? sites->found.json : pending, *length);
-  pthread_mutex_unlock(&sites->lock);
-  return text;
+  return copy_now(sites, &sites->found.tree, length);
+}
+
+char *sites_stats(struct sites *sites, size_t *length)
+{
+  return copy_now(sites, &sites->found.stats, length);
 }
 
 char *sites_pprof(struct sites *sites, size_t *length, char why[static CONTROL_WHY_MOST])
@@ -217,8 +265,7 @@ char *sites_pprof(struct sites *sites, size_t *length, char why[static CONTROL_W
   while (sites->is_wanted) {
     if (pthread_cond_timedwait(&sites->changed, &sites->lock, &end) == ETIMEDOUT) break;
   }
-  *length = sites->found.pprof_length;
-  char *text = copy(sites->found.pprof, *length);
+  char *text = copy(&sites->found.pprof, length);
   snprintf(why, CONTROL_WHY_MOST, "%s", sites->found.why);
   pthread_mutex_unlock(&sites->lock);
   return text;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Who holds the memory of a process, for `mend serve`: a thread of its own asks the process for a
-// profile, when somebody wants to see one and the last is old, and names its functions; that takes
-// long where there is much debug information. A process answers if its option `control` is on, and
-// has something to tell if it samples (option `profile`).
+// What a process tells of itself, for `mend serve`: who holds its memory, and what that consists
+// of. A thread of its own asks the process, when somebody wants to know and the last answer is old,
+// and names the functions; that takes long where there is much debug information. A process answers
+// if its option `control` is on, and has a profile if it samples (option `profile`).
 #ifndef TOOLS_SERVE_SITES_H
 #define TOOLS_SERVE_SITES_H
 
@@ -22,6 +22,8 @@ void sites_close(struct sites *sites);
 // The last profile as JSON, to be freed: the tree of flame_write as "profile", or "reason", why
 // there is none. NULL if there is no memory.
 char *sites_json(struct sites *sites, size_t *length);
+// The last statistics as the process writes them, to be freed; or "reason". NULL likewise.
+char *sites_stats(struct sites *sites, size_t *length);
 // The last profile for pprof, to be freed; waits some seconds for one that is not old. NULL: there
 // is none, and `why` says why.
 char *sites_pprof(struct sites *sites, size_t *length, char why[static CONTROL_WHY_MOST]);

@@ -164,7 +164,31 @@ function show(picture) {
   else tellState('ended', 'the process has ended; this is its last picture');
 }
 
-// ---- Sites. ----
+// ---- What the process says of itself: what is resident, and who holds it. ----
+
+const LINES = {
+  live: 'blocks that the program holds', rounding: 'of those what was not asked for',
+  cached: 'free blocks kept ready for threads', quarantine: 'freed blocks kept from use',
+  free: 'other free blocks in pages in use', uncarved: 'ends of those pages, not used yet',
+  rest: 'behind the ends of large blocks', retained: 'free pages kept for reuse',
+  secrets: 'blocks for secrets', handles: 'tables of handles',
+  tracking: 'what tracking knows of blocks', descriptors: 'the table of pages',
+  metadata: 'heaps, bitmaps, all other tables',
+};
+
+function showLines(stats) {
+  byId('lines-table').hidden = !stats.lines;
+  if (!stats.lines) {
+    byId('lines-text').textContent = stats.reason;
+    return;
+  }
+  const total = stats.figures.resident_bytes;
+  byId('lines-text').textContent =
+    `The heap holds ${bytesText(total)} of memory, says the process, with its tables. It is made of these:`;
+  const lines = Object.entries(stats.lines).filter(([, bytes]) => bytes > 0);
+  fillRows(byId('lines-table').tBodies[0], lines.map(([name, bytes]) =>
+    [LINES[name.replace(/_bytes$/, '')] ?? name, bytesText(bytes), useBar(bytes / Math.max(1, total))]));
+}
 
 function showSites(sites) {
   const profile = sites.profile;
@@ -221,14 +245,18 @@ async function follow() {
 
 async function followSites() {
   for (;;) {
+    let isPending = false;
     if (!isPaused() && !document.hidden) {
       try {
-        showSites(await ask('/api/sites'));
+        const [sites, stats] = [await ask('/api/sites'), await ask('/api/stats')];
+        showSites(sites);
+        showLines(stats);
+        isPending = sites.is_pending || stats.is_pending;
       } catch {
         // follow() tells it.
       }
     }
-    await wait(SITES_MS);
+    await wait(isPending ? POLL_MS : SITES_MS);
   }
 }
 
