@@ -30,7 +30,7 @@ class Child {
 
 export class Target extends Child {
   static async start(path) {
-    const target = new Target(path, [], OPTIONS);
+    const target = new Target(path, [], { ...OPTIONS, MEND_TRACK_FILE: `${path}.track` });
     await target.line();
     return target;
   }

@@ -42,6 +42,12 @@ async function checkToken(server) {
     assert.equal((await raw(server, { path, headers: { Authorization: `Bearer ${other}` } })).status, 403);
     assert.equal((await raw(server, { path, headers: { Cookie: `mend_${server.url.port}=${other}` } })).status, 403);
   }
+  for (let i = 0; i < server.token.length; i++) {
+    for (const digit of ['0', '1', 'f'].filter(one => one !== server.token[i])) {
+      const near = server.token.slice(0, i) + digit + server.token.slice(i + 1);
+      assert.equal((await raw(server, { path: `/metrics?token=${near}` })).status, 403, `digit ${i}`);
+    }
+  }
   const first = await raw(server, { path: `/?token=${server.token}` });
   assert.equal(first.status, 303);
   assert.equal(first.headers.location, '/');
