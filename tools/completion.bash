@@ -4,9 +4,13 @@
 # itself: its --help lists commands and their options, `mend options` the library's options. So
 # nothing here has to be changed when one is added.
 
-# The words that begin the lines of a help: commands, or the options of one.
-_mend_words() {
-  "$@" --help 2>/dev/null | sed -En 's/^  (-[a-z], )?(--[a-z-]+|[a-z]+)[ =].*/\2/p'
+_mend_commands() {
+  "$1" --help 2>/dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p'
+}
+
+# The options of a command: those in the lines of its help that begin with one.
+_mend_options_of() {
+  "$1" "$2" --help 2>/dev/null | sed -n '/^  -/p' | grep -oE -- '--[a-z][a-z-]*'
 }
 
 # The library's options.
@@ -71,7 +75,7 @@ _mend() {
   local word=$2 before=$3 end=$COMP_CWORD at processes=
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "$(_mend_words "$1") --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "$(_mend_commands "$1") --help --version" -- "$word")
     return
   fi
   if [ "${COMP_WORDS[end]}" = = ]; then  # the cursor is right behind it
@@ -88,7 +92,7 @@ _mend() {
   elif _mend_value "$1" "$before" "$word"; then
     :
   elif [[ $word == -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$(_mend_words "$1" "${COMP_WORDS[1]}")" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "$(_mend_options_of "$1" "${COMP_WORDS[1]}")" -- "$word")
   elif [ "${COMP_WORDS[1]}" = options ]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_mend_options "$1")" -- "$word")
   else

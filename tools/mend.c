@@ -20,7 +20,7 @@ struct command {
 static const struct command commands[] = {
     {"run", command_run, "run a program with mend as its malloc"},
     {"stats", command_stats, "tell where the memory of a heap is, line by line"},
-    {"leaks", command_leaks, "run a program and tell what it has lost, by call stack"},
+    {"leaks", command_leaks, "tell what a program has lost, by call stack"},
     {"profile", command_profile, "tell who allocates the memory of a program, by call stack"},
     {"map", command_map, "draw the heap of a process, a core file or a snapshot, page by page"},
     {"top", command_top, "watch the heap of a running process, by size of blocks and thread"},
@@ -53,8 +53,9 @@ static void print_usage(FILE *stream)
         "`mend COMMAND --help` says more of one, and its manual page mend-COMMAND most;\n"
         "`mend --version` tells the version.\n\n"
         "Exit status: 0 if all went well, 1 if what was read is no good or nothing could\n"
-        "be written, 2 if the arguments are wrong. Commands that run a program end as it\n"
-        "does: with its status or by its signal; 126 or 127 if it can not be started.\n",
+        "be written, 2 if the arguments are wrong; 3 of `mend doctor` and 23 of `mend\n"
+        "leaks` if they have found something. Commands that run a program end as it does:\n"
+        "with its status or by its signal; 126 or 127 if it can not be started.\n",
         stream);
 }
 
