@@ -16,15 +16,16 @@
 enum { COMMAND_MOST = 60 };  // characters of it that are shown
 
 struct heading {
-  const char *bytes;    // over the column
+  const char *bytes;    // over the first column
+  const char *beside;   // over the second
   const char *what;     // of the sum
   const char *nothing;  // if there is no row
 };
 
 static const struct heading headings[] = {
-    [BY_LIVE] = {"LIVE", "live", "nothing is live; --by total shows what was"},
-    [BY_TOTAL] = {"TOTAL", "allocated so far", "no allocation was sampled"},
-    [BY_SPARSE] = {"SPARSE", "free in pages that live blocks keep", "no page is sparse"},
+    [BY_LIVE] = {"LIVE", "BLOCKS", "live", "nothing is live; --by total shows what was"},
+    [BY_TOTAL] = {"TOTAL", "BLOCKS", "allocated so far", "no allocation was sampled"},
+    [BY_SPARSE] = {"SPARSE", "KEPT BY", "free in pages that live blocks keep", "no page is sparse"},
 };
 
 // With a sign if it is a difference.
@@ -100,19 +101,30 @@ static void write_head(const struct profile *profile, FILE *stream)
   }
 }
 
+// Blocks; or, of sparse pages, the live bytes that keep them.
+static void write_beside(char text[static FIGURE_TEXT_MOST + 1], const struct profile *profile,
+                         const struct profile_row *row)
+{
+  if (profile->by == BY_SPARSE) {
+    write_figure(text, profile, UNIT_BYTES, row->values[VALUE_LIVE_BYTES]);
+  } else {
+    write_figure(text, profile, UNIT_COUNT, row->values[profile_count_value(profile->by)]);
+  }
+}
+
 static bool write_row(const struct profile *profile, const struct profile_table *table,
                       const struct profile_row *row, FILE *stream)
 {
   enum profile_value value = profile_bytes_value(profile->by);
-  char bytes[FIGURE_TEXT_MOST + 1], count[FIGURE_TEXT_MOST + 1], text[SYMBOL_TEXT_MOST];
+  char bytes[FIGURE_TEXT_MOST + 1], beside[FIGURE_TEXT_MOST + 1], text[SYMBOL_TEXT_MOST];
   size_t frame_count;
   struct profile_frame *frames = profile_frames(row, &frame_count);
   if (frames == NULL) return false;
   write_figure(bytes, profile, UNIT_BYTES, row->values[value]);
-  write_figure(count, profile, UNIT_COUNT, row->values[profile_count_value(profile->by)]);
+  write_beside(beside, profile, row);
   double all = (double)profile->totals[value];
   double share = all > 0 ? 100 * (double)row->values[value] / all : 0;
-  fprintf(stream, "%12s %6.1f %% %12s  ", bytes, share, count);
+  fprintf(stream, "%12s %6.1f %% %12s  ", bytes, share, beside);
   if (frame_count == 0) fputs(PROFILE_UNKNOWN "\n", stream);
   for (size_t i = 0; i < frame_count && i <= table->callers; i++) {
     symbols_describe(text, frames[i].symbol, frames[i].index);
@@ -163,7 +175,8 @@ bool profile_write_table(const struct profile *profile, const struct profile_tab
   while (written < profile->row_count && written < table->rows &&
          profile->rows[written].values[value] > 0) {
     if (written == 0) {
-      fprintf(stream, "\n%12s %8s %12s  WHERE\n", headings[profile->by].bytes, "SHARE", "BLOCKS");
+      fprintf(stream, "\n%12s %8s %12s  WHERE\n", headings[profile->by].bytes, "SHARE",
+              headings[profile->by].beside);
     }
     if (!write_row(profile, table, &profile->rows[written], stream)) return false;
     written++;

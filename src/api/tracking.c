@@ -7,11 +7,14 @@
 #include "api/allocate.h"
 #include "api/extent.h"
 #include "api/init.h"
+#include "base/options.h"
 #include "core/block_link.h"
+#include "core/chunk.h"
 #include "core/large.h"
 #include "core/registry.h"
 #include "mend/track.h"
 #include "secure/misuse.h"
+#include "track/dump.h"
 #include "track/site_table.h"
 #include "track/thread_state.h"
 #include "track/tracker.h"
@@ -62,6 +65,10 @@ INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_
     if (takes_sample) return exchange(page, block, size);
   } else if (sampling_is_due(&heap_current->chance, page->block_bytes)) {
     (void)remember(page, block, size, kind);
+  }
+  // Of small blocks growth is looked at now and then; a few large ones can be all of a heap.
+  if (page_kind(page) == PAGE_LARGE && options.profile_growth > 0) {
+    dump_look_at_growth(chunk_statistics().used_bytes);
   }
   return block;
 }

@@ -147,10 +147,14 @@ static void growth_writes_one_each_time(void **state)
   assert_false(take_file("growth.%d", 7));
   dump_look_at_growth(2500);
   assert_true(take_file("growth.%d", 7));
-  dump_look_at_growth(SIZE_MAX - 1);
+  dump_look_at_growth(64000);
   assert_true(take_file("growth.%d", 8));
-  dump_look_at_growth(SIZE_MAX - 1);
+  dump_look_at_growth(64000 + 64000 / 16 - 1);
   assert_false(take_file("growth.%d", 9));
+  dump_look_at_growth(SIZE_MAX - 1);
+  assert_true(take_file("growth.%d", 9));
+  dump_look_at_growth(SIZE_MAX - 1);
+  assert_false(take_file("growth.%d", 10));
 }
 
 static void what_goes_wrong_is_one_line(void **state)
