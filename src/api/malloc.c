@@ -169,7 +169,9 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
     return false;
   }
   extent_resize(page, block, old, size);
-  if (UNLIKELY(tracking_is_on())) tracking_resized(page, block, size, page->block_bytes != held);
+  if (UNLIKELY(page_is_tracked(page) || tracking_is_on())) {
+    tracking_resized(page, block, size, page->block_bytes != held);
+  }
   return true;
 }
 

@@ -24,10 +24,18 @@ static struct os_lock switching;  // held by who changes the mode
 // ---------------------------------------------------------------------------------------------
 // Allocations.
 
-static bool remember(struct page *page, void *block, size_t size, enum block_kind kind)
+// Remembers a block for which the mode was looked at in this state.
+static bool remember(struct page *page, void *block, size_t size, enum block_kind kind,
+                     uint32_t state)
 {
   page_set_tracked(page);
-  return tracker_add(page, block, size, NULL, kind);
+  if (!tracker_add(page, block, size, NULL, kind)) return false;
+  // Who ends a mode changes the state and then has the tracker forget. Either that forgets this
+  // record, or it is seen here: then frees of the block may not be noticed any more.
+  atomic_thread_fence(memory_order_seq_cst);
+  if (LIKELY(sampling_state() == state)) return true;
+  tracker_withdraw(page, block);
+  return false;
 }
 
 // What a twin holds meanwhile: where its sample is, in a way that nobody takes for a reference.
@@ -55,16 +63,18 @@ static void *exchange(struct page *page, void *twin, size_t size)
 
 INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_kind kind)
 {
-  enum sampling_mode mode = sampling_mode();
+  uint32_t state = sampling_state();
   bool takes_sample = os_thread_notes.takes_sample;
   os_thread_notes.takes_sample = false;
   struct page *page = page_first(page_at(block));
-  if (mode == SAMPLING_EXACT) {
-    (void)remember(page, block, size, kind);
+  if (sampling_mode_of(state) == SAMPLING_EXACT) {
+    if (UNLIKELY(page_bin_offset(page) != 0))
+      page_set_bin_offset(page, 0);  // its heap was given up
+    (void)remember(page, block, size, kind, state);
   } else if (page_kind(page) == PAGE_LIST && !page->is_direct) {
     if (takes_sample) return exchange(page, block, size);
   } else if (sampling_is_due(&heap_current->chance, page->block_bytes)) {
-    (void)remember(page, block, size, kind);
+    (void)remember(page, block, size, kind, state);
   }
   // Of small blocks growth is looked at now and then; a few large ones can be all of a heap.
   if (page_kind(page) == PAGE_LARGE && options.profile_growth > 0) {
@@ -170,10 +180,11 @@ INTERNAL NOINLINE void *tracking_move(struct page *page, void *block, size_t siz
   struct tracker_block known;
   bool is_known = page->block_bytes >= TUNING_MOVE_BYTES && page_is_tracked(page) &&
                   tracker_look(page, block, &known) && known.is_live;
+  uint32_t state = sampling_state();
   if (is_known) is_known = tracker_remove(page, block, &known);
   void *moved = large_move(page, size);
   if (moved != NULL && tracking_is_on()) return tracking_allocated(moved, size, KIND_MALLOC);
-  if (moved == NULL && is_known) (void)remember(page, block, known.size, known.kind);
+  if (moved == NULL && is_known) (void)remember(page, block, known.size, known.kind, state);
   return moved;
 }
 

@@ -63,7 +63,8 @@ INTERNAL void heap_init(struct heap *heap, uintptr_t owner, const struct page_so
   heap->is_direct = false;
   heap->has_objects = false;
   heap->has_samples = false;
-  heap->sampling_state = SAMPLING_OFF;
+  heap->bins_state = SAMPLING_OFF;
+  atomic_store_explicit(&heap->wanted_state, SAMPLING_OFF, memory_order_relaxed);
   atomic_store_explicit(&heap->wipes, false, memory_order_relaxed);
   heap->source = source;
   heap->request = (struct page_request){PAGE_ANY_NODE, 0};
@@ -88,8 +89,10 @@ static void lead(struct heap *heap, struct page *page)
   page_set_bin_offset(page, has_bin ? sampling_lead(page->size_class) : 0);
 }
 
-INTERNAL void heap_lead_pages(struct heap *heap)
+INTERNAL void heap_follow_sampling(struct heap *heap)
 {
+  uint32_t state = atomic_load(&sampling.led);
+  atomic_store_explicit(&heap->wanted_state, state, memory_order_relaxed);
   for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) {
     lead(heap, CONTAINER_OF(at, struct page, chain));
   }

@@ -36,12 +36,13 @@ struct heap {
   struct shelf shelves[SIZE_CLASS_MEDIUM_COUNT];  // (owner; shared: nothing is put in)
   struct policy_heap *policy;                     // what the hardened policy has beside (owner)
   uint32_t rations[SIZE_CLASS_SMALL_COUNT];       // what is left, but for what lies in the bins
-  uint32_t sampling_state;                        // in which the bins were filled (owner)
-  struct sampling_chance chance;                  // of its blocks to become samples (owner)
-  _Atomic(uintptr_t) owner;                       // thread id, OWNER_SHARED or OWNER_NOBODY
-  _Atomic(uint32_t) thread_number;                // the owner's for the kernel; 0: not known
-  bool adopts;                                    // takes pages that ended threads left
-  bool keeps_unused;                              // one unused page of a class rather than none
+  uint32_t bins_state;              // of `sampling`, in which they were filled (owner)
+  _Atomic(uint32_t) wanted_state;   // in which they are to be (written inside)
+  struct sampling_chance chance;    // of its blocks to become samples (owner)
+  _Atomic(uintptr_t) owner;         // thread id, OWNER_SHARED or OWNER_NOBODY
+  _Atomic(uint32_t) thread_number;  // the owner's for the kernel; 0: not known
+  bool adopts;                      // takes pages that ended threads left
+  bool keeps_unused;                // one unused page of a class rather than none
   bool is_direct;       // frees into its pages go there at once: the page may go at any time
   bool has_objects;     // its pages are bitmap pages of objects (a shared heap's; page.h)
   bool has_samples;     // the sampling heap: a free into its pages is always looked at
@@ -212,8 +213,9 @@ INTERNAL void *heap_take_from_shelves(struct heap *heap, unsigned size_class, bo
 INTERNAL void *heap_take_from_page(struct heap *heap, unsigned size_class, bool *is_zero);
 // Puts a page that has free blocks into the queue of its class, unless it is there. Inside.
 INTERNAL void heap_queue(struct heap *heap, struct page *page);
-// Has its list pages lead frees as the mode wants it now. Inside.
-INTERNAL void heap_lead_pages(struct heap *heap);
+// From now on it is in the state in which heaps are to be: list pages lead frees as that wants it,
+// and the bins will when next something is taken from them. Inside.
+INTERNAL void heap_follow_sampling(struct heap *heap);
 
 // A page of this heap was posted to it: frees by others have come in. Inside.
 INTERNAL void heap_page_posted(struct heap *heap, struct page *page);

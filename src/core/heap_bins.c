@@ -69,7 +69,7 @@ static void empty_bins_of(struct heap *heap, unsigned size_class)
 {
   struct bin *bin = heap_bin(heap, size_class);
   uint32_t *left = &heap->rations[size_class];
-  if (sampling_mode_of(heap->sampling_state) == SAMPLING_SAMPLED && *left != RATION_UNKNOWN) {
+  if (sampling_mode_of(heap->bins_state) == SAMPLING_SAMPLED && *left != RATION_UNKNOWN) {
     *left += bin_length(bin);  // which have not been handed out
   }
   return_chain(heap, bin_empty(bin));
@@ -131,13 +131,18 @@ INTERNAL void heap_put_medium(struct heap *heap, struct page *page, void *block,
 
 // Small blocks.
 
+static uint32_t wanted_state(struct heap *heap)
+{
+  return atomic_load_explicit(&heap->wanted_state, memory_order_relaxed);
+}
+
 // The mode has changed since the heap's bins were filled: what lies there has no place any more.
 static void follow_mode(struct heap *heap, uint32_t state)
 {
   heap_empty_bins(heap);
   for (unsigned i = 1; i < BIN_COUNT; i++) heap->bins[i].limit = 0;
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) heap->rations[i] = RATION_UNKNOWN;
-  heap->sampling_state = state;
+  heap->bins_state = state;
 }
 
 // Free blocks of a page of the class; *page is where they are from. None if there is no memory.
@@ -254,14 +259,16 @@ static struct block *take_rationed(struct heap *heap, unsigned size_class)
 
 INTERNAL struct block *heap_turn_over(struct heap *heap, unsigned size_class)
 {
-  uint32_t state = heap->sampling_state;
-  if (state != sampling_state() || sampling_mode_of(state) != SAMPLING_SAMPLED) return NULL;
+  if (sampling_mode_of(heap->bins_state) != SAMPLING_SAMPLED) return NULL;
   uint32_t *left = &heap->rations[size_class];
   bool is_enough = bin_length(heap_freed_bin(heap, size_class)) >= worthwhile(size_class);
   if (!is_enough || *left == 0 || *left == RATION_UNKNOWN || heap_is_barred(heap)) return NULL;
   heap_enter(heap);
-  --*left;
-  struct block *block = take_freed(heap, size_class);
+  struct block *block = NULL;
+  if (heap->bins_state == wanted_state(heap)) {
+    --*left;
+    block = take_freed(heap, size_class);
+  }
   heap_leave(heap);
   return block;
 }
@@ -282,8 +289,8 @@ static struct block *take_shared(struct heap *heap, unsigned size_class)
 INTERNAL void *heap_take_from_bins(struct heap *heap, unsigned size_class)
 {
   if (heap_owner(heap) == OWNER_SHARED) return take_shared(heap, size_class);
-  uint32_t state = sampling_state();
-  if (UNLIKELY(heap->sampling_state != state)) follow_mode(heap, state);
+  uint32_t state = wanted_state(heap);
+  if (UNLIKELY(heap->bins_state != state)) follow_mode(heap, state);
   enum sampling_mode mode = sampling_mode_of(state);
   if (mode == SAMPLING_SAMPLED) return take_rationed(heap, size_class);
   bool is_exact = mode == SAMPLING_EXACT;

@@ -254,6 +254,7 @@ static struct heap *take_heap(uintptr_t owner)
   heap->is_direct = owner == OWNER_SHARED;
   heap->has_samples = false;
   atomic_store_explicit(&heap->wipes, false, memory_order_relaxed);
+  heap_follow_sampling(heap);
   heap_leave(heap);
   return heap;
 }

@@ -77,26 +77,28 @@ INTERNAL bool sampling_is_due(struct sampling_chance *chance, size_t block_bytes
 // ---------------------------------------------------------------------------------------------
 // Switching.
 
-static void lead_pages(struct heap *heap, void *unused)
+static void lead_heap(struct heap *heap, void *unused)
 {
   (void)unused;
-  heap_lead_pages(heap);
+  heap_follow_sampling(heap);
 }
 
-// Has the pages of all heaps lead frees as the mode wants it. (Pages that come to a heap do so.)
-static void lead_all(enum sampling_mode mode)
+// Has all heaps do as a state wants it. (Those that are made later ask for it.)
+static void lead_all(uint32_t state)
 {
-  atomic_store(&sampling.led, mode);
-  registry_each(lead_pages, NULL);
+  atomic_store(&sampling.led, state);
+  registry_each(lead_heap, NULL);
 }
 
-static void change_state(enum sampling_mode mode)
+// release: pairs with sampling_state, so that who sees a mode knows that all heaps are in it
+static void set_state(uint32_t state)
 {
-  uint32_t state = atomic_load_explicit(&sampling.state, memory_order_relaxed);
-  // release: pairs with sampling_state, so that who records sees that frees are led as they must
-  atomic_store_explicit(&sampling.state,
-                        (state & ~(uint32_t)SAMPLING_MODE_MASK) + SAMPLING_STATE_STEP + mode,
-                        memory_order_release);
+  atomic_store_explicit(&sampling.state, state, memory_order_release);
+}
+
+static uint32_t next_state(enum sampling_mode mode)
+{
+  return (sampling_state() & ~(uint32_t)SAMPLING_MODE_MASK) + SAMPLING_STATE_STEP + mode;
 }
 
 // Nothing that the calling thread allocates from now on is overlooked.
@@ -116,8 +118,9 @@ INTERNAL bool sampling_start(enum sampling_mode mode, size_t interval)
     return false;
   }
   atomic_store(&sampling.interval, bits_smaller(bits_larger(interval, 1), SAMPLING_INTERVAL_MOST));
-  lead_all(mode);
-  change_state(mode);
+  uint32_t state = next_state(mode);
+  lead_all(state);
+  set_state(state);
   empty_own_bins();
   return true;
 }
@@ -126,8 +129,9 @@ INTERNAL bool sampling_stop(void)
 {
   struct heap *own = registry_own();
   if (own != NULL && heap_is_barred(own)) return false;
-  change_state(SAMPLING_OFF);
-  lead_all(SAMPLING_OFF);
+  uint32_t state = next_state(SAMPLING_OFF);
+  set_state(state);
+  lead_all(state);
   return true;
 }
 

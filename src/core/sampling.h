@@ -32,7 +32,7 @@ enum { SAMPLING_MODE_MASK = 3, SAMPLING_STATE_STEP = 4 };
 
 struct sampling {
   _Atomic(uint32_t) state;      // the mode, and above it how often that has changed
-  _Atomic(uint32_t) led;        // the mode by which pages lead frees: it comes first and goes last
+  _Atomic(uint32_t) led;        // the state of the heaps: comes to a mode first, and leaves it last
   _Atomic(size_t) interval;     // SAMPLED: the mean of the bytes from one sample to the next
   _Atomic(struct heap *) heap;  // the sampling heap; NULL before the first sample
   _Atomic(size_t) twins[SIZE_CLASS_SMALL_COUNT];  // how many are kept of each class
@@ -61,17 +61,17 @@ static inline void sampling_count_twin(unsigned size_class, int more)
 }
 
 // Where a list page of a thread's heap leads frees to, and the bin that takes them in the end.
-static inline uint16_t sampling_lead(unsigned size_class)
-{
-  uint32_t led = atomic_load_explicit(&sampling.led, memory_order_relaxed);
-  if (led == SAMPLING_EXACT) return 0;
-  return led == SAMPLING_OFF ? bin_offset(size_class) : bin_freed_offset(size_class);
-}
-
 static inline uint16_t sampling_freed_offset(unsigned size_class)
 {
   uint32_t led = atomic_load_explicit(&sampling.led, memory_order_relaxed);
-  return led == SAMPLING_OFF ? bin_offset(size_class) : bin_freed_offset(size_class);
+  bool is_off = sampling_mode_of(led) == SAMPLING_OFF;
+  return is_off ? bin_offset(size_class) : bin_freed_offset(size_class);
+}
+
+static inline uint16_t sampling_lead(unsigned size_class)
+{
+  uint32_t led = atomic_load_explicit(&sampling.led, memory_order_relaxed);
+  return sampling_mode_of(led) == SAMPLING_EXACT ? 0 : sampling_freed_offset(size_class);
 }
 
 // What the chances of a heap's blocks are made of. (Owner; threads without a heap share one.)

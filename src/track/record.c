@@ -342,6 +342,12 @@ INTERNAL bool record_close(struct record *record, struct record_copy *copy, uint
   return true;
 }
 
+INTERNAL void record_clear(struct record *record)
+{
+  uint64_t before = atomic_load_explicit(&record->word, memory_order_relaxed);
+  atomic_store_explicit(&record->word, next_word(before, RECORD_NONE, 0, 0), memory_order_release);
+}
+
 INTERNAL void record_resize(struct record *record, size_t size)
 {
   uint64_t word = atomic_load_explicit(&record->word, memory_order_relaxed);

@@ -65,6 +65,8 @@ INTERNAL void record_set(struct record *record, const struct record_copy *copy);
 // told; else the copy is what was known.
 INTERNAL bool record_close(struct record *record, struct record_copy *copy, uint32_t free_site,
                            uint32_t free_thread);
+// Of a block that nobody has.
+INTERNAL void record_clear(struct record *record);
 // By its user.
 INTERNAL void record_resize(struct record *record, size_t size);
 INTERNAL struct record_copy record_read(struct record *record);

@@ -138,7 +138,9 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
   }
   thread_state_leave(state);
   record_set(record, &copy);
-  return true;
+  if (LIKELY(record_is_current(page, block, record))) return true;
+  record_clear(record);  // another mode has begun meanwhile, and the row is another page's
+  return false;
 }
 
 static struct tracker_block block_of(void *block, const struct record_copy *copy)
@@ -176,6 +178,12 @@ INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_bloc
   thread_state_leave(state);
   if (was_live) *known = block_of(block, &copy);
   return was_live;
+}
+
+INTERNAL void tracker_withdraw(struct page *page, void *block)
+{
+  struct record *record = record_find(page, block);
+  if (record != NULL) record_clear(record);
 }
 
 INTERNAL void tracker_resize(struct page *page, void *block, size_t size)

@@ -65,6 +65,8 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
 // remembered: it was not asked for, or (exact mode: tracker_look tells) it is free already. In
 // exact mode the freeing stack is kept until the block is handed out again.
 INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_block *known);
+// A block that is about to be handed out is not to be remembered after all.
+INTERNAL void tracker_withdraw(struct page *page, void *block);
 // Its user has another size at the same place.
 INTERNAL void tracker_resize(struct page *page, void *block, size_t size);
 

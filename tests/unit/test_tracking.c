@@ -16,6 +16,7 @@
 #include "mend/mend.h"
 #include "mend/numa.h"
 #include "mend/track.h"
+#include "track/tables.h"
 #include "track/tracker.h"
 
 // ---------------------------------------------------------------------------------------------
@@ -44,6 +45,7 @@ static struct {
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 INTERNAL _Atomic(uint32_t) tracker_mode_now;
+INTERNAL _Atomic(size_t) track_table_bytes;
 
 // 1 - exp(-x)
 static double chance_of(double x)
@@ -124,6 +126,12 @@ INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_bloc
   if (is_live) table.removed++;
   pthread_mutex_unlock(&table.lock);
   return is_live;
+}
+
+INTERNAL void tracker_withdraw(struct page *page, void *block)
+{
+  struct tracker_block known;
+  CHECK(tracker_remove(page, block, &known));
 }
 
 INTERNAL void tracker_resize(struct page *page, void *block, size_t size)
