@@ -33,6 +33,7 @@
 #include "os/secret.c"
 #include "os/scratch.c"
 #include "os/snapshot.c"
+#include "os/threads.c"
 #include "os/parking.c"
 #include "os/written.c"
 

@@ -9,6 +9,7 @@
 
 #include "api/init.h"
 #include "handle/handle_heap.h"
+#include "handle/info.h"
 #include "mend/smart.h"
 #include "mend/track.h"
 #include "os/snapshot.h"
@@ -47,6 +48,26 @@ static void add_live_objects(struct heap_view *view, const struct handle_heap *h
   for (uint32_t i = 0; i < count; i++) {
     uint64_t entry = entry_load(handle_table_entry(&heap->table, i));
     if (entry_state(entry) != ENTRY_FREE) heap_view_add_object(view, entry_block(entry));
+  }
+}
+
+static void set_sizes_of_objects(struct lost *lost, const struct handle_heap *heap)
+{
+  uint32_t count = atomic_load_explicit(&heap->table.space->count, memory_order_acquire);
+  for (uint32_t i = 0; i < count; i++) {
+    uint64_t entry = entry_load(handle_table_entry(&heap->table, i));
+    if (entry_state(entry) == ENTRY_FREE) continue;
+    const char *block = entry_block(entry);
+    uint32_t info = info_load(handle_table_info(&heap->table, i));
+    lost_set_bytes(lost, (uintptr_t)block, info_object_bytes(info, page_of_block(block)));
+  }
+}
+
+static void set_object_sizes(struct lost *lost)
+{
+  for (uint32_t slot = 0; slot < HANDLE_SLOTS && lost->count > 0; slot++) {
+    struct handle_heap *heap = handle_heap_at(slot);
+    if (heap != NULL) set_sizes_of_objects(lost, heap);
   }
 }
 
@@ -102,6 +123,7 @@ static const struct leak_knowledge leak_knowledge = {
     .count_lone = count_lone_blocks,
     .add_blocks = add_knowable_blocks,
     .add_ours = add_our_tables,
+    .set_sizes = set_object_sizes,
     .ours_count = HANDLE_SLOTS * OURS_OF_A_TABLE + 1,
 };
 

@@ -70,6 +70,8 @@ INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_
   if (sampling_mode_of(state) == SAMPLING_EXACT) {
     if (UNLIKELY(page_bin_offset(page) != 0))
       page_set_bin_offset(page, 0);  // its heap was given up
+    // What was the link of a free block must not lead whoever looks for leaks to the next one.
+    if (EXTENT_IS_PLAIN && page_kind(page) == PAGE_LIST) ((struct block *)block)->next = NULL;
     (void)remember(page, block, size, kind, state);
   } else if (page_kind(page) == PAGE_LIST && !page->is_direct) {
     if (takes_sample) return exchange(page, block, size);

@@ -5,6 +5,7 @@
 
 #define ENTRIES_MOST ((UINT64_C(1) << 31) - 1)  // deferred.c: a link has 31 bits
 #define ENTRIES_LEAST (UINT64_C(1) << 20)
+#define FIRST_FLOOR 0x6b37
 #define COMMIT_LEAST ((size_t)64 << 10)
 #define COMMIT_MOST ((size_t)32 << 20)
 
@@ -57,7 +58,9 @@ INTERNAL bool handle_table_open(struct handle_table *table, uint32_t slot)
     table->space->infos = (_Atomic(uint32_t) *)(void *)table->info_range.start;
     table->space->entries = (_Atomic(uint64_t) *)(void *)table->entry_range.start;
   }
-  if (table->floor == 0) table->floor = 1;
+  // The first handles of all would be numbers as small as many others: who looks for what is still
+  // named somewhere would take these for handles.
+  if (table->floor == 0) table->floor = slot == 0 ? FIRST_FLOOR : 1;
   atomic_store(&table->top_generation, table->floor);
   return true;
 }

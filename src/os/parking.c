@@ -2,24 +2,21 @@
 #include "os/parking.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "base/bits.h"
-#include "base/format.h"
 #include "os/system.h"
 #include "os/thread.h"
+#include "os/threads.h"
 
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
 
-enum { PARKING_RED_ZONE = 128, PARKING_ROUNDS = 16, PARKING_THREADS = 4096 };
+enum { PARKING_RED_ZONE = 128, PARKING_ROUNDS = 16 };
 
 static struct {
   int number;                         // of the signal; 0: none yet
@@ -123,87 +120,14 @@ static bool choose_parking_signal(void)
 }
 
 // ---------------------------------------------------------------------------------------------
-// Which threads there are, as the kernel says.
-
-struct thread_listing {
-  uint32_t count;
-  bool is_cut;  // there are more
-  uint32_t numbers[PARKING_THREADS];
-};
-static struct thread_listing thread_listing;
-
-struct kernel_entry {
-  uint64_t inode;
-  int64_t offset;
-  unsigned short bytes;
-  unsigned char type;
-  char name[];
-};
-
-static void add_listed(const char *name)
-{
-  uint32_t number = 0;
-  if (name[0] < '0' || name[0] > '9') return;
-  for (; *name >= '0' && *name <= '9'; name++) number = number * 10 + (uint32_t)(*name - '0');
-  if (thread_listing.count < PARKING_THREADS) {
-    thread_listing.numbers[thread_listing.count++] = number;
-  } else {
-    thread_listing.is_cut = true;
-  }
-}
-
-static bool list_threads(void)
-{
-  _Alignas(8) char buffer[2048];
-  int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return false;
-  thread_listing.count = 0;
-  thread_listing.is_cut = false;
-  long got;
-  while ((got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0) {
-    for (long at = 0; at < got;) {
-      struct kernel_entry *entry = (struct kernel_entry *)(void *)(buffer + at);
-      add_listed(entry->name);
-      at += entry->bytes;
-    }
-  }
-  close(folder);
-  return got == 0;
-}
-
-// Whether the thread blocks the signal, or is so odd that nothing is known of it.
-static bool refuses_parking(uint32_t thread)
-{
-  char path[48], text[2048];
-  struct format format = format_begin(path, sizeof path - 1);
-  format_text(&format, "/proc/self/task/");
-  format_number(&format, thread, 0);
-  format_text(&format, "/status");
-  *format.at = '\0';
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return true;
-  ssize_t got = read(file, text, sizeof text - 1);
-  close(file);
-  if (got <= 0) return true;
-  text[got] = '\0';
-  const char *mask = strstr(text, "SigBlk:");
-  if (mask == NULL) return true;
-  uint64_t blocked = 0;
-  for (mask += strlen("SigBlk:"); *mask != '\0' && *mask != '\n'; mask++) {
-    char c = *mask;
-    if (c >= '0' && c <= '9') blocked = blocked << 4 | (uint64_t)(c - '0');
-    if (c >= 'a' && c <= 'f') blocked = blocked << 4 | (uint64_t)(c - 'a' + 10);
-  }
-  return (blocked >> (parking.number - 1) & 1) != 0;
-}
-
-// ---------------------------------------------------------------------------------------------
 // Asking them.
+
+static struct os_threads parking_list;
 
 static struct {
   uint32_t count;
-  uint32_t refused;  // not parking_asked: it would be of no use
-  uint32_t numbers[PARKING_THREADS];
+  uint32_t refused;  // not asked: it would be of no use
+  uint32_t numbers[OS_THREADS_MOST];
 } parking_asked;
 
 static bool was_asked(uint32_t thread)
@@ -214,15 +138,19 @@ static bool was_asked(uint32_t thread)
   return false;
 }
 
-// Asks the threads that are listed and have not been parking_asked before. Says how many those are.
+// Asks the threads that are listed and have not been asked before. Says how many those are.
 static uint32_t ask_listed(void)
 {
   uint32_t before = parking_asked.count;
   parking_asked.refused = 0;
-  for (uint32_t i = 0; i < thread_listing.count; i++) {
-    uint32_t thread = thread_listing.numbers[i];
+  for (uint32_t i = 0; i < parking_list.count; i++) {
+    uint32_t thread = parking_list.numbers[i];
     if (thread == os_thread_number() || was_asked(thread)) continue;
-    if (parking_asked.count == PARKING_THREADS || refuses_parking(thread)) {
+    struct os_thread_state state;
+    bool is_known = os_threads_look(thread, &state);
+    if (is_known && state.is_over) continue;
+    bool refuses = !is_known || (state.blocked >> (parking.number - 1) & 1) != 0;
+    if (refuses || parking_asked.count == OS_THREADS_MOST) {
       parking_asked.refused++;
     } else if (syscall(SYS_tgkill, getpid(), (int)thread, parking.number) == 0) {
       parking_asked.numbers[parking_asked.count++] = thread;
@@ -231,7 +159,7 @@ static uint32_t ask_listed(void)
   return parking_asked.count - before;
 }
 
-// How many of those that were parking_asked are still on their way.
+// How many of those that were asked are still on their way.
 static uint32_t parking_missing(void)
 {
   uint32_t arrived = atomic_load(&parking.arrived);
@@ -271,13 +199,13 @@ INTERNAL size_t os_parking_begin(uint32_t patience_ms)
   if (can_ask) atomic_fetch_add(&parking.round, 1);
   // Those that are not parked yet may start others.
   for (int i = 0; i < PARKING_ROUNDS; i++) {
-    if (!list_threads()) return SIZE_MAX;
-    if (!can_ask) return thread_listing.count - 1;
+    if (!os_threads_list(&parking_list)) return SIZE_MAX;
+    if (!can_ask) return parking_list.count - 1;
     uint32_t more = ask_listed();
     left = await_parking(deadline);
     if (more == 0) break;
   }
-  return left + parking_asked.refused + thread_listing.is_cut;
+  return left + parking_asked.refused + parking_list.is_cut;
 }
 
 INTERNAL const struct os_parked *os_parking_threads(void)

@@ -157,6 +157,7 @@ static bool conclude_scan(struct leak_scan *scan, struct leak_answer *answer)
   if (scan->job->turn == LEAK_SECOND && !compare_copies(scan)) return false;
   if (!lost_find(&scan->lost, &scan->reach, &scan->scratch, plan->knowledge->counted)) return false;
   answer->is_final = true;
+  plan->knowledge->set_sizes(&scan->lost);
   struct leak_report report = {&scan->lost, &scan->reach, &scan->scratch, plan->descriptor};
   return leak_report_make(&report, &answer->result);
 }

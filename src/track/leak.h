@@ -23,7 +23,8 @@ struct leak_knowledge {
   uint32_t (*count_lone)(void);  // how many lone blocks there may be
   void (*add_blocks)(struct heap_view *view);
   void (*add_ours)(struct roots *roots);
-  size_t ours_count;  // how many calls of roots_add_ours that makes, at most
+  void (*set_sizes)(struct lost *lost);  // of objects
+  size_t ours_count;                     // how many calls of roots_add_ours that makes, at most
 };
 
 struct leak_plan {

@@ -3,6 +3,7 @@
 
 #include "os/memory.h"
 #include "os/snapshot.h"
+#include "track/tracker.h"
 
 // What is known of a component, at the index of its first block.
 enum { LOST_IS_ENTERED = 1, LOST_IS_CYCLE = 2, LOST_IS_COUNTED = 4 };
@@ -98,6 +99,8 @@ static void take_lost_edge(struct lost_search *search, uint32_t from, struct los
     search->flags[search->component[edge.to] - 1] |= LOST_IS_ENTERED;
   } else if (edge.to != from) {
     lower_order(search, from, search->order[edge.to]);
+  } else if (edge.word == block->start) {
+    search->flags[from] |= LOST_IS_CYCLE;
   } else if (block->is_counted && search->counted(block->start, block->bytes) == edge.word) {
     search->flags[from] |= LOST_IS_CYCLE | LOST_IS_COUNTED;
   }
@@ -158,14 +161,27 @@ static uint32_t fill_lost_rank(struct lost_search *search, size_t words)
   return count;
 }
 
+// What was asked for, if that is known. (What is behind it may be used all the same, which is why
+// what is reached does not depend on this.)
+static size_t known_bytes(const struct view_block *block)
+{
+  struct page *slice = page_around((const void *)block->start);
+  struct page *page = slice != NULL ? page_first(slice) : NULL;
+  struct tracker_block known;
+  bool is_known = page != NULL && page_is_tracked(page) &&
+                  tracker_look(page, (const void *)block->start, &known) && known.is_live;
+  return is_known && known.size < block->bytes ? known.size : block->bytes;
+}
+
 static void add_lost_block(uint32_t number, const struct view_block *block, void *argument)
 {
   struct lost_search *search = argument;
   if (reach_has(search->reach, number)) return;
-  bool is_counted = search->counted != NULL && search->counted(block->start, block->bytes) != 0;
+  size_t bytes = known_bytes(block);
+  bool is_counted = search->counted != NULL && search->counted(block->start, bytes) != 0;
   search->blocks[index_of_lost(search, number)] = (struct lost_block){
       .start = block->start,
-      .bytes = block->bytes,
+      .bytes = bytes,
       .is_object = block->is_object,
       .is_counted = is_counted,
   };
@@ -185,6 +201,11 @@ static bool make_lost_search(struct lost_search *search, struct os_scratch *scra
          search->path != NULL;
 }
 
+static bool is_lone(const struct heap_view *view, const struct lost_block *block)
+{
+  return block->start - view->start >= view->bytes;
+}
+
 INTERNAL bool lost_find(struct lost *lost, const struct reach *reach, struct os_scratch *scratch,
                         lost_counted counted)
 {
@@ -199,6 +220,24 @@ INTERNAL bool lost_find(struct lost *lost, const struct reach *reach, struct os_
     if (search.order[i] == 0) follow_lost_from(&search, i);
   }
   for (uint32_t i = 0; i < count; i++) search.blocks[i].kind = (uint8_t)kind_of_lost(&search, i);
-  *lost = (struct lost){search.blocks, count};
+  *lost = (struct lost){search.blocks, count, count};
+  while (lost->paged_count > 0 && is_lone(reach->view, &search.blocks[lost->paged_count - 1])) {
+    lost->paged_count--;
+  }
   return true;
+}
+
+INTERNAL void lost_set_bytes(struct lost *lost, uintptr_t start, size_t bytes)
+{
+  uint32_t low = 0;
+  uint32_t high = lost->paged_count;  // those from here on begin behind it
+  while (low < high) {
+    uint32_t middle = (low + high) / 2;
+    if (lost->blocks[middle].start <= start) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low > 0 && lost->blocks[low - 1].start == start) lost->blocks[low - 1].bytes = bytes;
 }

@@ -6,8 +6,8 @@
 // *directly*, several are a *cycle*. All that these lead to is lost *indirectly*: it would come
 // back with them.
 //
-// A block that leads to itself alone is no cycle: heads of lists and short strings do that. Unless
-// it is a counted object, which a reference to itself keeps alive.
+// A block that holds its own address is a cycle by itself, but not one with an address in its
+// middle: short strings are such.
 #ifndef TRACK_LOST_H
 #define TRACK_LOST_H
 
@@ -36,11 +36,15 @@ struct lost_block {
 struct lost {
   struct lost_block *blocks;  // by rising numbers
   uint32_t count;
+  uint32_t paged_count;  // of these, the first, in pages
 };
 
 // Of the live blocks that `reach` has not reached. False if there is no memory: up to 64 bytes for
 // each.
 INTERNAL bool lost_find(struct lost *lost, const struct reach *reach, struct os_scratch *scratch,
                         lost_counted counted);
+
+// The size that was asked for an object, if it is among these.
+INTERNAL void lost_set_bytes(struct lost *lost, uintptr_t start, size_t bytes);
 
 #endif

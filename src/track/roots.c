@@ -7,12 +7,14 @@
 #include "core/metadata.h"
 #include "core/runs.h"
 #include "os/maps.h"
+#include "os/snapshot.h"
+#include "os/system.h"
 #include "os/thread.h"
 
 // Of nothing that is this large can be looked at every page, unless the kernel says which matter.
 #define ROOTS_BLIND_BYTES ((size_t)1 << 40)
 
-enum { ROOTS_OF_CORE = 5 };
+enum { ROOTS_OF_CORE = 5, THREAD_WORDS = 512 };
 
 // ---------------------------------------------------------------------------------------------
 // What is ours.
@@ -99,6 +101,16 @@ static size_t count_parked(void)
   return count;
 }
 
+static void look_for_threads(struct roots *roots, struct os_scratch *scratch)
+{
+  struct os_thread_state first;
+  struct os_threads *living = os_scratch_take(scratch, sizeof *living);
+  if (living != NULL && os_threads_list(living) && !living->is_cut) roots->threads = living;
+  if (os_threads_look((uint32_t)os_process_id(), &first) && first.is_over) {
+    roots->first_stack = os_threads_first_stack();
+  }
+}
+
 INTERNAL bool roots_begin(struct roots *roots, struct os_scratch *scratch, size_t more_ours)
 {
   *roots = (struct roots){0};
@@ -107,6 +119,7 @@ INTERNAL bool roots_begin(struct roots *roots, struct os_scratch *scratch, size_
   roots->stack_room = count_parked() + 1;
   roots->stacks = os_scratch_take_array(scratch, roots->stack_room, sizeof *roots->stacks);
   if (roots->ours == NULL || roots->stacks == NULL) return false;
+  look_for_threads(roots, scratch);
   add_ours_of_core(roots);
   const struct os_parked *parked = os_parking_threads();
   for (; parked != NULL; parked = parked->next) {
@@ -133,7 +146,9 @@ static bool path_begins_with(const char *text, const char *start)
 
 static bool is_memory_path(const char *path)
 {
-  return path[0] == '\0' || path[0] == '[' || path_begins_with(path, "/memfd:") ||
+  size_t length = strlen(path);
+  bool is_deleted = length > 10 && strcmp(path + length - 10, " (deleted)") == 0;
+  return is_deleted || path[0] == '\0' || path[0] == '[' || path_begins_with(path, "/memfd:") ||
          path_begins_with(path, "/dev/zero") || path_begins_with(path, "/dev/shm/") ||
          path_begins_with(path, "/SYSV") || path_begins_with(path, "/anon_hugepage");
 }
@@ -144,6 +159,31 @@ static bool is_root_mapping(const struct roots_walk *walk, const struct os_map *
   if (!map->is_readable || path_begins_with(map->path, "[v")) return false;
   if (!is_told && (!map->is_writable || map->end - map->start >= ROOTS_BLIND_BYTES)) return false;
   return !map->is_shared || (map->is_writable && is_memory_path(map->path));
+}
+
+// Whether a number of a thread that there is occurs in such a structure. It does, in a fixed place,
+// until the thread has ended.
+static bool names_living_thread(const struct roots *roots, const uint64_t *words, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    if (os_threads_has(roots->threads, (uint32_t)words[i])) return true;
+    if (os_threads_has(roots->threads, (uint32_t)(words[i] >> 32))) return true;
+  }
+  return false;
+}
+
+// Up to where a mapping is the stack of a thread that has ended; its start if it is not.
+static uintptr_t ended_stack_up_to(const struct roots *roots, const struct os_map *map)
+{
+  uint64_t words[THREAD_WORDS];
+  uintptr_t from = map->end - sizeof words;
+  if (roots->threads == NULL || map->path[0] != '\0' || from <= map->start) return map->start;
+  if (os_snapshot_copy(words, (const void *)from, sizeof words) != sizeof words) return map->start;
+  uintptr_t thread = os_threads_find(from, words, THREAD_WORDS);
+  if (thread == 0) return map->start;
+  size_t first = (thread - from) / sizeof words[0];
+  if (names_living_thread(roots, words + first, THREAD_WORDS - first)) return map->start;
+  return thread;
 }
 
 // Where what is in use begins.
@@ -159,7 +199,11 @@ static uintptr_t stack_used_from(const struct roots_walk *walk, const struct os_
     if (!is_first && !(is_end && has_thread)) return map->start;
     if (stack->pointer < lowest) lowest = stack->pointer;
   }
-  return lowest != UINTPTR_MAX ? lowest : map->start;
+  if (lowest != UINTPTR_MAX) return lowest;
+  if (is_first && walk->roots->first_stack > map->start && walk->roots->first_stack < map->end) {
+    return walk->roots->first_stack;
+  }
+  return is_end && !is_first ? ended_stack_up_to(walk->roots, map) : map->start;
 }
 
 // Adds what is not ours.

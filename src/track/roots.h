@@ -6,13 +6,15 @@
 // their mappings; blocks are none, nor free memory, descriptors and tables. Files that are mapped
 // to be shared are not looked at: an address would mean nothing to who reads them later.
 //
-// For a frozen copy of the process. A stack is cut off below its pointer only where it is certain
-// to be one: the mapping has the thread's own data at its other end, and cannot have been joined
-// with another.
+// What threads that have ended left on their stacks, which the C library keeps for others, is no
+// root, where that can be told. For a frozen copy of the process. A stack is cut off below its
+// pointer only where it is certain to be one: the mapping has the thread's own data at its other
+// end, and cannot have been joined with another.
 #ifndef TRACK_ROOTS_H
 #define TRACK_ROOTS_H
 
 #include "os/parking.h"
+#include "os/threads.h"
 #include "track/reach.h"
 
 struct root_range {
@@ -25,14 +27,16 @@ struct root_stack {
   uintptr_t thread;   // the thread's id, which is an address too
 };
 
-// Ours, besides the allocator's: the room is the caller's.
 struct roots {
+  // What is not to be looked at.
   struct root_range *ours;  // by rising addresses, when they are used
   size_t ours_count;
   size_t ours_room;
   struct root_stack *stacks;
   size_t stack_count;
   size_t stack_room;
+  struct os_threads *threads;  // that there are; NULL: nobody tells
+  uintptr_t first_stack;       // where the first thread's was empty, if that has ended; else 0
 };
 
 // False if there is no memory. Notes the allocator's own memory and the stacks of parked threads.

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "os/threads.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/format.h"
+#include "os/system.h"
+
+enum { STATUS_BYTES = 2048, STACK_FIELD = 28 };
+
+struct folder_entry {
+  uint64_t inode;
+  int64_t offset;
+  unsigned short bytes;
+  unsigned char type;
+  char name[];
+};
+
+static int open_task(const char *flags_path, uint32_t number, int flags)
+{
+  char path[64] = {0};
+  struct format format = format_begin(path, sizeof path - 1);
+  format_text(&format, "/proc/");
+  if (os_process_id() == (size_t)getpid()) {
+    format_text(&format, "self");
+  } else {
+    format_number(&format, os_process_id(), 0);
+  }
+  format_text(&format, "/task");
+  if (number != 0) {
+    format_text(&format, "/");
+    format_number(&format, number, 0);
+    format_text(&format, flags_path);
+  }
+  return open(path, flags | O_RDONLY | O_CLOEXEC);
+}
+
+static void add_thread(struct os_threads *threads, const char *name)
+{
+  uint32_t number = 0;
+  if (name[0] < '0' || name[0] > '9') return;
+  for (; *name >= '0' && *name <= '9'; name++) number = number * 10 + (uint32_t)(*name - '0');
+  if (threads->count < OS_THREADS_MOST) {
+    threads->numbers[threads->count++] = number;
+  } else {
+    threads->is_cut = true;
+  }
+}
+
+INTERNAL bool os_threads_list(struct os_threads *threads)
+{
+  _Alignas(8) char buffer[STATUS_BYTES] = {0};
+  int folder = open_task("", 0, O_DIRECTORY);
+  if (folder < 0) return false;
+  threads->count = 0;
+  threads->is_cut = false;
+  long got;
+  while ((got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0) {
+    for (long at = 0; at < got;) {
+      const struct folder_entry *entry = (const struct folder_entry *)(const void *)(buffer + at);
+      add_thread(threads, entry->name);
+      at += entry->bytes;
+    }
+  }
+  close(folder);
+  return got == 0;
+}
+
+INTERNAL bool os_threads_has(const struct os_threads *threads, uint32_t number)
+{
+  for (uint32_t i = 0; i < threads->count; i++) {
+    if (threads->numbers[i] == number) return true;
+  }
+  return false;
+}
+
+// All of a short file, terminated; false if it cannot be read.
+static bool read_short(int file, char *text, size_t bytes)
+{
+  if (file < 0) return false;
+  memset(text, 0, bytes);  // MemorySanitizer does not see what the kernel writes
+  ssize_t got = read(file, text, bytes - 1);
+  close(file);
+  return got > 0;
+}
+
+static uint64_t read_digits(const char *text)
+{
+  uint64_t value = 0;
+  while (*text == ' ' || *text == '\t') text++;
+  for (;; text++) {
+    if (*text >= '0' && *text <= '9') {
+      value = value << 4 | (uint64_t)(*text - '0');
+    } else if (*text >= 'a' && *text <= 'f') {
+      value = value << 4 | (uint64_t)(*text - 'a' + 10);
+    } else {
+      return value;
+    }
+  }
+}
+
+INTERNAL bool os_threads_look(uint32_t number, struct os_thread_state *state)
+{
+  char text[STATUS_BYTES];
+  if (!read_short(open_task("/status", number, 0), text, sizeof text)) return false;
+  const char *word = strstr(text, "\nState:");
+  const char *blocked = strstr(text, "\nSigBlk:");
+  if (word == NULL || blocked == NULL) return false;
+  word += strlen("\nState:");
+  while (*word == ' ' || *word == '\t') word++;
+  state->is_over = *word == 'Z' || *word == 'X';
+  state->blocked = read_digits(blocked + strlen("\nSigBlk:"));
+  return true;
+}
+
+INTERNAL uintptr_t os_threads_find(uintptr_t address, const uint64_t *words, size_t count)
+{
+#if defined(__x86_64__)
+  for (size_t i = 0; i + 2 < count; i++) {
+    uintptr_t here = address + i * sizeof words[0];
+    if (words[i] == here && words[i + 2] == here) return here;
+  }
+#endif
+  (void)address, (void)words, (void)count;
+  return 0;
+}
+
+// The fields are counted from the name on, which may hold anything but is in parentheses.
+INTERNAL uintptr_t os_threads_first_stack(void)
+{
+  char text[STATUS_BYTES];
+  int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (!read_short(file, text, sizeof text)) return 0;
+  const char *at = strrchr(text, ')');
+  uintptr_t value = 0;
+  for (int field = 2; at != NULL && field < STACK_FIELD; field++) {
+    at = strchr(at, ' ');
+    if (at != NULL) at++;
+  }
+  for (; at != NULL && *at >= '0' && *at <= '9'; at++) value = value * 10 + (uintptr_t)(*at - '0');
+  return value;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// Which threads this process has, as /proc tells; in a frozen copy (snapshot.h), of the process
+// that it is a copy of. Nothing is allocated or locked; a list is some KiB.
+#ifndef OS_THREADS_H
+#define OS_THREADS_H
+
+#include "base/internal.h"
+
+enum { OS_THREADS_MOST = 4096 };
+
+struct os_threads {
+  uint32_t count;
+  bool is_cut;  // there are more
+  uint32_t numbers[OS_THREADS_MOST];
+};
+
+struct os_thread_state {
+  bool is_over;      // it has ended, though its number is still taken
+  uint64_t blocked;  // signals: bit i, number i + 1
+};
+
+// False if nobody tells.
+INTERNAL bool os_threads_list(struct os_threads *threads);
+INTERNAL bool os_threads_has(const struct os_threads *threads, uint32_t number);
+INTERNAL bool os_threads_look(uint32_t number, struct os_thread_state *state);
+// Where in these words, which lie at an address, the C library's structure of a thread begins that
+// it keeps at the end of the stack that it has made for it: glibc's for x86-64, which is known by
+// holding its own address twice. 0: there is none, or it cannot be told.
+INTERNAL uintptr_t os_threads_find(uintptr_t address, const uint64_t *words, size_t count);
+// Where the stack of the first thread was empty, below what the kernel has put there; 0: nobody
+// tells.
+INTERNAL uintptr_t os_threads_first_stack(void);
+
+#endif
