@@ -24,21 +24,29 @@ static struct {
   __typeof__(mend_defragment) *defragment;
 } mend;
 
-static bool find(const char *name, void *function)
+static bool lacks_names;
+
+static void find(const char *name, void *function)
 {
   void *found = dlsym(RTLD_DEFAULT, name);
   memcpy(function, &found, sizeof found);
-  if (found == NULL) check_tell(WRONG, "names", "%s is not exported", name);
-  return found != NULL;
+  if (found != NULL) return;
+  check_tell(WRONG, "names", "%s is not exported", name);
+  lacks_names = true;
 }
 
 static bool find_functions(void)
 {
-  return find("mend_version_string", &mend.version_string) &
-         find("mend_is_redirected", &mend.is_redirected) & find("mend_owns", &mend.owns) &
-         find("mend_stats_get", &mend.stats_get) & find("mend_handle_alloc", &mend.handle_alloc) &
-         find("mend_handle_free", &mend.handle_free) & find("mend_resolve", &mend.resolve) &
-         find("mend_quiescent", &mend.quiescent) & find("mend_defragment", &mend.defragment);
+  find("mend_version_string", &mend.version_string);
+  find("mend_is_redirected", &mend.is_redirected);
+  find("mend_owns", &mend.owns);
+  find("mend_stats_get", &mend.stats_get);
+  find("mend_handle_alloc", &mend.handle_alloc);
+  find("mend_handle_free", &mend.handle_free);
+  find("mend_resolve", &mend.resolve);
+  find("mend_quiescent", &mend.quiescent);
+  find("mend_defragment", &mend.defragment);
+  return !lacks_names;
 }
 
 static void check_version(void)

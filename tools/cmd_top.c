@@ -174,8 +174,10 @@ static bool look_on(struct remote *remote, const struct top_options *options, bo
     if (!remote_measure(remote)) return round > 1;
     view.before = view.now;
     top_moment_take(&view.now, remote);
-    snprintf(note, sizeof note, interval > options->interval ? "   every %.1f s, for its size" : "",
-             interval);
+    note[0] = '\0';
+    if (interval > options->interval) {
+      snprintf(note, sizeof note, "   every %.1f s, for its size", interval);
+    }
     view.note = note;
     view.rows = has_screen ? screen_size().rows - 1 : 0;
     show(&view, options, has_screen);
