@@ -48,7 +48,7 @@ MEND_EXPORT bool mend_profile_write(int descriptor) MEND_NOTHROW;
 
 // Lets the command `mend`, started by the same user or by root, ask this process for its figures,
 // its map, its profile and its leaks: `mend stats PID` and so on. A thread of mend's own, with all
-// signals blocked and a stack of 64 KiB, waits for that on a local socket; it costs nothing while
+// signals blocked and a small stack, waits for that on a local socket; it costs nothing while
 // nobody asks. The child of a fork answers as well. The option `control` does the same from the
 // start. True also if it is so already; false with errno if there is no socket, descriptor or
 // thread for it (EADDRINUSE: another process has taken the name, or another copy of mend in this

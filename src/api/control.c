@@ -186,7 +186,7 @@ static bool read_request(int connection, char line[static REQUEST_MOST])
     at += got;
     if (end == NULL) continue;
     *end = '\0';
-    return end == line + at - 1;
+    return end == line + at - 1 && strlen(line) == at - 1;
   }
   return false;
 }

@@ -291,17 +291,29 @@ INTERNAL bool os_on_fork(void (*before)(void), void (*in_parent)(void), void (*i
   return pthread_atfork(before, in_parent, in_child) == 0;
 }
 
-INTERNAL bool os_thread_start(void *(*function)(void *))
+// The C library puts the thread-local data of all modules on the stack of each thread, and refuses
+// one that has no room for it. What is not touched costs nothing.
+static bool create_with_room(pthread_attr_t *attributes, void *(*function)(void *))
 {
   pthread_t thread;
+  int refusal = EINVAL;
+  for (size_t bytes = (size_t)256 << 10; refusal == EINVAL && bytes <= (size_t)64 << 20;
+       bytes *= 16) {
+    pthread_attr_setstacksize(attributes, bytes);
+    refusal = pthread_create(&thread, attributes, function, NULL);
+  }
+  return refusal == 0;
+}
+
+INTERNAL bool os_thread_start(void *(*function)(void *))
+{
   pthread_attr_t attributes;
   sigset_t all, before;
   if (pthread_attr_init(&attributes) != 0) return false;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_attr_setstacksize(&attributes, (size_t)64 << 10);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  bool is_started = pthread_create(&thread, &attributes, function, NULL) == 0;
+  bool is_started = create_with_room(&attributes, function);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   return is_started;

@@ -34,7 +34,6 @@ static const char *const xml_elements[] = {"", "sizes", "heaps", "threads", "nod
 
 static void xml_close(struct xml_rows *rows)
 {
-  if (rows->kind == 0) return;
   stream_text(rows->stream, "  </");
   stream_text(rows->stream, xml_elements[rows->kind]);
   stream_text(rows->stream, ">\n");
@@ -97,8 +96,8 @@ static void xml_totals(struct stream *stream, const struct mend_stats *stats)
 
 INTERNAL void stats_write_xml(struct stream *stream, const struct stats_report *report)
 {
-  struct xml_rows rows = {stream, 0};
-  stream_text(stream, "<malloc version=\"mend-1\">\n");
+  struct xml_rows rows = {stream, MEND_STATS_CLASS};  // which is there in any case
+  stream_text(stream, "<malloc version=\"mend-1\">\n  <sizes>\n");
   (void)mend_stats_visit(xml_row, &rows);
   xml_close(&rows);
   xml_totals(stream, &report->stats);
