@@ -206,8 +206,9 @@ static bool is_region_sound(const struct remote *remote)
 {
   const struct remote_counters *counters = &remote->counters;
   uint64_t limit = UINT64_C(1) << 60;
+  uint64_t region_most = UINT64_C(1) << 46;  // twice what the option `region` may be
   uint64_t slices = counters->region_units / (remote->root.slice_bytes / 16);
-  return counters->region_units < limit / 16 && counters->region_start < limit &&
+  return counters->region_units <= region_most / 16 && counters->region_start < limit &&
          counters->page_table < limit && slices < limit / remote->root.descriptor_bytes;
 }
 
@@ -241,5 +242,6 @@ bool remote_refresh(struct remote *remote)
   remote->retry_count = remote->torn_count = 0;
   remote->is_cut_off = false;
   read_counters(remote);
-  return remote_heaps_read(remote);
+  remote_heaps_read(remote);
+  return true;
 }

@@ -17,7 +17,7 @@
 #include "snapshot.h"
 #include "target.h"
 
-enum { REMOTE_CLASSES_MOST = 128, REMOTE_HEAPS_MOST = 1 << 16, REMOTE_OPTIONS_MOST = 256 };
+enum { REMOTE_CLASSES_MOST = 128, REMOTE_HEAPS_MOST = 1 << 14, REMOTE_OPTIONS_MOST = 256 };
 
 // What a process says of itself.
 struct remote_counters {

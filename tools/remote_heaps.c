@@ -2,6 +2,7 @@
 #include "remote_heaps.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "remote_field.h"
 
@@ -31,7 +32,8 @@ static bool is_known(const struct remote *remote, uint64_t address)
   return place < remote->heap_count && remote->heaps[place].address == address;
 }
 
-static bool insert(struct remote *remote, const struct remote_heap *heap)
+// Behind all others.
+static bool append(struct remote *remote, const struct remote_heap *heap)
 {
   if (remote->heap_count == REMOTE_HEAPS_MOST) return false;
   if (remote->heap_count == remote->heap_room) {
@@ -41,11 +43,40 @@ static bool insert(struct remote *remote, const struct remote_heap *heap)
     remote->heaps = more;
     remote->heap_room = room;
   }
-  size_t place = find_place(remote, heap->address);
-  for (size_t i = remote->heap_count; i > place; i--) remote->heaps[i] = remote->heaps[i - 1];
-  remote->heaps[place] = *heap;
-  remote->heap_count++;
+  remote->heaps[remote->heap_count++] = *heap;
   return true;
+}
+
+// Moves the last heap to its place among the others.
+static void sort_last(struct remote *remote)
+{
+  struct remote_heap last = remote->heaps[--remote->heap_count];
+  size_t place = find_place(remote, last.address);
+  memmove(&remote->heaps[place + 1], &remote->heaps[place],
+          (remote->heap_count - place) * sizeof last);
+  remote->heaps[place] = last;
+  remote->heap_count++;
+}
+
+static int compare_heaps(const void *left, const void *right)
+{
+  const struct remote_heap *one = left, *other = right;
+  return one->address < other->address ? -1 : one->address > other->address;
+}
+
+// Orders all, and drops those that are there twice: says whether there are any.
+static bool sort_all(struct remote *remote)
+{
+  size_t kept = 0;
+  if (remote->heap_count == 0) return false;
+  qsort(remote->heaps, remote->heap_count, sizeof *remote->heaps, compare_heaps);
+  for (size_t i = 1; i < remote->heap_count; i++) {
+    if (remote->heaps[i].address == remote->heaps[kept].address) continue;
+    remote->heaps[++kept] = remote->heaps[i];
+  }
+  bool has_doubles = kept + 1 < remote->heap_count;
+  remote->heap_count = kept + 1;
+  return has_doubles;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -112,27 +143,27 @@ static bool add_heap(struct remote *remote, uint64_t address, bool is_chained, u
   heap.is_chained = is_chained;
   if (next != NULL) *next = field_read(copy, remote->root.heap_next);
   free(copy);
-  return insert(remote, &heap);
+  return append(remote, &heap);
 }
 
-bool remote_heaps_read(struct remote *remote)
+void remote_heaps_read(struct remote *remote)
 {
   remote->heap_count = 0;
-  if (remote->root.version < 2) return true;
+  if (remote->root.version < 2) return;
   uint64_t common = number_read(remote->target, remote->root.common_heap);
   if (common != 0) (void)add_heap(remote, common, false, NULL);
   uint64_t next = number_read(remote->target, remote->root.first_heap);
-  while (next != 0 && !is_known(remote, next)) {
-    if (!add_heap(remote, next, true, &next)) break;
-  }
+  while (next != 0 && add_heap(remote, next, true, &next)) continue;
   // A chain that leads back, or nowhere, is none.
-  if (next != 0) remote->torn_count++;
-  return true;
+  if (sort_all(remote) || next != 0) remote->torn_count++;
 }
 
 struct remote_heap *remote_heap_at(struct remote *remote, uint64_t address)
 {
   if (address == 0 || remote->root.version < 2) return NULL;
-  if (!is_known(remote, address) && !add_heap(remote, address, false, NULL)) return NULL;
+  if (!is_known(remote, address)) {
+    if (!add_heap(remote, address, false, NULL)) return NULL;
+    sort_last(remote);
+  }
   return &remote->heaps[find_place(remote, address)];
 }

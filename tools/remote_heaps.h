@@ -7,8 +7,8 @@
 
 #include "remote.h"
 
-// Reads all but those of objects anew. False if there is no memory for them.
-bool remote_heaps_read(struct remote *remote);
+// Reads all but those of objects anew.
+void remote_heaps_read(struct remote *remote);
 // A copy of the structure at an address, to be freed; NULL if it cannot be read.
 char *remote_heap_copy(const struct remote *remote, uint64_t address);
 // Adds up the free blocks that heaps keep ready, in the heaps and by class: the classes' block

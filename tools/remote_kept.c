@@ -9,7 +9,7 @@
 #include "remote_field.h"
 #include "remote_heaps.h"
 
-enum { CHAINS_MOST = 1 << 14, CHAIN_MOST = 4352, LINKS_MOST = 1 << 20 };
+enum { CHAINS_MOST = 1 << 14, CHAIN_MOST = 4352, LINKS_MOST = 1 << 19 };
 
 struct chain {
   uint64_t block;  // to be looked at next

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "remote.h"
+#include "remote_field.h"
 #include "remote_heaps.h"
 
 static void add_to_class(struct remote_class *of_class, const struct remote_page *page)
@@ -78,6 +79,15 @@ static void move_kept(struct remote *remote)
   totals->live_bytes = difference(totals->live_bytes, totals->kept_bytes);
 }
 
+// The region may have grown while it was walked.
+static uint64_t region_bytes_now(struct remote *remote)
+{
+  struct remote_counters *counters = &remote->counters;
+  counters->region_end = number_read(remote->target, remote->root.region_end);
+  counters->region_skipped_bytes = number_read(remote->target, remote->root.region_skipped_bytes);
+  return difference(counters->region_end, counters->region_skipped_bytes);
+}
+
 static void finish(struct remote *remote)
 {
   const struct remote_counters *counters = &remote->counters;
@@ -86,8 +96,10 @@ static void finish(struct remote *remote)
       counters->region_units / (remote->root.slice_bytes / 16) * remote->root.descriptor_bytes;
   uint64_t occupied = totals->live_bytes + totals->kept_bytes + totals->free_bytes +
                       totals->uncarved_bytes + totals->rest_bytes + totals->retained_bytes;
-  uint64_t region_bytes = difference(counters->region_end, counters->region_skipped_bytes);
-  totals->unused_bytes = difference(region_bytes, occupied);
+  uint64_t region_bytes = region_bytes_now(remote);
+  // Slices that have changed hands meanwhile may have been seen twice.
+  if (region_bytes < occupied) region_bytes = occupied;
+  totals->unused_bytes = region_bytes - occupied;
   totals->live_bytes += counters->lone_bytes;
   totals->committed_bytes = region_bytes + counters->lone_bytes;
   totals->metadata_bytes =

@@ -40,6 +40,7 @@ struct table {
   uint64_t entries;  // address
   uint64_t infos;    // address
   uint64_t count;
+  uint64_t budget;  // how many entries there may be in all: what lies in a region is bounded by it
   uint64_t *entry;  // copies
   uint32_t *info;
 };
@@ -66,7 +67,9 @@ static bool find_table(struct table *table, uint32_t slot)
   table->entries = field_read(row, root->handle_entries);
   table->infos = field_read(row, root->handle_infos);
   table->count = field_read(row, root->handle_count);
-  return table->entries != 0 && table->infos != 0 && table->count <= UINT32_MAX;
+  if (table->entries == 0 || table->infos == 0 || table->count > table->budget) return false;
+  table->budget -= table->count;
+  return true;
 }
 
 // What was asked for an object that is not large.
@@ -113,7 +116,7 @@ void remote_objects_read(struct remote_objects *objects, const struct remote *re
                          struct residency *residency,
                          void (*pinned)(void *argument, uint64_t address), void *argument)
 {
-  struct table table = {.remote = remote};
+  struct table table = {.remote = remote, .budget = remote->counters.region_units};
   if (make_room(&table)) {
     for (uint32_t slot = 0; slot < remote->root.handle_rows.count; slot++) {
       if (!find_table(&table, slot)) continue;

@@ -13,6 +13,8 @@ enum {
   TRIES_MOST = 10,          // until a contradiction is counted
   PAGE_SLICES_MOST = 1024,  // of a page of small or medium blocks
   BLOCKS_MOST = 65536,      // in such a page
+  RETRIES_MOST = 4096,      // of a walk: beyond these nothing is read again
+  TORN_MOST = 65536,        // of a walk: beyond these it ends
   SLICES_MOST = 1 << 27,    // that are ever looked at: 8 TiB of heap
 };
 
@@ -23,9 +25,11 @@ struct walk {
   uint64_t looked;     // at so many descriptors; a hole counts as a window
   bool has_refreshed;  // the mappings, since the walk began
   char *window;
-  uint64_t first;  // slice of the window's first descriptor
-  uint64_t count;  // how many it has
-  unsigned tries;
+  uint64_t first;    // slice of the window's first descriptor
+  uint64_t count;    // how many it has
+  unsigned tries;    // to read what contradicts itself now
+  uint64_t retries;  // in all
+  uint64_t torn;
 };
 
 // How a look at a slice ended.
@@ -200,12 +204,14 @@ static enum look_result look_at(struct walk *walk, const char *at, struct remote
 static bool look_again(struct walk *walk)
 {
   walk->remote->retry_count++;
-  if (walk->tries++ < TRIES_MOST && walk->remote->target->is_live) {
+  if (walk->tries++ < TRIES_MOST && walk->retries++ < RETRIES_MOST &&
+      walk->remote->target->is_live) {
     sched_yield();
     fill_window(walk, walk->slice, AGAIN_SLICES);
     return true;
   }
   walk->remote->torn_count++;
+  walk->torn++;
   return false;
 }
 
@@ -237,9 +243,9 @@ void remote_walk(struct remote *remote, remote_visitor visitor, void *argument)
   walk.slices = remote->counters.region_units / (remote->root.slice_bytes / 16);
   walk.window = malloc((size_t)WINDOW_SLICES * remote->root.descriptor_bytes);
   if (walk.window == NULL) return;
-  while (walk.slice < walk.slices && walk.looked++ < SLICES_MOST) {
+  while (walk.slice < walk.slices && walk.looked++ < SLICES_MOST && walk.torn < TORN_MOST) {
     if (!walk_on(&walk, visitor, argument)) break;
   }
-  remote->is_cut_off = walk.looked > SLICES_MOST;
+  remote->is_cut_off = walk.looked > SLICES_MOST || walk.torn == TORN_MOST;
   free(walk.window);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WORDS_MOST = 1 << 16 };
+enum { WORDS_MOST = 1 << 16, READ_MOST = 1 << 27 };
 
 // A page that is present, or swapped out.
 #define PAGEMAP_HOLDS (UINT64_C(3) << 62)
@@ -31,6 +31,7 @@ static bool fill(struct residency *residency, uint64_t first)
 {
   ssize_t read = pread(residency->file, residency->words, WORDS_MOST * sizeof *residency->words,
                        (off_t)(first * sizeof *residency->words));
+  residency->read_count += WORDS_MOST;
   residency->first = first;
   residency->count = read > 0 ? (uint64_t)read / sizeof *residency->words : 0;
   return residency->count > 0;
@@ -39,7 +40,7 @@ static bool fill(struct residency *residency, uint64_t first)
 uint64_t residency_bytes(struct residency *residency, uint64_t start, uint64_t bytes,
                          uint64_t otherwise)
 {
-  if (residency->file < 0) return otherwise;
+  if (residency->file < 0 || residency->read_count + bytes / 4096 > READ_MOST) return otherwise;
   uint64_t page_bytes = residency->target->page_bytes;
   uint64_t sum = 0;
   for (uint64_t at = start; at - start < bytes;) {

@@ -13,6 +13,7 @@ struct residency {
   uint64_t *words;  // one for each os page from `first` on
   uint64_t first;   // number of the os page
   uint64_t count;
+  uint64_t read_count;  // words so far: beyond half a TiB of memory nobody is asked
 };
 
 void residency_open(struct residency *residency, const struct target *target);

@@ -173,7 +173,7 @@ static void write_class(FILE *stream, const struct remote_class *of_class)
   char texts[2][FIGURE_TEXT_MOST];
   uint64_t live_bytes = of_class->live_count * of_class->block_bytes;
   uint64_t free_bytes = (of_class->free_count + of_class->kept_count) * of_class->block_bytes;
-  fprintf(stream, "%8" PRIu64 " %9" PRIu64 " %12" PRIu64 " %11s %9" PRIu64 " %11s %8.1f\n",
+  fprintf(stream, "%8" PRIu64 " %8" PRIu64 " %10" PRIu64 " %11s %8" PRIu64 " %11s %7.1f\n",
           of_class->block_bytes, of_class->page_count, of_class->live_count,
           bytes_text(texts[0], live_bytes), of_class->kept_count, bytes_text(texts[1], free_bytes),
           share(live_bytes, live_bytes + free_bytes));
@@ -183,7 +183,7 @@ static void write_classes(FILE *stream, const struct top_view *view, size_t rows
 {
   struct sorted sorted[REMOTE_CLASSES_MOST];
   size_t count = sort_classes(view, sorted);
-  fprintf(stream, "\n%8s %9s %12s %11s %9s %11s %8s  by %s\n", "block", "pages", "live",
+  fprintf(stream, "\n%8s %8s %10s %11s %8s %11s %7s  by %s\n", "block", "pages", "live",
           "live bytes", "ready", "free bytes", "full %", top_sort_name(view->sort));
   for (size_t i = 0; i < count && i < rows; i++) write_class(stream, sorted[i].of_class);
 }
