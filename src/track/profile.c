@@ -67,7 +67,7 @@ static bool sum_block(const struct tracker_block *block, void *argument)
   if (block->stack == 0) return true;
   struct site *site = site_of(block->stack);
   size_t interval = tracker_interval_of(block->weight);
-  double count = weight_of_sample(sums->page->block_bytes, interval);
+  double count = weight_of_sample(block->block_bytes, interval);
   site->live.samples++;
   site->live.sampled_bytes += block->size;
   site->live.count_parts += rounded(count * (1 << SITE_COUNT_SHIFT));

@@ -369,9 +369,24 @@ INTERNAL struct record_copy record_read(struct record *record)
   }
 }
 
-INTERNAL size_t record_count(struct page *page)
+INTERNAL struct record_row record_row(struct page *page)
 {
-  return bits_smaller(row_capacity(row_of_page(page)), page->capacity);
+  _Atomic(uint64_t) *place = place_of(page);
+  uint64_t word = place != NULL ? atomic_load_explicit(place, memory_order_acquire) : 0;
+  if (!is_remembered(word)) return (struct record_row){NULL, 0, 0, 0};
+  unsigned size_class = row_class(word);
+  return (struct record_row){
+      .records = row_start(word),
+      .count = row_capacity(word),
+      .block_bytes = size_class == CLASS_LARGE ? 0 : size_class_bytes(size_class),
+      .word = word,
+  };
+}
+
+INTERNAL bool record_row_is_current(struct page *page, const struct record_row *row)
+{
+  return atomic_load_explicit(place_of(page), memory_order_acquire) == row->word &&
+         is_remembered(row->word);
 }
 
 static void visit_leaf(size_t first, struct row_leaf *leaf,

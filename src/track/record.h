@@ -71,8 +71,17 @@ INTERNAL void record_clear(struct record *record);
 INTERNAL void record_resize(struct record *record, size_t size);
 INTERNAL struct record_copy record_read(struct record *record);
 
-// How many blocks of a page have records, from its start on.
-INTERNAL size_t record_count(struct page *page);
+// All records of a page, for who looks on from outside: nothing of the page itself is read, which
+// may be about to become another's.
+struct record_row {
+  struct record *records;
+  size_t count;        // 0: the page has none
+  size_t block_bytes;  // 0: of a large block
+  uint64_t word;       // by which it is known again
+};
+INTERNAL struct record_row record_row(struct page *page);
+// Whether it is the page's still; then what has been read of its records was so.
+INTERNAL bool record_row_is_current(struct page *page, const struct record_row *row);
 // Calls the function for each page that has a row, by addresses.
 INTERNAL void record_each_page(void (*visit)(struct page *page, void *argument), void *argument);
 

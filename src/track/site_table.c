@@ -64,11 +64,11 @@ static uint32_t find_between(uint32_t number, uint32_t end, const uintptr_t *add
 // Sees to it that there is a piece.
 static bool make_piece(size_t index)
 {
-  if (atomic_load_explicit(&site_table.pieces[index], memory_order_relaxed) != NULL) return true;
+  if (atomic_load_explicit(&site_table.pieces[index], memory_order_acquire) != NULL) return true;
   char *piece = metadata_allocate(SITE_PIECE_BYTES);
   if (piece == NULL) return false;
   char *before = NULL;
-  // release, for who gets the number of a site in it by way of a bucket
+  // release: pairs with the load above
   if (!atomic_compare_exchange_strong(&site_table.pieces[index], &before, piece)) {
     metadata_free(piece, SITE_PIECE_BYTES);
   } else {

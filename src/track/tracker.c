@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "track/tracker.h"
 
+#include "base/annotate.h"
 #include "core/large.h"
 #include "os/system.h"
 #include "track/record.h"
@@ -143,13 +144,15 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
   return false;
 }
 
-static struct tracker_block block_of(void *block, const struct record_copy *copy)
+static struct tracker_block block_of(void *block, size_t block_bytes,
+                                     const struct record_copy *copy)
 {
   bool is_live = copy->state == RECORD_LIVE;
   bool has_twin = is_live && copy->other > KIND_NEW_ARRAY;
   return (struct tracker_block){
       .block = block,
       .size = copy->size,
+      .block_bytes = block_bytes,
       .is_live = is_live,
       .weight = copy->weight,
       .twin = has_twin ? (void *)(uintptr_t)copy->other : NULL,
@@ -176,7 +179,7 @@ INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_bloc
   struct record_copy copy;
   bool was_live = record_close(record, &copy, site, state != NULL ? state->number : 0);
   thread_state_leave(state);
-  if (was_live) *known = block_of(block, &copy);
+  if (was_live) *known = block_of(block, page->block_bytes, &copy);
   return was_live;
 }
 
@@ -192,30 +195,39 @@ INTERNAL void tracker_resize(struct page *page, void *block, size_t size)
   if (record != NULL) record_resize(record, size);
 }
 
-static char *block_start(struct page *page, size_t index)
-{
-  if (page_kind(page) == PAGE_LARGE) return large_block(page);
-  return page_start(page) + index * page->block_bytes;
-}
-
 INTERNAL bool tracker_look(struct page *page, const void *address, struct tracker_block *known)
 {
+  bool is_large = page_kind(page) == PAGE_LARGE;
   size_t offset = (size_t)((const char *)address - page_start(page));
-  char *block = block_start(page, offset / page->block_bytes);
+  char *block = is_large ? large_block(page)
+                         : page_start(page) + offset / page->block_bytes * page->block_bytes;
   struct record *record = record_find(page, block);
   if (record == NULL) return false;
   struct record_copy copy = record_read(record);
   if (copy.state == RECORD_NONE || !record_is_current(page, block, record)) return false;
-  *known = block_of(block, &copy);
+  *known = block_of(block, page->block_bytes, &copy);
   return true;
+}
+
+// What is said of a large block's page while that may be going.
+static size_t large_bytes(const struct page *page)
+{
+  annotate_race_begin();
+  size_t bytes = *(const volatile size_t *)&page->block_bytes;
+  annotate_race_end();
+  return bytes;
 }
 
 INTERNAL bool tracker_visit(struct page *page, tracker_visitor visitor, void *argument)
 {
-  size_t count = record_count(page);
-  for (size_t i = 0; i < count; i++) {
-    struct tracker_block known;
-    if (!tracker_look(page, block_start(page, i), &known) || !known.is_live) continue;
+  struct record_row row = record_row(page);
+  for (size_t i = 0; i < row.count; i++) {
+    struct record_copy copy = record_read(&row.records[i]);
+    if (copy.state != RECORD_LIVE) continue;
+    size_t block_bytes = row.block_bytes != 0 ? row.block_bytes : large_bytes(page);
+    char *block = row.block_bytes != 0 ? page_start(page) + i * block_bytes : large_block(page);
+    if (!record_row_is_current(page, &row)) break;
+    struct tracker_block known = block_of(block, block_bytes, &copy);
     if (!visitor(&known, argument)) return false;
   }
   return true;

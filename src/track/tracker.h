@@ -44,6 +44,7 @@ INTERNAL size_t tracker_interval_of(unsigned weight);
 struct tracker_block {
   void *block;
   size_t size;           // asked for
+  size_t block_bytes;    // of its page
   bool is_live;          // else it is free again
   unsigned weight;       // for tracker_interval_of
   void *twin;            // of a live sample, or NULL

@@ -52,7 +52,7 @@ static void nothing_is_known_before_the_start(void **state)
   void *block = take(3);
   assert_null(record_find(page_of(block), block));
   assert_null(record_make(page_of(block), block, false));
-  assert_int_equal(record_count(page_of(block)), 0);
+  assert_int_equal(record_row(page_of(block)).count, 0);
   assert_true(record_start() && record_start());
   assert_null(record_find(page_of(block), block));
   give_back(block);
@@ -73,7 +73,10 @@ static void each_block_of_a_page_has_a_record_of_its_own(void **state)
       assert_ptr_equal(record_find(page, blocks[j]), records[j]);
       assert_true(record_is_current(page, blocks[j], records[j]));
       assert_null(record_find(page, (char *)blocks[j] + 1));
-      assert_true(record_count(page) >= 1 && record_count(page) <= page->capacity);
+      struct record_row row = record_row(page);
+      assert_true(row.count >= page->capacity && row.block_bytes == page->block_bytes);
+      assert_true(records[j] >= row.records && records[j] < row.records + row.count);
+      assert_true(record_row_is_current(page, &row));
       for (size_t k = 0; k < j; k++) assert_ptr_not_equal(records[k], records[j]);
     }
     for (size_t j = 0; j < 3; j++) give_back(blocks[j]);
@@ -88,7 +91,8 @@ static void a_large_block_has_a_record(void **state)
   struct record *record = record_make(page_of(block), block, false);
   assert_non_null(record);
   assert_ptr_equal(record_find(page_of(block), block), record);
-  assert_int_equal(record_count(page_of(block)), 1);
+  assert_int_equal(record_row(page_of(block)).count, 1);
+  assert_int_equal(record_row(page_of(block)).block_bytes, 0);
   assert_true(large_free(page_of(block)));
 }
 
@@ -131,9 +135,11 @@ static void what_is_forgotten_is_not_found_but_for_what_stays(void **state)
   void *staying = take(9);
   record_set(record_make(page_of(block), block, false), &sample);
   record_set(record_make(page_of(staying), staying, true), &sample);
+  struct record_row row = record_row(page_of(block));
   record_forget();
   assert_null(record_find(page_of(block), block));
-  assert_int_equal(record_count(page_of(block)), 0);
+  assert_false(record_row_is_current(page_of(block), &row));
+  assert_int_equal(record_row(page_of(block)).count, 0);
   assert_non_null(record_find(page_of(staying), staying));
   // A new row of the same page knows nothing of what was there before.
   struct record *record = record_make(page_of(block), block, false);
