@@ -7,6 +7,7 @@
 #include "api/extent.h"
 #include "api/leaks.h"
 #include "api/profile.h"
+#include "api/tracking.h"
 #include "base/format.h"
 #include "base/options.h"
 #include "base/output.h"
@@ -83,6 +84,7 @@ __attribute__((constructor(101))) static void init_at_start(void)
   extent_register_forks();
   vault_register_forks();
   leaks_register_forks();
+  tracking_register_forks();
   profile_register();
   if (options.stats || options.stats_file != 0 || options.verbose || options.profile ||
       options.leaks) {

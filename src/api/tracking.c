@@ -123,8 +123,12 @@ INTERNAL NOINLINE bool tracking_misuse(const char *what, const void *pointer)
   struct tracker_block known;
   if (slice == NULL || sampling_mode() != SAMPLING_EXACT) return false;
   struct page *page = page_first(slice);
-  if (!tracker_look(page, pointer, &known)) return false;
-  tell_misuse(what, pointer, page->block_bytes, &known, NULL);
+  enum page_kind kind = page_kind(page);
+  bool has_blocks = kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE;
+  bool is_known =
+      has_blocks ? tracker_look(page, pointer, &known) : tracker_look_back(slice, pointer, &known);
+  if (!is_known) return false;
+  tell_misuse(what, pointer, has_blocks ? page->block_bytes : known.size, &known, NULL);
   return true;
 }
 
@@ -238,7 +242,7 @@ static void end_tracking(void)
 static bool begin_tracking(size_t interval)
 {
   bool is_exact = interval == MEND_PROFILE_EXACT;
-  if (interval == 0) interval = (size_t)512 << 10;
+  if (interval == 0) interval = (size_t)options.profile_interval;
   if (tracking_is_on()) end_tracking();
   if (!tracker_start(is_exact ? TRACKER_EXACT : TRACKER_SAMPLED, is_exact ? 1 : interval)) {
     errno = ENOMEM;
@@ -275,4 +279,15 @@ INTERNAL void tracking_stop(void)
   os_lock_acquire(&switching);
   end_tracking();
   os_lock_release(&switching);
+}
+
+// The thread that was about to change the mode is not there.
+static void forget_switching(void)
+{
+  if (os_lock_take_from_strangers(&switching)) end_tracking();
+}
+
+INTERNAL void tracking_register_forks(void)
+{
+  (void)os_on_fork(NULL, NULL, forget_switching);
 }

@@ -36,5 +36,6 @@ INTERNAL void *tracking_visible(struct page *page, void *block);
 // What mend_profile_start and mend_profile_stop do (mend/track.h).
 INTERNAL bool tracking_start(size_t interval_bytes);
 INTERNAL void tracking_stop(void);
+INTERNAL void tracking_register_forks(void);
 
 #endif

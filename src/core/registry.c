@@ -252,7 +252,6 @@ static struct heap *take_heap(uintptr_t owner)
   atomic_store_explicit(&heap->owner, owner, memory_order_relaxed);
   heap->adopts = owner != OWNER_SHARED;
   heap->is_direct = owner == OWNER_SHARED;
-  heap->has_samples = false;
   atomic_store_explicit(&heap->wipes, false, memory_order_relaxed);
   heap_follow_sampling(heap);
   heap_leave(heap);

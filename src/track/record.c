@@ -268,6 +268,13 @@ INTERNAL struct record *record_find(struct page *page, const void *block)
   return row != 0 ? record_in(row, page, block) : NULL;
 }
 
+INTERNAL struct record *record_find_former(struct page *slice)
+{
+  _Atomic(uint64_t) *place = place_of(slice);
+  uint64_t row = place != NULL ? atomic_load_explicit(place, memory_order_acquire) : 0;
+  return is_remembered(row) && row_class(row) == CLASS_LARGE ? row_start(row) : NULL;
+}
+
 INTERNAL struct record *record_make(struct page *page, const void *block, bool stays)
 {
   uint32_t generation = stays ? STAYS : generation_now();

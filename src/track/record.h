@@ -65,6 +65,8 @@ INTERNAL void record_set(struct record *record, const struct record_copy *copy);
 // told; else the copy is what was known.
 INTERNAL bool record_close(struct record *record, struct record_copy *copy, uint32_t free_site,
                            uint32_t free_thread);
+// The record of the large block that was last at the start of a slice where there is none now.
+INTERNAL struct record *record_find_former(struct page *slice);
 // Of a block that nobody has.
 INTERNAL void record_clear(struct record *record);
 // By its user.

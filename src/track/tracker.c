@@ -209,6 +209,17 @@ INTERNAL bool tracker_look(struct page *page, const void *address, struct tracke
   return true;
 }
 
+INTERNAL bool tracker_look_back(struct page *slice, const void *address,
+                                struct tracker_block *known)
+{
+  struct record *record = record_find_former(slice);
+  if (record == NULL || address != page_start(slice)) return false;
+  struct record_copy copy = record_read(record);
+  if (copy.state != RECORD_FREED) return false;
+  *known = block_of(page_start(slice), &copy);
+  return true;
+}
+
 // What is said of a large block's page while that may be going.
 static size_t large_bytes(const struct page *page)
 {
