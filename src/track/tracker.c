@@ -216,7 +216,7 @@ INTERNAL bool tracker_look_back(struct page *slice, const void *address,
   if (record == NULL || address != page_start(slice)) return false;
   struct record_copy copy = record_read(record);
   if (copy.state != RECORD_FREED) return false;
-  *known = block_of(page_start(slice), &copy);
+  *known = block_of(page_start(slice), copy.size, &copy);
   return true;
 }
 
