@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+//
+// Parked threads stand still and go on afterwards; their stacks are told; one that blocks all
+// signals is counted, and one that comes and goes disturbs nobody.
+#define _GNU_SOURCE 1
+#include "../support/suite.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os/parking.h"
+#include "os/thread.h"
+
+enum { RUNNERS = 3, PATIENCE_MS = 20000 };
+
+static atomic_bool is_over;
+static atomic_size_t turns[RUNNERS];
+static atomic_uintptr_t stacks[RUNNERS];
+static atomic_uintptr_t ids[RUNNERS];
+
+static void *run(void *which)
+{
+  size_t i = *(size_t *)which;
+  volatile char here = 0;
+  atomic_store(&stacks[i], (uintptr_t)&here);
+  atomic_store(&ids[i], os_thread_id());
+  while (!atomic_load(&is_over)) atomic_fetch_add(&turns[i], 1);
+  return NULL;
+}
+
+static void start(pthread_t *threads, size_t *numbers)
+{
+  atomic_store(&is_over, false);
+  for (size_t i = 0; i < RUNNERS; i++) {
+    numbers[i] = i;
+    CHECK(pthread_create(&threads[i], NULL, run, &numbers[i]) == 0);
+    while (atomic_load(&turns[i]) == 0) sched_yield();
+  }
+}
+
+static void stop(pthread_t *threads)
+{
+  atomic_store(&is_over, true);
+  for (size_t i = 0; i < RUNNERS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+static const struct os_parked *parked_of(size_t i)
+{
+  const struct os_parked *parked = os_parking_threads();
+  while (parked != NULL && parked->thread != atomic_load(&ids[i])) parked = parked->next;
+  return parked;
+}
+
+static void threads_stand_still_and_go_on(void **state)
+{
+  (void)state;
+  pthread_t threads[RUNNERS];
+  size_t numbers[RUNNERS];
+  start(threads, numbers);
+  for (int round = 0; round < 10; round++) {
+    size_t before[RUNNERS];
+    assert_int_equal(os_parking_begin(PATIENCE_MS), 0);
+    for (size_t i = 0; i < RUNNERS; i++) {
+      const struct os_parked *parked = parked_of(i);
+      CHECK(parked != NULL);
+      CHECK(parked->handler_end != 0 || parked->stack < atomic_load(&stacks[i]));
+      before[i] = atomic_load(&turns[i]);
+    }
+    usleep(2000);
+    for (size_t i = 0; i < RUNNERS; i++) CHECK(atomic_load(&turns[i]) == before[i]);
+    os_parking_end();
+    for (size_t i = 0; i < RUNNERS; i++) {
+      while (atomic_load(&turns[i]) == before[i]) sched_yield();
+    }
+  }
+  stop(threads);
+}
+
+static void *wait_deaf(void *unused)
+{
+  (void)unused;
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, NULL);
+  atomic_store(&turns[0], 1);
+  while (!atomic_load(&is_over)) usleep(1000);
+  return NULL;
+}
+
+static void a_thread_that_blocks_signals_is_counted(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  atomic_store(&is_over, false);
+  atomic_store(&turns[0], 0);
+  assert_int_equal(pthread_create(&thread, NULL, wait_deaf, NULL), 0);
+  while (atomic_load(&turns[0]) == 0) sched_yield();
+  assert_int_equal(os_parking_begin(PATIENCE_MS), 1);
+  os_parking_end();
+  atomic_store(&is_over, true);
+  pthread_join(thread, NULL);
+}
+
+static void *end_soon(void *unused)
+{
+  (void)unused;
+  return NULL;
+}
+
+static void *start_many(void *unused)
+{
+  (void)unused;
+  while (!atomic_load(&is_over)) {
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, end_soon, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+  }
+  return NULL;
+}
+
+static void threads_that_come_and_go_do_no_harm(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  atomic_store(&is_over, false);
+  assert_int_equal(pthread_create(&thread, NULL, start_many, NULL), 0);
+  for (int i = 0; i < 50; i++) {
+    (void)os_parking_begin(PATIENCE_MS);
+    os_parking_end();
+  }
+  atomic_store(&is_over, true);
+  pthread_join(thread, NULL);
+  assert_int_equal(os_parking_begin(PATIENCE_MS), 0);
+  assert_null(os_parking_threads());
+  os_parking_end();
+  os_parking_end();
+}
+
+static void *wait_on_own_stack(void *unused)
+{
+  static char stack[64 << 10];
+  (void)unused;
+  stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
+  CHECK(sigaltstack(&own, NULL) == 0);
+  atomic_store(&ids[0], os_thread_id());
+  while (!atomic_load(&is_over)) usleep(1000);
+  own.ss_flags = SS_DISABLE;
+  CHECK(sigaltstack(&own, NULL) == 0);
+  return NULL;
+}
+
+static void a_handler_on_a_stack_of_its_own_has_its_registers_there(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  atomic_store(&is_over, false);
+  atomic_store(&ids[0], 0);
+  assert_int_equal(pthread_create(&thread, NULL, wait_on_own_stack, NULL), 0);
+  while (atomic_load(&ids[0]) == 0) sched_yield();
+  assert_int_equal(os_parking_begin(PATIENCE_MS), 0);
+  const struct os_parked *parked = parked_of(0);
+  bool is_told = parked != NULL && parked->handler_end > parked->handler &&
+                 (parked->stack < parked->handler || parked->stack > parked->handler_end);
+  os_parking_end();
+  assert_true(is_told);
+  atomic_store(&is_over, true);
+  pthread_join(thread, NULL);
+}
+
+int main(void)
+{
+  if (test_is_instrumented()) {
+    return test_cannot_run("a checker or emulator has threads of its own, and holds signals back");
+  }
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(threads_stand_still_and_go_on),
+      cmocka_unit_test(a_thread_that_blocks_signals_is_counted),
+      cmocka_unit_test(threads_that_come_and_go_do_no_harm),
+      cmocka_unit_test(a_handler_on_a_stack_of_its_own_has_its_registers_there),
+  };
+  return SUITE_RUN(tests);
+}
