@@ -14,7 +14,7 @@ enum { BATCH_SHIFT = 8, BATCH_THREADS = 1 << BATCH_SHIFT, BATCH_COUNT = 256 };
 
 struct thread_name {
   _Atomic(uint32_t) kernel_number;  // 0: not yet filled in
-  bool has_ended;
+  _Atomic(bool) has_ended;
   char name[OS_THREAD_NAME_BYTES];  // terminated
 };
 
@@ -88,9 +88,10 @@ INTERNAL void thread_state_each_thread(void (*visit)(uint32_t number, uint32_t k
   for (uint32_t number = 1; number <= count; number++) {
     uint32_t kernel_number = thread_state_kernel_number(number);
     if (kernel_number == 0) continue;
-    const struct thread_name *thread = name_of(number);
+    struct thread_name *thread = name_of(number);
     char name[OS_THREAD_NAME_BYTES] = "";
-    if (!thread->has_ended) os_thread_name(kernel_number, name);
+    if (!atomic_load_explicit(&thread->has_ended, memory_order_acquire))
+      os_thread_name(kernel_number, name);
     if (name[0] == '\0') memcpy(name, thread->name, sizeof name);
     visit(number, kernel_number, name, argument);
   }
@@ -144,7 +145,8 @@ static void state_ends(void)
   if (state == NULL || state == ENDED) return;
   note_name(state->number);
   struct thread_name *thread = name_of(state->number);
-  if (thread != NULL) thread->has_ended = true;
+  // release: who sees it sees the name
+  if (thread != NULL) atomic_store_explicit(&thread->has_ended, true, memory_order_release);
   atomic_store(&state->is_taken, false);
 }
 
@@ -167,7 +169,8 @@ INTERNAL void thread_state_after_fork(void)
       note_name(state->number);
     } else {
       struct thread_name *thread = name_of(state->number);
-      if (thread != NULL) thread->has_ended = true;
+      // release: who sees it sees the name
+      if (thread != NULL) atomic_store_explicit(&thread->has_ended, true, memory_order_release);
       atomic_store(&state->is_taken, false);
     }
   }
