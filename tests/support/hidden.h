@@ -26,7 +26,7 @@ static inline void *unhide(struct hidden hidden)
 }
 
 // Overwrites what earlier calls have left on the stack.
-__attribute__((noinline)) static void wipe_stack(void)
+__attribute__((noinline, unused)) static void wipe_stack(void)
 {
   char waste[16 << 10];
   memset(opaque(waste), 0, sizeof waste);
