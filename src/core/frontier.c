@@ -155,6 +155,7 @@ INTERNAL bool frontier_init(void)
   size_t slices = frontier.region.bytes >> SLICE_SHIFT;
   size_t table_bytes = bits_align_up(slices * sizeof(struct page), SLICE_BYTES);
   if (!os_range_find(&frontier.table, table_bytes, table_bytes, SLICE_BYTES)) return false;
+  frontier.table.is_undumped = !options.dump_metadata;
   region.start = (uintptr_t)frontier.region.start;
   region.pages = (struct page *)(void *)frontier.table.start;
   return true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/options.h"
 #include "core/tuning.h"
 #include "os/memory.h"
 #include "os/thread.h"
@@ -78,6 +79,7 @@ static bool find_range(void)
 {
   size_t alignment = TUNING_SCATTERS ? os_page_bytes() : COMMIT_BYTES;
   bool is_there = os_range_find(&metadata.range, METADATA_RANGE, METADATA_RANGE_LEAST, alignment);
+  metadata.range.is_undumped = !options.dump_metadata;
   if (is_there) metadata_extent.start = metadata.range.start;
   return is_there;
 }

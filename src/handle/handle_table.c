@@ -40,7 +40,10 @@ static bool find_part(struct os_range *range, uint64_t entries, size_t bytes_eac
 {
   size_t least = bits_larger(COMMIT_LEAST, os_page_bytes());
   size_t bytes = bits_align_up(entries * bytes_each, least);
-  return range->start != NULL || os_range_find(range, bytes, bytes, least);
+  if (range->start != NULL) return true;
+  if (!os_range_find(range, bytes, bytes, least)) return false;
+  range->is_undumped = !options.dump_metadata;
+  return true;
 }
 
 INTERNAL bool handle_table_open(struct handle_table *table, uint32_t slot)

@@ -246,7 +246,7 @@ static void forget_commit(struct os_range *range)
   atomic_store_explicit(&range->begun_bytes, 0, memory_order_relaxed);
 }
 
-INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
+static bool commit_range(struct os_range *range, void *start, size_t bytes)
 {
   if (range->is_reserved) return os_memory_permit(start, bytes);
   size_t claimed = claimed_bytes(range, start);
@@ -259,6 +259,16 @@ INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
   if (claimed == 0 || os_memory_renew(start, claimed)) return true;
   os_range_take_back(range, start, bytes);
   return false;
+}
+
+INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
+{
+  if (!commit_range(range, start, bytes)) return false;
+  if (range->is_undumped) {
+    count_call();
+    (void)madvise(start, bytes, MADV_DONTDUMP);
+  }
+  return true;
 }
 
 INTERNAL void os_range_take_back(struct os_range *range, void *start, size_t bytes)

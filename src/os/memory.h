@@ -23,6 +23,7 @@ struct os_range {
   char *start;
   size_t bytes;
   bool is_reserved;
+  bool is_undumped;  // what is committed from now on is left out of core files, if the kernel can
   // The commit that was begun last, for os_range_settle; unless it has failed.
   _Atomic(size_t) begun_at;  // from the start
   _Atomic(size_t) begun_bytes;
