@@ -141,6 +141,14 @@ async function checkMapKeys(page) {
   const last = await detailsOf(page);
   await map.press('ArrowDown');
   assert.equal((await detailsOf(page)).split(',')[0], last.split(',')[0], 'there is nothing behind the end');
+  const told = () => page.locator('#details').getAttribute('aria-live');
+  await nextPicture(page);
+  assert.equal(await told(), 'off', 'each picture is read aloud');
+  await until('moves are read aloud', async () => {
+    await map.press('Home');
+    return await told() === 'polite';  // unless a picture came in between
+  });
+  await map.press('End');
   const box = await map.boundingBox();
   await page.mouse.move(box.x + 3, box.y + 3);
   assert.equal((await detailsOf(page)).split(',')[0], first.split(',')[0], 'the mouse');

@@ -52,7 +52,8 @@ export class HeapMap {
     }
     this.draw();
     this.fillTable();
-    if (this.cursor >= 0) this.select(this.cursor);
+    // What has changed under the cursor is not read aloud each time.
+    if (this.cursor >= 0) this.select(this.cursor, 'off');
   }
 
   layOut() {
@@ -110,13 +111,14 @@ export class HeapMap {
     return words.join(', ');
   }
 
-  select(cell) {
+  select(cell, live = 'polite') {
     if (!this.map || this.used.length === 0) return;
     this.cursor = Math.max(0, Math.min(this.used.length - 1, cell));
     const { size, columns, cursor } = this, outer = Math.max(size, 6) + 4;
     Object.assign(this.mark.style, { display: 'block', width: `${outer}px`, height: `${outer}px`,
       left: `${cursor % columns * size + (size - outer) / 2}px`,
       top: `${Math.floor(cursor / columns) * size + (size - outer) / 2}px` });
+    this.details.setAttribute('aria-live', live);
     const text = this.textOf(cursor);
     if (this.details.textContent !== text) this.details.textContent = text;
   }

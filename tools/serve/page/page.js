@@ -152,7 +152,8 @@ function show(picture) {
   const name = picture.program.split('/').pop() || 'a process';
   document.title = `Heap of ${name}, ${picture.pid}`;
   byId('title').textContent = `Heap of ${name}`;
-  byId('source').textContent = `process ${picture.pid}, ${picture.program}`;
+  const torn = picture.torn ? `; ${countText(picture.torn)} pages changed while they were read` : '';
+  byId('source').textContent = `process ${picture.pid}, ${picture.program}${torn}`;
   byId('version').textContent = picture.mend;
   byId('cell-bytes').textContent = bytesText(picture.map.cell_bytes);
   remember(picture.samples);
