@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -84,9 +85,10 @@ static bool scan_window(struct os_residency *residency)
                       .told = SCAN_PRESENT};
   while (scan.start < scan.end) {
     memset(regions, 0, sizeof regions);  // MemorySanitizer does not see what the kernel writes
-    int count = ioctl(residency->file, SCAN_REQUEST, &scan);
+    // (C libraries differ in how wide their ioctl's request is.)
+    long count = syscall(SYS_ioctl, residency->file, SCAN_REQUEST, &scan);
     if (count < 0) return false;
-    for (int i = 0; i < count; i++) mark_resident(residency, regions[i].start, regions[i].end);
+    for (long i = 0; i < count; i++) mark_resident(residency, regions[i].start, regions[i].end);
     if (scan.walk_end <= scan.start) return false;
     scan.start = scan.walk_end;
   }
