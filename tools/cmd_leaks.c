@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // `mend leaks`: runs a program with every allocation remembered, and tells what nothing reached any
-// more when it ended; or tells it of track files that were written before.
+// more when it ended; or asks a process that runs what nothing in it reaches; or tells it of track
+// files that were written before.
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
+#include "control.h"
 #include "launch.h"
 #include "leak_report.h"
 #include "track_folder.h"
@@ -22,7 +25,10 @@ struct leaks_options {
   const char *output;  // NULL: stdout, or stderr beside a program's own output
   int exit_code;       // where there are leaks
   bool has_children;   // processes that the program has forked are told of, too
-  char **program;      // NULL: files
+  const char *since;   // an earlier track file of the same process, or NULL
+  const char *save;    // where the track file is kept, or NULL
+  char **program;      // NULL: a process, or files
+  pid_t process;       // 0: files
   char **files;
   size_t file_count;
 };
@@ -31,6 +37,7 @@ struct leaks_options {
 struct telling {
   const struct leaks_options *options;
   struct suppressions suppressions;
+  struct track_file since;
   FILE *stream;
   size_t count;  // processes
   bool has_leaks;
@@ -39,14 +46,16 @@ struct telling {
 static void print_help(void)
 {
   fputs("usage: mend leaks [OPTION...] -- PROGRAM [ARGUMENT...]\n"
-        "       mend leaks [OPTION...] FILE...\n\n"
+        "       mend leaks [OPTION...] PID | FILE...\n\n"
         "Runs PROGRAM and tells of all blocks that nothing reaches any more when it\n"
-        "ends, by the stack that allocated them, on stderr; or tells the same of track\n"
-        "files that programs have written (MEND_LEAKS=1, mend_leak_check), on stdout.\n\n"
+        "ends, by the stack that allocated them, on stderr; or tells on stdout what is\n"
+        "lost in the running process PID, which has MEND_CONTROL=1, or in track FILEs.\n\n"
         "  --suppressions FILE  leave out what FILE names, in lines leak:PATTERN\n"
         "  --children           also of the processes that PROGRAM has forked\n"
         "  --show WHAT          stacks of `reachable` blocks, too; each of the `blocks`\n"
         "  --limit N            at most N stacks of a process, the largest first\n"
+        "  --save FILE          keep the track file\n"
+        "  --since FILE         also what has grown since PID or FILE was saved so\n"
         "  --json               as JSON\n"
         "  --output FILE        into FILE\n"
         "  --exit-code N        the status where there are leaks; 23 if not given\n"
@@ -110,6 +119,12 @@ static bool parse_option(struct leaks_options *options, int option)
   case 'o':
     options->output = optarg;
     break;
+  case 'v':
+    options->save = optarg;
+    break;
+  case 'i':
+    options->since = optarg;
+    break;
   default:
     is_right = parse_number("exit-code", optarg, EXIT_CODE_MOST, &number);
     options->exit_code = (int)number;
@@ -117,21 +132,29 @@ static bool parse_option(struct leaks_options *options, int option)
   return is_right;
 }
 
-// A program stands behind "--", files do not.
+// A program stands behind "--", a process and files do not. A file whose name is a number is one.
 static bool parse_operands(struct leaks_options *options, int count, char **arguments)
 {
   bool is_program = strcmp(arguments[optind - 1], "--") == 0;
   if (optind == count) {
-    complain("mend leaks takes -- and a program, or files; `mend leaks --help` says more");
+    complain(
+        "mend leaks takes -- and a program, a process or files; `mend leaks --help` says more");
     return false;
   }
+  options->files = arguments + optind;
+  options->file_count = (size_t)(count - optind);
   if (is_program) {
     options->program = arguments + optind;
-  } else {
-    options->files = arguments + optind;
-    options->file_count = (size_t)(count - optind);
+  } else if (options->file_count == 1 && access(arguments[optind], F_OK) != 0) {
+    (void)control_parse_pid(arguments[optind], &options->process);
   }
-  return true;
+  if (options->since != NULL && (is_program || options->file_count > 1)) {
+    complain("--since is for one process, or one file");
+    return false;
+  }
+  if (options->save == NULL || is_program || options->process != 0) return true;
+  complain("--save is for programs and processes; a file is saved already");
+  return false;
 }
 
 enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
@@ -142,6 +165,8 @@ static enum parsed parse(struct leaks_options *options, int count, char **argume
                                         {"children", no_argument, NULL, 'c'},
                                         {"show", required_argument, NULL, 'w'},
                                         {"limit", required_argument, NULL, 'l'},
+                                        {"save", required_argument, NULL, 'v'},
+                                        {"since", required_argument, NULL, 'i'},
                                         {"json", no_argument, NULL, 'j'},
                                         {"output", required_argument, NULL, 'o'},
                                         {"exit-code", required_argument, NULL, 'e'},
@@ -178,6 +203,7 @@ static bool tell(struct telling *telling, const char *path)
     is_good = false;
   }
   is_good = is_good && leak_report_make(&report, &file, &telling->suppressions);
+  if (is_good && options->since != NULL) is_good = leak_report_compare(&report, &telling->since);
   if (is_good && options->view.as_json) {
     fputs(telling->count > 0 ? ",\n" : "", telling->stream);
     leak_json_write(&report, &options->view, telling->stream);
@@ -223,6 +249,24 @@ static bool close_output(FILE *stream)
   return is_written;
 }
 
+// Copies a track file to where it is to be kept.
+static bool save(const struct leaks_options *options, const char *path)
+{
+  char buffer[65536];
+  FILE *from = fopen(path, "re");
+  FILE *to = fopen(options->save, "we");
+  bool is_saved = from != NULL && to != NULL;
+  size_t bytes;
+  while (is_saved && (bytes = fread(buffer, 1, sizeof buffer, from)) > 0) {
+    is_saved = fwrite(buffer, 1, bytes, to) == bytes;
+  }
+  if (from != NULL) is_saved = !ferror(from) && is_saved;
+  if (from != NULL) fclose(from);
+  if (to != NULL) is_saved = fclose(to) == 0 && is_saved;
+  if (!is_saved) complain("%s could not be written: %s", options->save, strerror(errno));
+  return is_saved;
+}
+
 static int run_program(struct telling *telling)
 {
   const struct leaks_options *options = telling->options;
@@ -246,11 +290,27 @@ static int run_program(struct telling *telling)
     }
     size_t count = options->has_children ? folder.count : has_report;
     if (count > 0) is_good = tell_all(telling, folder.files, count);
+    if (has_report && options->save != NULL) is_good = save(options, folder.files[0]) && is_good;
   }
   track_folder_remove(&folder);
   if (telling->has_leaks) return options->exit_code;
   int status = launch_end(&launch);
   return status == END_OK && !(has_report && is_good) ? END_BAD_INPUT : status;
+}
+
+// Has the process look for what is lost in it.
+static int ask_process(struct telling *telling)
+{
+  const struct leaks_options *options = telling->options;
+  int answer = control_ask(options->process, "leaks");
+  if (answer < 0) return END_BAD_INPUT;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", answer);
+  bool is_good = tell_all(telling, (char *[]){path}, 1);
+  if (options->save != NULL) is_good = save(options, path) && is_good;
+  close(answer);
+  if (!is_good) return END_BAD_INPUT;
+  return telling->has_leaks ? options->exit_code : END_OK;
 }
 
 static int read_files(struct telling *telling)
@@ -269,9 +329,12 @@ static int tell_with(struct telling *telling)
       return END_BAD_INPUT;
     }
   }
+  if (options->since != NULL && !track_read(&telling->since, options->since)) return END_BAD_INPUT;
   telling->stream = open_output(options);
   if (telling->stream == NULL) return END_BAD_INPUT;
-  int status = options->program != NULL ? run_program(telling) : read_files(telling);
+  int status = options->program != NULL ? run_program(telling)
+               : options->process != 0  ? ask_process(telling)
+                                        : read_files(telling);
   return close_output(telling->stream) ? status : END_BAD_INPUT;
 }
 
@@ -289,5 +352,6 @@ int command_leaks(int count, char **arguments)
   struct telling telling = {.options = &options};
   int status = tell_with(&telling);
   suppressions_free(&telling.suppressions);
+  track_free(&telling.since);
   return status;
 }

@@ -65,7 +65,8 @@ _mend_value() {
     ;;
   value) mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$3") ;;
   --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$3") ;;
-  --html | --with | --output) mapfile -t COMPREPLY < <(compgen -f -- "$3") ;;
+  --show) mapfile -t COMPREPLY < <(compgen -W 'blocks reachable' -- "$3") ;;
+  --html | --with | --output | --suppressions) mapfile -t COMPREPLY < <(compgen -f -- "$3") ;;
   *) return 1 ;;
   esac
 }

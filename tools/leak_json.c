@@ -129,6 +129,19 @@ static void write_reached(const struct leak_report *report, size_t limit, FILE *
   fputs("]", stream);
 }
 
+static void write_growth(const struct leak_report *report, size_t limit, FILE *stream)
+{
+  fprintf(stream, ",\n \"since_ms\":%" PRIu64 ",\n \"growth\":[", report->since->uptime_ms);
+  for (size_t i = 0; i < report->grown_count && i < limit; i++) {
+    const struct leak_growth *grown = &report->grown[i];
+    fprintf(stream, "%s{\"blocks\":%" PRIu64 ",\"bytes\":%" PRIu64, i > 0 ? ",\n  " : "",
+            grown->more.blocks, grown->more.bytes);
+    write_stack(report, grown->stack, stream);
+    fputs("}", stream);
+  }
+  fputs("]", stream);
+}
+
 static void write_head(const struct track_file *file, FILE *stream)
 {
   fprintf(stream, "{\"pid\":%" PRIu64, file->pid);
@@ -155,6 +168,7 @@ void leak_json_write(const struct leak_report *report, const struct leak_view *v
   }
   fputs("]", stream);
   if (view->shows_reachable) write_reached(report, view->limit, stream);
+  if (report->since != NULL) write_growth(report, view->limit, stream);
   fputs("}", stream);
 }
 

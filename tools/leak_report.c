@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "leak_report.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,11 +106,71 @@ bool leak_report_make(struct leak_report *report, const struct track_file *file,
   return true;
 }
 
+// ---------------------------------------------------------------------------------------------
+// Growth. A stack keeps its number as long as its process lives.
+
+static int compare_stack(const void *number, const void *element)
+{
+  const struct track_stack *stack = element;
+  return order_numbers(*(const uint64_t *)number, stack->number);
+}
+
+// What was reached then, by the stacks of the file that is now.
+static struct leak_sum *sums_before(const struct track_file *file, const struct track_file *since)
+{
+  struct leak_sum *sums = calloc(file->stack_count + 1, sizeof *sums);
+  for (size_t i = 0; sums != NULL && i < since->reached_count; i++) {
+    const struct track_reached *reached = &since->reached[i];
+    const struct track_stack *stack =
+        bsearch(&since->stacks[reached->stack].number, file->stacks, file->stack_count,
+                sizeof *file->stacks, compare_stack);
+    if (stack != NULL) add(&sums[stack - file->stacks], reached->count, reached->bytes);
+  }
+  return sums;
+}
+
+static int compare_growth(const void *first, const void *second)
+{
+  const struct leak_growth *one = first;
+  const struct leak_growth *two = second;
+  int order = order_numbers(two->more.bytes, one->more.bytes);
+  return order != 0 ? order : order_numbers(one->stack, two->stack);
+}
+
+bool leak_report_compare(struct leak_report *report, const struct track_file *since)
+{
+  const struct track_file *file = report->file;
+  if (since->pid != file->pid) {
+    complain("%s is of process %" PRIu64 ", %s of another", since->path, since->pid, file->path);
+    return false;
+  }
+  struct leak_sum *before = sums_before(file, since);
+  report->since = since;
+  report->grown = calloc(file->reached_count + 1, sizeof *report->grown);
+  if (before == NULL || report->grown == NULL) {
+    complain("out of memory for the report");
+    free(before);
+    return false;
+  }
+  for (size_t i = 0; i < file->reached_count; i++) {
+    const struct track_reached *now = &file->reached[i];
+    struct leak_sum then = before[now->stack];
+    if (now->bytes <= then.bytes) continue;
+    uint64_t blocks = now->count > then.blocks ? now->count - then.blocks : 0;
+    report->grown[report->grown_count++] =
+        (struct leak_growth){now->stack, {blocks, now->bytes - then.bytes}};
+  }
+  free(before);
+  qsort(report->grown, report->grown_count, sizeof *report->grown, compare_growth);
+  return true;
+}
+
 void leak_report_free(struct leak_report *report)
 {
   symbols_close(report->symbols);
   free(report->leaks);
   free(report->reached);
+  free(report->grown);
   *report = (struct leak_report){0};
 }
 

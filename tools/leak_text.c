@@ -122,6 +122,25 @@ static void write_reached(const struct leak_report *report, const struct leak_vi
   }
 }
 
+static void write_growth(const struct leak_report *report, const struct leak_view *view,
+                         FILE *stream)
+{
+  const struct track_file *file = report->file;
+  const struct track_file *since = report->since;
+  if (since == NULL) return;
+  uint64_t ms = file->uptime_ms > since->uptime_ms ? file->uptime_ms - since->uptime_ms : 0;
+  for (size_t i = 0; i < report->grown_count && i < view->limit; i++) {
+    const struct leak_growth *grown = &report->grown[i];
+    fprintf(stream,
+            "Growth of %" PRIu64 " byte(s) in %" PRIu64 " object(s), in %" PRIu64 ".%03" PRIu64
+            " s, still reachable, allocated from:\n",
+            grown->more.bytes, grown->more.blocks, ms / 1000, ms % 1000);
+    write_stack(report, grown->stack, stream);
+    fputc('\n', stream);
+  }
+  if (report->grown_count == 0) fputs("Nothing that is still reachable has grown.\n\n", stream);
+}
+
 static void write_summary(const struct leak_report *report, FILE *stream)
 {
   struct leak_sum sum;
@@ -156,6 +175,7 @@ void leak_text_write(const struct leak_report *report, const struct leak_view *v
   fputs("\n\n", stream);
   write_leaks(report, view, stream);
   if (view->shows_reachable) write_reached(report, view, stream);
+  write_growth(report, view, stream);
   if (file->mode != TRACK_EXACT) {
     fputs("Of the blocks that were sampled: others were not looked at.\n", stream);
   }

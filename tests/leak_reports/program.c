@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+//
+// What `mend leaks` is to run: it loses what its arguments say, and ends as they say, in order.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct node {
+  struct node *volatile next;
+};
+
+__attribute__((noinline)) static void lose_bytes(size_t bytes)
+{
+  *(void *volatile *)&(void *){NULL} = malloc(bytes);
+}
+
+__attribute__((noinline)) static void lose_list(void)
+{
+  struct node *node = calloc(1, sizeof *node);
+  node->next = calloc(1, sizeof *node);
+}
+
+static inline __attribute__((always_inline)) void lose_inlined(void)
+{
+  lose_bytes(77);
+}
+
+__attribute__((noinline)) static void lose_by_inlined(void)
+{
+  lose_inlined();
+}
+
+// Overwrites what is left of all that below the caller.
+__attribute__((noinline)) static void wipe(void)
+{
+  volatile char room[1 << 17];
+  for (size_t i = 0; i < sizeof room; i++) room[i] = 0;
+}
+
+__attribute__((noinline)) static void below(const char *what)
+{
+  volatile char room[1 << 16];
+  room[0] = 0;
+  if (strcmp(what, "list") == 0) lose_list();
+  if (strcmp(what, "inlined") == 0) lose_by_inlined();
+  if (*what >= '0' && *what <= '9') lose_bytes(strtoul(what, NULL, 10));
+  room[1] = room[0];
+}
+
+static void *volatile kept[50];
+
+__attribute__((noinline)) static void grow(void)
+{
+  for (size_t i = 0; i < 50; i++) kept[i] = malloc(1000);
+}
+
+// Says so, and waits to be told to go on.
+static void tell(void)
+{
+  puts("here");
+  fflush(stdout);
+  (void)getchar();
+}
+
+static void end_as(const char *how)
+{
+  if (strcmp(how, "kill") == 0) raise(SIGTERM);
+  if (strcmp(how, "leave") == 0) _exit(0);
+  if (strcmp(how, "fail") == 0) exit(7);
+}
+
+static void fork_then_lose(void)
+{
+  pid_t child = fork();
+  if (child == 0) {
+    below("4000");
+    wipe();
+    exit(0);
+  }
+  waitpid(child, NULL, 0);
+}
+
+int main(int count, char **arguments)
+{
+  for (int i = 1; i < count; i++) {
+    const char *what = arguments[i];
+    if (strcmp(what, "say") == 0) puts("said on stdout");
+    if (strcmp(what, "mute") == 0) fclose(stderr);
+    if (strcmp(what, "away") == 0 && chdir("/") != 0) return 1;
+    if (strcmp(what, "fork") == 0) fork_then_lose();
+    if (strcmp(what, "tell") == 0) tell();
+    if (strcmp(what, "grow") == 0) grow();
+    below(what);
+    wipe();
+    fflush(stdout);
+    end_as(what);
+  }
+  return 0;
+}
