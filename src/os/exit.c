@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "os/exit.h"
 
+#include <stdlib.h>
+
 #include "base/sealed.h"
 
 // The C library's own interface, of which atexit is a part: no module's end calls the handler.
@@ -25,5 +27,6 @@ __attribute__((destructor(101))) static void take_turn_as_destructor(void)
 INTERNAL void os_at_exit(void (*function)(void))
 {
   at_exit.function = function;
+  (void)at_quick_exit(function);
   if (__cxa_atexit(take_turn, NULL, NULL) != 0) turns_left--;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The end of the program by exit, as late as can be: after what the program has registered by
-// atexit, and after the destructors of C++ and of other libraries.
+// atexit, and after the destructors of C++ and of other libraries. By quick_exit, after what it has
+// registered for that.
 //
 // The C library calls what is registered in one order, and destructors in another. Where this is a
 // shared library of glibc's, a handler that was registered before main comes after all destructors;

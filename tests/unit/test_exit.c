@@ -49,6 +49,20 @@ static void it_is_the_last(void **state)
   assert_string_equal(ending.text, "hdlE");
 }
 
+static void end_quickly(void)
+{
+  is_child = true;
+  os_at_exit(at_the_end);
+  CHECK(at_quick_exit(handler) == 0);
+  quick_exit(0);
+}
+
+static void it_is_the_last_of_quick_exit(void **state)
+{
+  (void)state;
+  assert_string_equal(child_run(end_quickly).text, "hE");
+}
+
 static void end_at_once(void)
 {
   is_child = true;
@@ -66,6 +80,7 @@ int main(void)
 {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_is_the_last),
+      cmocka_unit_test(it_is_the_last_of_quick_exit),
       cmocka_unit_test(an_end_that_is_no_exit_does_without),
   };
   return SUITE_RUN(tests);
