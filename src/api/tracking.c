@@ -61,6 +61,14 @@ static void *exchange(struct page *page, void *twin, size_t size)
   return twin;
 }
 
+// A link that is left in a block, and what another has left behind the bytes that were asked for,
+// would lead a leak check to other blocks.
+static void clear_remains(const struct page *page, void *block, size_t size)
+{
+  memset(block, 0, sizeof(struct block));
+  memset((char *)block + size, 0, page->block_bytes - size);
+}
+
 INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_kind kind)
 {
   uint32_t state = sampling_state();
@@ -70,8 +78,7 @@ INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_
   if (sampling_mode_of(state) == SAMPLING_EXACT) {
     if (UNLIKELY(page_bin_offset(page) != 0))
       page_set_bin_offset(page, 0);  // its heap was given up
-    // What was the link of a free block must not lead whoever looks for leaks to the next one.
-    if (EXTENT_IS_PLAIN && page_kind(page) == PAGE_LIST) ((struct block *)block)->next = NULL;
+    if (EXTENT_IS_PLAIN && page_kind(page) == PAGE_LIST) clear_remains(page, block, size);
     (void)remember(page, block, size, kind, state);
   } else if (page_kind(page) == PAGE_LIST && !page->is_direct) {
     if (takes_sample) return exchange(page, block, size);
@@ -117,18 +124,25 @@ static void tell_misuse(const char *what, const void *pointer, size_t block_byte
   });
 }
 
-INTERNAL NOINLINE bool tracking_misuse(const char *what, const void *pointer)
+// The page of blocks that an address lies in; NULL if there is none.
+static struct page *page_of_blocks(const void *pointer)
 {
   struct page *slice = page_around(pointer);
-  struct tracker_block known;
-  if (slice == NULL || sampling_mode() != SAMPLING_EXACT) return false;
-  struct page *page = page_first(slice);
+  struct page *page = slice != NULL ? page_first(slice) : NULL;
+  if (page == NULL) return NULL;
   enum page_kind kind = page_kind(page);
-  bool has_blocks = kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE;
+  return kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE ? page : NULL;
+}
+
+INTERNAL NOINLINE bool tracking_misuse(const char *what, const void *pointer)
+{
+  if (sampling_mode() != SAMPLING_EXACT) return false;
+  struct page *page = page_of_blocks(pointer);
+  struct tracker_block known = {0};
   bool is_known =
-      has_blocks ? tracker_look(page, pointer, &known) : tracker_look_back(slice, pointer, &known);
-  if (!is_known) return false;
-  tell_misuse(what, pointer, has_blocks ? page->block_bytes : known.size, &known, NULL);
+      page != NULL ? tracker_look(page, pointer, &known) : tracker_look_past(pointer, &known);
+  if (!is_known) known = (struct tracker_block){0};
+  tell_misuse(what, pointer, known.block_bytes, &known, NULL);
   return true;
 }
 

@@ -30,6 +30,9 @@ static_assert(TUNING_PAGE_BLOCKS < 1 << CAPACITY_BITS, "any page's row");
 
 enum { CLASS_LARGE = SIZE_CLASS_COUNT, CLASS_COUNT, STAYS = 0 };
 
+// Pages of blocks have fewer slices.
+enum { PAST_SLICES = 32 };
+
 // Memory for rows is cut off from pieces of this size.
 #define ROWS_PIECE_BYTES ((size_t)1 << 20)
 #define ROWS_PIECE_RECORDS (ROWS_PIECE_BYTES / sizeof(struct record))
@@ -268,11 +271,27 @@ INTERNAL struct record *record_find(struct page *page, const void *block)
   return row != 0 ? record_in(row, page, block) : NULL;
 }
 
-INTERNAL struct record *record_find_former(struct page *slice)
+// Where a block of a row that begins with a slice has its record.
+static struct record *record_in_slices(uint64_t row, size_t offset, size_t *block_bytes)
 {
-  _Atomic(uint64_t) *place = place_of(slice);
-  uint64_t row = place != NULL ? atomic_load_explicit(place, memory_order_acquire) : 0;
-  return is_remembered(row) && row_class(row) == CLASS_LARGE ? row_start(row) : NULL;
+  *block_bytes = 0;
+  if (row_class(row) == CLASS_LARGE) return offset == 0 ? row_start(row) : NULL;
+  *block_bytes = size_class_bytes(row_class(row));
+  bool is_start = offset % *block_bytes == 0 && offset / *block_bytes < row_capacity(row);
+  return is_start ? row_start(row) + offset / *block_bytes : NULL;
+}
+
+INTERNAL struct record *record_find_past(const void *block, size_t *block_bytes)
+{
+  struct page *slice = page_at(block);
+  if (slice == NULL) return NULL;
+  size_t offset = (size_t)((const char *)block - page_start(slice));
+  for (size_t i = 0; i < PAST_SLICES && i <= page_index(slice); i++, offset += SLICE_BYTES) {
+    _Atomic(uint64_t) *place = place_of(slice - i);
+    uint64_t row = place != NULL ? atomic_load_explicit(place, memory_order_acquire) : 0;
+    if (is_remembered(row)) return record_in_slices(row, offset, block_bytes);
+  }
+  return NULL;
 }
 
 INTERNAL struct record *record_make(struct page *page, const void *block, bool stays)

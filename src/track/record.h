@@ -54,7 +54,10 @@ INTERNAL void record_forget(void);
 // The record of the block that starts at an address of a page; NULL if the page has no row, or no
 // block starts there. (A large block's is found by any address.)
 INTERNAL struct record *record_find(struct page *page, const void *block);
-// The same; makes the row. NULL if there is no memory. `stays`: of no generation.
+// The record of a block that was in a page that is no more, where nothing else has come; NULL if no
+// block that is remembered began there. What it held, as far as that is known without its size.
+INTERNAL struct record *record_find_past(const void *block, size_t *block_bytes);
+// The same as record_find; makes the row. NULL if there is no memory. `stays`: of no generation.
 INTERNAL struct record *record_make(struct page *page, const void *block, bool stays);
 // Whether the record is that of the page still.
 INTERNAL bool record_is_current(struct page *page, const void *block, struct record *record);
@@ -65,8 +68,6 @@ INTERNAL void record_set(struct record *record, const struct record_copy *copy);
 // told; else the copy is what was known.
 INTERNAL bool record_close(struct record *record, struct record_copy *copy, uint32_t free_site,
                            uint32_t free_thread);
-// The record of the large block that was last at the start of a slice where there is none now.
-INTERNAL struct record *record_find_former(struct page *slice);
 // Of a block that nobody has.
 INTERNAL void record_clear(struct record *record);
 // By its user.

@@ -209,15 +209,14 @@ INTERNAL bool tracker_look(struct page *page, const void *address, struct tracke
   return true;
 }
 
-INTERNAL bool tracker_look_back(struct page *slice, const void *address,
-                                struct tracker_block *known)
+INTERNAL bool tracker_look_past(const void *block, struct tracker_block *known)
 {
-  struct record *record = record_find_former(slice);
-  if (record == NULL || address != page_start(slice)) return false;
+  size_t block_bytes;
+  struct record *record = record_find_past(block, &block_bytes);
+  if (record == NULL) return false;
   struct record_copy copy = record_read(record);
-  if (copy.state != RECORD_FREED) return false;
-  *known = block_of(page_start(slice), copy.size, &copy);
-  return true;
+  *known = block_of((void *)(uintptr_t)block, bits_larger(block_bytes, copy.size), &copy);
+  return copy.state == RECORD_FREED;
 }
 
 // What is said of a large block's page while that may be going.

@@ -73,10 +73,8 @@ INTERNAL void tracker_resize(struct page *page, void *block, size_t size);
 
 // False if nothing is known. The address may be anywhere in the block.
 INTERNAL bool tracker_look(struct page *page, const void *address, struct tracker_block *known);
-
-// The same of an address where no block is, but where a large one was.
-INTERNAL bool tracker_look_back(struct page *slice, const void *address,
-                                struct tracker_block *known);
+// The same of a block whose page is no more. False also if the address is not its start.
+INTERNAL bool tracker_look_past(const void *block, struct tracker_block *known);
 
 // Calls the function for all remembered live blocks of a page, until it returns false; returns what
 // it returned last. Others may allocate and free meanwhile: each block is as it was at some moment.

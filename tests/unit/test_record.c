@@ -96,6 +96,28 @@ static void a_large_block_has_a_record(void **state)
   assert_true(large_free(page_of(block)));
 }
 
+static void a_block_whose_page_is_no_more_is_found_by_its_address(void **state)
+{
+  (void)state;
+  size_t bytes;
+  char *block = large_allocate(NULL, 300 << 10, 16, NULL);
+  struct record *record = record_make(page_of(block), block, false);
+  assert_ptr_equal(record_find_past(block, &bytes), record);
+  assert_true(large_free(page_of(block)));
+  assert_ptr_equal(record_find_past(block, &bytes), record);
+  assert_null(record_find_past(block + 16, &bytes));
+  assert_null(record_find_past(&record, &bytes));
+
+  // Of a page of two slices or more, a block that begins in a later one.
+  char *medium = take(SIZE_CLASS_COUNT - 1);
+  char *next = medium + size_class_bytes(SIZE_CLASS_COUNT - 1);
+  record = record_make(page_of(medium), medium, false);
+  assert_ptr_equal(record_find_past(medium, &bytes), record);
+  assert_ptr_equal(record_find_past(next, &bytes), record + 1);
+  assert_null(record_find_past(next + 16, &bytes));
+  give_back(medium);
+}
+
 static void a_record_says_what_was_set(void **state)
 {
   (void)state;
@@ -288,6 +310,7 @@ int main(void)
       cmocka_unit_test(nothing_is_known_before_the_start),
       cmocka_unit_test(each_block_of_a_page_has_a_record_of_its_own),
       cmocka_unit_test(a_large_block_has_a_record),
+      cmocka_unit_test(a_block_whose_page_is_no_more_is_found_by_its_address),
       cmocka_unit_test(a_record_says_what_was_set),
       cmocka_unit_test(what_is_forgotten_is_not_found_but_for_what_stays),
       cmocka_unit_test(generations_come_round),
