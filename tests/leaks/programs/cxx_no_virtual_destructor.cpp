@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Deleted by its base, which does not know that there is a string.
+// frames: elsewhere
 #include <string>
 
 #include "plant.h"

@@ -1,5 +1,7 @@
 // leaks: direct 1 block 32 bytes; indirect 1 block 101 bytes
 // SPDX-License-Identifier: MIT
+//
+// frames: elsewhere
 #include <string>
 
 #include "plant.h"

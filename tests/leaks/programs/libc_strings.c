@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Blocks that the C library has allocated for the program.
+// frames: elsewhere
 #include <stdio.h>
 
 #include "plant.h"

@@ -51,7 +51,8 @@ __attribute__((unused)) static struct node *plant_node(void)
   return (struct node *)calloc(1, sizeof(struct node));
 }
 
-// An address as no scan knows it, and back.
+// An address as no scan knows it, and back. (The first handles of a program are small numbers,
+// which are everywhere: programs that lose one lose a later one.)
 __attribute__((unused)) static uintptr_t plant_hide(void *block)
 {
   return ~(uintptr_t)block;
