@@ -2,6 +2,7 @@
 #include "handle/handle_table.h"
 
 #include "base/fatal.h"
+#include "base/options.h"
 
 #define ENTRIES_MOST ((UINT64_C(1) << 31) - 1)  // deferred.c: a link has 31 bits
 #define ENTRIES_LEAST (UINT64_C(1) << 20)
