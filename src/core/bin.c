@@ -56,9 +56,7 @@ INTERNAL void bin_fill(struct bin *bin, struct block *first, size_t block_bytes)
 
 INTERNAL void bin_widen(struct bin *bin, size_t block_bytes)
 {
-  uint32_t length = bin_length(bin);
-  bin->limit = (uint32_t)bits_larger(wider(bin->limit, block_bytes), length);
-  set_room(bin, bin->limit - length);
+  bin->limit = wider(bin->limit, block_bytes);
 }
 
 INTERNAL void bin_ration(struct bin *bin, struct block *first, uint32_t count)
@@ -66,21 +64,6 @@ INTERNAL void bin_ration(struct bin *bin, struct block *first, uint32_t count)
   bin->first = first;
   bin->limit = count;
   set_room(bin, 0);
-}
-
-INTERNAL struct block *bin_drain(struct bin *bin)
-{
-  struct block *first = bin->first;
-  bin->first = NULL;
-  set_room(bin, bin->limit);
-  return first;
-}
-
-INTERNAL void bin_restore(struct bin *bin, struct block *first, uint32_t count)
-{
-  bin->first = first;
-  bin->limit = (uint32_t)bits_larger(bin->limit, count);
-  set_room(bin, bin->limit - count);
 }
 
 INTERNAL struct block *bin_empty(struct bin *bin)

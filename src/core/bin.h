@@ -77,8 +77,7 @@ static inline void bin_enlarge(struct bin *bin)
   counter_set(&bin->room, 1);
 }
 
-// How many blocks are in a bin that blocks are only put into since it was empty, or only taken from
-// since bin_ration.
+// How many blocks are in a bin that they are only taken from since bin_ration.
 static inline uint32_t bin_length(const struct bin *bin)
 {
   int32_t room = atomic_load_explicit(&bin->room.value, memory_order_relaxed);
@@ -87,12 +86,8 @@ static inline uint32_t bin_length(const struct bin *bin)
 
 // The bin was empty: puts so many blocks in, all that may be taken for now.
 INTERNAL void bin_ration(struct bin *bin, struct block *first, uint32_t count);
-// Takes all; and so much may be put in again.
-INTERNAL struct block *bin_drain(struct bin *bin);
-// More may be put in from now on.
+// Another limit, as that of a bin that was found empty; the room stays.
 INTERNAL void bin_widen(struct bin *bin, size_t block_bytes);
-// The bin was empty: puts blocks in as if they had been freed.
-INTERNAL void bin_restore(struct bin *bin, struct block *first, uint32_t count);
 // The bin was empty: puts a chain in.
 INTERNAL void bin_fill(struct bin *bin, struct block *first, size_t block_bytes);
 // The bin is full: makes room, and returns the chain of blocks that are to go back to their pages.

@@ -64,16 +64,37 @@ static void return_medium(void *const *blocks, uint32_t count)
   }
 }
 
+// SAMPLED: how many blocks lie in the bin of those that were freed. Its room was the limit and as
+// many as came into the other bin last: what is taken from there finds a place when it is freed.
+static uint32_t freed_length(struct heap *heap, unsigned size_class)
+{
+  const struct bin *freed = heap_freed_bin(heap, size_class);
+  uint32_t most = freed->limit + heap_bin(heap, size_class)->limit;
+  int32_t room = atomic_load_explicit(&freed->room.value, memory_order_relaxed);
+  return room < 0 || (uint32_t)room > most ? 0 : most - (uint32_t)room;
+}
+
+static void set_freed_length(struct heap *heap, unsigned size_class, uint32_t length)
+{
+  struct bin *freed = heap_freed_bin(heap, size_class);
+  uint32_t most = freed->limit + heap_bin(heap, size_class)->limit;
+  counter_set(&freed->room, (int32_t)(most > length ? most - length : 0));
+}
+
 // Takes what lies in a class's bins.
 static void empty_bins_of(struct heap *heap, unsigned size_class)
 {
   struct bin *bin = heap_bin(heap, size_class);
+  struct bin *freed = heap_freed_bin(heap, size_class);
   uint32_t *left = &heap->rations[size_class];
-  if (sampling_mode_of(heap->bins_state) == SAMPLING_SAMPLED && *left != RATION_UNKNOWN) {
-    *left += bin_length(bin);  // which have not been handed out
-  }
+  bool is_sampled = sampling_mode_of(heap->bins_state) == SAMPLING_SAMPLED;
+  uint32_t length = bin_length(bin);
   return_chain(heap, bin_empty(bin));
-  return_chain(heap, bin_empty(heap_freed_bin(heap, size_class)));
+  return_chain(heap, bin_empty(freed));
+  if (!is_sampled) return;
+  if (*left != RATION_UNKNOWN) *left += length;  // these have not been handed out
+  bin_ration(bin, NULL, 0);
+  set_freed_length(heap, size_class, 0);
 }
 
 INTERNAL void heap_empty_bins(struct heap *heap)
@@ -89,15 +110,34 @@ INTERNAL void heap_empty_bins(struct heap *heap)
 // ---------------------------------------------------------------------------------------------
 // Frees.
 
+// Makes room in the full bin of the freed blocks of a class.
+static void relieve_freed(struct heap *heap, unsigned size_class)
+{
+  struct bin *bin = heap_bin(heap, size_class);
+  struct bin *freed = heap_freed_bin(heap, size_class);
+  if (sampling_mode_of(heap->bins_state) == SAMPLING_SAMPLED) {
+    bin_ration(bin, bin->first, bin_length(bin));  // room for what is still there
+  } else {
+    bin->limit = 0;
+  }
+  return_chain(heap, bin_relieve(freed));
+  counter_set(&freed->room, counter_get(&freed->room) + (int32_t)bin->limit);
+}
+
 INTERNAL void heap_put(struct heap *heap, struct page *page, struct block *block)
 {
-  struct bin *bin = bin_at(heap->bins, sampling_freed_offset(page->size_class));
+  uint16_t offset = sampling_freed_offset(page->size_class);
+  struct bin *bin = bin_at(heap->bins, offset);
   if (bin_put(bin, block)) return;
   if (heap_is_barred(heap)) {
     bin_enlarge(bin);  // below a signal handler that has interrupted the thread inside
   } else {
     heap_enter(heap);
-    return_chain(heap, bin_relieve(bin));
+    if (offset == bin_offset(page->size_class)) {
+      return_chain(heap, bin_relieve(bin));
+    } else {
+      relieve_freed(heap, page->size_class);
+    }
     heap_leave(heap);
   }
   (void)bin_put(bin, block);
@@ -174,9 +214,15 @@ static struct block *refill(struct heap *heap, unsigned size_class, struct bin *
 // ---------------------------------------------------------------------------------------------
 // Rations.
 
-// Puts so many blocks of a chain into the bin that they are taken from; returns those that follow.
-static struct block *ration_out(struct bin *bin, struct block *first, uint32_t count)
+// Puts `count` blocks of a chain of `length` into the bin that they are taken from; returns those
+// that follow.
+static struct block *ration_out(struct bin *bin, struct block *first, uint32_t count,
+                                uint32_t length)
 {
+  if (count == 0 || count == length || first == NULL) {
+    bin_ration(bin, count > 0 ? first : NULL, count);
+    return count > 0 ? NULL : first;
+  }
   struct block *last = first;
   for (uint32_t i = 1; i < count && block_next(last) != NULL; i++) last = block_next(last);
   struct block *rest = block_next(last);
@@ -191,19 +237,15 @@ static struct block *take_freed(struct heap *heap, unsigned size_class)
   struct bin *bin = heap_bin(heap, size_class);
   struct bin *freed = heap_freed_bin(heap, size_class);
   uint32_t *left = &heap->rations[size_class];
-  uint32_t length = bin_length(freed);
+  uint32_t length = freed_length(heap, size_class);
   if (*left == 0 || length <= 1) return bin_take(freed);
-  struct block *first = bin_drain(freed);
-  struct block *others = first != NULL ? block_next(first) : NULL;
-  if (others == NULL) return first;
+  struct block *first = bin_empty(freed);
+  if (first == NULL) return NULL;
   uint32_t count = (uint32_t)bits_smaller(*left, length - 1);
-  if (count == length - 1) {
-    bin_ration(bin, others, count);
-  } else {
-    struct block *rest = ration_out(bin, others, count);
-    return_chain(heap, bin_empty(freed));  // what a signal handler has freed meanwhile
-    bin_restore(freed, rest, length - 1 - count);
-  }
+  struct block *rest = ration_out(bin, block_next(first), count, length - 1);
+  return_chain(heap, bin_empty(freed));  // what a signal handler has freed meanwhile
+  freed->first = rest;
+  set_freed_length(heap, size_class, rest != NULL ? length - 1 - count : 0);
   *left -= count;
   return first;
 }
@@ -216,12 +258,14 @@ static struct block *take_from_list(struct heap *heap, unsigned size_class)
   if (chain.first == NULL) return NULL;
   uint32_t *left = &heap->rations[size_class];
   uint32_t count = (uint32_t)bits_smaller(*left, chain.count - 1);
-  struct block *rest = block_next(chain.first);
-  if (count > 0) rest = ration_out(heap_bin(heap, size_class), rest, count);
+  uint32_t freed_count = freed_length(heap, size_class);
+  struct bin *bin = heap_bin(heap, size_class);
+  struct block *rest = ration_out(bin, block_next(chain.first), count, chain.count - 1);
   if (rest != NULL) page_list_put_back(page, rest, chain.count - 1 - count);
   heap_park_if_full(heap, page);
   *left -= count;
   bin_widen(heap_freed_bin(heap, size_class), size_class_bytes(size_class));
+  set_freed_length(heap, size_class, freed_count);
   return chain.first;
 }
 
@@ -249,7 +293,7 @@ static struct block *take_rationed(struct heap *heap, unsigned size_class)
   *left = is_sample ? new_ration(heap, size_class) : *left - 1;
   bool has_pages = !list_is_empty(&heap->queue[size_class]);
   uint32_t enough = has_pages ? worthwhile(size_class) : 1;
-  bool is_enough = bin_length(heap_freed_bin(heap, size_class)) >= enough;
+  bool is_enough = freed_length(heap, size_class) >= enough;
   if (is_enough) block = take_freed(heap, size_class);
   if (block == NULL) block = take_from_list(heap, size_class);
   if (block == NULL) block = take_freed(heap, size_class);
@@ -261,7 +305,7 @@ INTERNAL struct block *heap_turn_over(struct heap *heap, unsigned size_class)
 {
   if (sampling_mode_of(heap->bins_state) != SAMPLING_SAMPLED) return NULL;
   uint32_t *left = &heap->rations[size_class];
-  bool is_enough = bin_length(heap_freed_bin(heap, size_class)) >= worthwhile(size_class);
+  bool is_enough = freed_length(heap, size_class) >= worthwhile(size_class);
   if (!is_enough || *left == 0 || *left == RATION_UNKNOWN || heap_is_barred(heap)) return NULL;
   heap_enter(heap);
   struct block *block = NULL;
