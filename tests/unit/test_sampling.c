@@ -193,8 +193,8 @@ static void a_bin_holds_no_more_than_the_ration(void **state)
         struct bin *freed = heap_freed_bin(own, size_class);
         uint32_t most = freed->limit + heap_bin(own, size_class)->limit;
         uint32_t length = 0;
-        for (struct block *at = freed->first; i % 100 == 0 && at != NULL; at = block_next(at))
-          length++;
+        struct block *block = i % 100 == 0 ? freed->first : NULL;
+        for (; block != NULL; block = block_next(block)) length++;
         assert_true(length <= most);
         assert_true(freed->limit <= TUNING_BIN_MOST);
       }
