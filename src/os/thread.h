@@ -120,16 +120,19 @@ INTERNAL void os_gate_reset(struct os_gate *gate);
 // What the layers above note of each thread, in one place: a library that is loaded late has little
 // room for thread-local data, and variables by themselves would waste some between them.
 struct os_thread_notes {
-  uint8_t purges;        // core/chunk.c: going on; not 0 only below a signal handler
-  bool has_ended;        // core/registry.c: frees like a stranger, allocates from the common heap
-  uint8_t last_lane[2];  // handle/handle_heap.c: of its kind that the thread was in last
-  uint8_t lane_uses;     // handle/handle_heap.c
-  uint8_t transfers;     // handle/transfer.c: going on; above 1 only below a signal handler
-  bool is_forking;       // handle/transfer.c
-  bool is_in_hook;       // api/allocate.c: the out-of-memory hook is not called again
-  bool takes_sample;     // core/heap_bins.c: of the block that it has just taken
-  void *tracker;         // track/thread_state.c
+  uint8_t purges;  // core/chunk.c: going on; not 0 only below a signal handler
+  // Those share a byte: a signal handler leaves each as it finds it.
+  bool has_ended : 1;     // core/registry.c: frees like a stranger, allocates from the common heap
+  bool is_forking : 1;    // handle/transfer.c
+  bool is_in_hook : 1;    // api/allocate.c: the out-of-memory hook is not called again
+  bool takes_sample : 1;  // core/heap_bins.c: of the block that it has just taken
+  uint8_t last_lane[2];   // handle/handle_heap.c: of its kind that the thread was in last
+  uint8_t lane_uses;      // handle/handle_heap.c
+  uint8_t transfers;      // handle/transfer.c: going on; above 1 only below a signal handler
+  uint16_t tracker;       // track/thread_state.c: the place of the thread's state
 };
+static_assert(sizeof(struct os_thread_notes) == 8,
+              "fifty copies fit where libraries loaded late go");
 #ifdef MEND_ONE_FILE
 static _Thread_local struct os_thread_notes os_thread_notes;
 #else

@@ -7,9 +7,6 @@
 #include "core/metadata.h"
 #include "track/tables.h"
 
-// In place of the state of a thread that is about to end.
-#define ENDED (&ended)
-
 enum { BATCH_SHIFT = 8, BATCH_THREADS = 1 << BATCH_SHIFT, BATCH_COUNT = 256 };
 
 struct thread_name {
@@ -22,10 +19,10 @@ struct batch {
   struct thread_name threads[BATCH_THREADS];
 };
 
-static struct thread_state ended;  // which nobody can enter
+INTERNAL _Atomic(struct thread_state *) thread_states[THREAD_STATES_MOST];
 
 static struct {
-  _Atomic(struct thread_state *) states;  // all; they live for ever
+  _Atomic(uint32_t) places;  // up to which there are states, or will be
   _Atomic(struct batch *) batches[BATCH_COUNT];
   _Atomic(uint32_t) numbers;  // that were given
 } threads;
@@ -100,30 +97,57 @@ INTERNAL void thread_state_each_thread(void (*visit)(uint32_t number, uint32_t k
 // ---------------------------------------------------------------------------------------------
 // States.
 
+// The state in a place from 1 on; NULL if there is none (yet).
+static struct thread_state *state_at(uint32_t place)
+{
+  return atomic_load_explicit(&thread_states[place], memory_order_acquire);
+}
+
+static uint32_t places_end(void)
+{
+  return atomic_load(&threads.places) + 1;
+}
+
 static struct thread_state *take_unused(void)
 {
-  struct thread_state *state = atomic_load_explicit(&threads.states, memory_order_acquire);
-  for (; state != NULL; state = state->next) {
-    if (!atomic_load(&state->is_taken) && !atomic_exchange(&state->is_taken, true)) return state;
+  for (uint32_t place = 1; place < places_end(); place++) {
+    struct thread_state *state = state_at(place);
+    if (state == NULL || atomic_load(&state->is_taken)) continue;
+    if (!atomic_exchange(&state->is_taken, true)) return state;
   }
   return NULL;
+}
+
+static uint16_t take_place(void)
+{
+  uint32_t before = atomic_load(&threads.places);
+  do {
+    if (before >= THREAD_STATES_MOST - 1) return PLACE_NONE;
+  } while (!atomic_compare_exchange_weak(&threads.places, &before, before + 1));
+  return (uint16_t)(before + 1);
 }
 
 static struct thread_state *make_new(void)
 {
   struct thread_state *state = metadata_allocate(sizeof *state);
   if (state == NULL) return NULL;
+  state->place = take_place();
+  if (state->place == PLACE_NONE) {
+    metadata_free(state, sizeof *state);
+    return NULL;
+  }
   track_count_table(sizeof *state);
   atomic_store(&state->is_taken, true);
-  state->next = atomic_load(&threads.states);
-  while (!atomic_compare_exchange_weak(&threads.states, &state->next, state)) continue;
+  // release: pairs with state_at and thread_state_own
+  atomic_store_explicit(&thread_states[state->place], state, memory_order_release);
   return state;
 }
 
 INTERNAL NOINLINE struct thread_state *thread_state_make(void)
 {
+  if (os_thread_notes.tracker == PLACE_ENDED) return NULL;
   int saved_errno = errno;
-  os_thread_notes.tracker = ENDED;  // for signal handlers meanwhile
+  os_thread_notes.tracker = PLACE_ENDED;  // for signal handlers meanwhile
   struct thread_state *state = take_unused();
   if (state == NULL) state = make_new();
   if (state != NULL) {
@@ -133,16 +157,16 @@ INTERNAL NOINLINE struct thread_state *thread_state_make(void)
     note_name(state->number);
     os_thread_watch();
   }
-  os_thread_notes.tracker = state;
+  os_thread_notes.tracker = state != NULL ? state->place : PLACE_NONE;
   errno = saved_errno;
   return state;
 }
 
 static void state_ends(void)
 {
-  struct thread_state *state = os_thread_notes.tracker;
-  os_thread_notes.tracker = ENDED;
-  if (state == NULL || state == ENDED) return;
+  struct thread_state *state = thread_state_own();
+  os_thread_notes.tracker = PLACE_ENDED;
+  if (state == NULL) return;
   note_name(state->number);
   struct thread_name *thread = name_of(state->number);
   // release: who sees it sees the name
@@ -155,16 +179,16 @@ INTERNAL void thread_state_start(void)
   static bool is_started;
   if (is_started) return;
   is_started = true;
-  ended.is_inside = true;
   (void)os_thread_on_exit(state_ends);  // without it states of ended threads are lost
 }
 
 // The other threads are no more; this one has another number.
 INTERNAL void thread_state_after_fork(void)
 {
-  struct thread_state *own = os_thread_notes.tracker;
-  for (struct thread_state *state = atomic_load(&threads.states); state != NULL;
-       state = state->next) {
+  struct thread_state *own = thread_state_own();
+  for (uint32_t place = 1; place < places_end(); place++) {
+    struct thread_state *state = state_at(place);
+    if (state == NULL) continue;
     if (state == own) {
       note_name(state->number);
     } else {
@@ -231,8 +255,9 @@ INTERNAL void thread_state_each_count(void (*visit)(uint32_t site, uint64_t coun
                                                     void *argument),
                                       void *argument)
 {
-  struct thread_state *state = atomic_load_explicit(&threads.states, memory_order_acquire);
-  for (; state != NULL; state = state->next) {
+  for (uint32_t place = 1; place < places_end(); place++) {
+    struct thread_state *state = state_at(place);
+    if (state == NULL) continue;
     for (size_t i = 0; i < RECENT_STACKS; i++) {
       struct recent_stack *recent = &state->recent[i];
       uint32_t site = atomic_load_explicit(&recent->site, memory_order_relaxed);

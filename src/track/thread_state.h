@@ -34,18 +34,31 @@ struct recent_stack {
 struct thread_state {
   struct os_stack_bounds bounds;
   uint32_t number;
+  uint16_t place;  // in thread_states
   bool is_inside;
   _Atomic(bool) is_taken;
-  struct thread_state *next;
   struct recent_stack recent[RECENT_STACKS];
 };
+
+// All states, which live for ever. The places of those that are no state: none yet, and none any
+// more. Threads that find no place do without.
+enum { THREAD_STATES_MOST = 1 << 14, PLACE_NONE = 0, PLACE_ENDED = UINT16_MAX };
+INTERNAL_DATA _Atomic(struct thread_state *) thread_states[THREAD_STATES_MOST];
+
+// The calling thread's state; NULL if it has none.
+static inline struct thread_state *thread_state_own(void)
+{
+  uint16_t place = os_thread_notes.tracker;
+  if (place == PLACE_NONE || place == PLACE_ENDED) return NULL;
+  return atomic_load_explicit(&thread_states[place], memory_order_acquire);
+}
 
 INTERNAL NOINLINE struct thread_state *thread_state_make(void);
 
 // The calling thread's state; NULL if it has none, or is inside already. errno stays.
 static inline struct thread_state *thread_state_enter(void)
 {
-  struct thread_state *state = os_thread_notes.tracker;
+  struct thread_state *state = thread_state_own();
   if (UNLIKELY(state == NULL)) state = thread_state_make();
   if (UNLIKELY(state == NULL || state->is_inside)) return NULL;
   state->is_inside = true;
