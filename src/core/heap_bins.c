@@ -77,8 +77,9 @@ static uint32_t freed_length(struct heap *heap, unsigned size_class)
 static void set_freed_length(struct heap *heap, unsigned size_class, uint32_t length)
 {
   struct bin *freed = heap_freed_bin(heap, size_class);
-  uint32_t most = freed->limit + heap_bin(heap, size_class)->limit;
-  counter_set(&freed->room, (int32_t)(most > length ? most - length : 0));
+  uint32_t handed_out = heap_bin(heap, size_class)->limit;
+  if (length > freed->limit + handed_out) freed->limit = length - handed_out;
+  counter_set(&freed->room, (int32_t)(freed->limit + handed_out - length));
 }
 
 // Takes what lies in a class's bins.
@@ -219,9 +220,13 @@ static struct block *refill(struct heap *heap, unsigned size_class, struct bin *
 static struct block *ration_out(struct bin *bin, struct block *first, uint32_t count,
                                 uint32_t length)
 {
-  if (count == 0 || count == length || first == NULL) {
-    bin_ration(bin, count > 0 ? first : NULL, count);
-    return count > 0 ? NULL : first;
+  if (count == 0 || first == NULL) {
+    bin_ration(bin, NULL, 0);
+    return first;
+  }
+  if (count == length) {
+    bin_ration(bin, first, count);
+    return NULL;
   }
   struct block *last = first;
   for (uint32_t i = 1; i < count && block_next(last) != NULL; i++) last = block_next(last);
@@ -246,7 +251,7 @@ static struct block *take_freed(struct heap *heap, unsigned size_class)
   return_chain(heap, bin_empty(freed));  // what a signal handler has freed meanwhile
   freed->first = rest;
   set_freed_length(heap, size_class, rest != NULL ? length - 1 - count : 0);
-  *left -= count;
+  *left -= bin_length(bin);
   return first;
 }
 

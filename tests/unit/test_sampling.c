@@ -196,7 +196,6 @@ static void a_bin_holds_no_more_than_the_ration(void **state)
         struct block *block = i % 100 == 0 ? freed->first : NULL;
         for (; block != NULL; block = block_next(block)) length++;
         assert_true(length <= most);
-        assert_true(freed->limit <= TUNING_BIN_MOST);
       }
     }
     heap_enter(own);
