@@ -85,6 +85,11 @@ async function checkBounds(server) {
   assert.deepEqual([head.status, head.text], [200, '']);
   const long = await raw(server, { path: `/?${'x'.repeat(60000)}`, headers: bearer(server) }).catch(() => ({ status: 400 }));
   assert.ok(long.status >= 400 && long.status < 500, `a long address: ${long.status}`);
+  const carrying = await raw(server, { headers: { ...bearer(server), 'Content-Length': '100000' }, body: 'x'.repeat(100000) })
+    .catch(() => ({ headers: { connection: 'close' } }));
+  assert.equal(carrying.headers.connection, 'close', 'a body is read');
+  const kept = await raw(server, { path: '/api/state', headers: { ...bearer(server), Connection: 'keep-alive' } });
+  assert.notEqual(kept.headers.connection, 'close', 'a connection for each picture');
   assert.equal((await raw(server, { path: '/nothing', headers: bearer(server) })).status, 404);
   assert.equal((await raw(server, { path: '/../page.js', headers: bearer(server) })).status, 404);
   for (const path of ['/', '/page.js', '/api/state']) {

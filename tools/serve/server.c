@@ -141,6 +141,18 @@ static enum MHD_Result send_cookie(const struct server *server, const struct req
   return send_line(request, MHD_HTTP_SEE_OTHER, line, cookie);
 }
 
+// Whether the library shall call again when the head has been dealt with: what is answered before
+// that closes the connection, which is right for those who send a body.
+static bool is_to_wait(const struct request *request, const char *method, void **state)
+{
+  static char called;
+  bool is_first = *state == NULL;
+  bool has_body = request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH) != NULL ||
+                  request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+  *state = &called;
+  return is_first && !has_body && strcmp(method, "GET") == 0;
+}
+
 static enum MHD_Result answer_request(void *argument, struct MHD_Connection *connection,
                                       const char *path, const char *method, const char *version,
                                       const char *body, size_t *body_bytes, void **state)
@@ -154,7 +166,7 @@ static enum MHD_Result answer_request(void *argument, struct MHD_Connection *con
   (void)version;
   (void)body;
   (void)body_bytes;
-  (void)state;
+  if (is_to_wait(&request, method, state)) return MHD_YES;
   if (!is_loopback(server, &request)) {
     return send_line(&request, MHD_HTTP_FORBIDDEN, strange, NULL);
   }
