@@ -27,6 +27,7 @@
 #include "os/probe.c"
 #include "os/stack.c"
 #include "os/maps.c"
+#include "os/code.c"
 #include "os/residency.c"
 #include "os/fault.c"
 #include "os/socket.c"

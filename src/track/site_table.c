@@ -105,8 +105,16 @@ static uint32_t make_site(const uintptr_t *addresses, size_t depth, uint64_t has
   return number;
 }
 
-INTERNAL uint32_t site_table_find(const uintptr_t *addresses, size_t depth, uint64_t hash)
+static uint64_t hash_of(const uintptr_t *addresses, size_t depth)
 {
+  uint64_t hash = depth;
+  for (size_t i = 0; i < depth; i++) hash = (hash ^ addresses[i]) * UINT64_C(0x9e3779b97f4a7c15);
+  return hash ^ hash >> 32;
+}
+
+INTERNAL uint32_t site_table_find(const uintptr_t *addresses, size_t depth)
+{
+  uint64_t hash = hash_of(addresses, depth);
   _Atomic(uint32_t) *bucket = bucket_of(hash);
   uint32_t first = atomic_load_explicit(bucket, memory_order_acquire);
   uint32_t number = find_between(first, 0, addresses, depth, hash);

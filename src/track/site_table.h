@@ -52,7 +52,7 @@ struct site {
 // Before any of the others. Idempotent, one thread at a time; false if there is no memory.
 INTERNAL bool site_table_start(void);
 // The number of a stack, which is remembered if it is new; 0 if there is no room.
-INTERNAL uint32_t site_table_find(const uintptr_t *addresses, size_t depth, uint64_t hash);
+INTERNAL uint32_t site_table_find(const uintptr_t *addresses, size_t depth);
 // The site of a number that site_table_find has returned, but for 0.
 INTERNAL struct site *site_of(uint32_t number);
 // Adds to what was allocated at a site; number 0 is passed over.

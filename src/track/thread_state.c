@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/metadata.h"
+#include "os/code.h"
 #include "track/tables.h"
 
 enum { BATCH_SHIFT = 8, BATCH_THREADS = 1 << BATCH_SHIFT, BATCH_COUNT = 256 };
@@ -218,15 +219,25 @@ static void settle(struct recent_stack *recent)
   atomic_store_explicit(&recent->bytes, 0, memory_order_relaxed);
 }
 
+// Where code has no frame pointers, what was taken for a frame may be data, and other data at each
+// call: from the first address on that nothing can return to, the stack is not known. (That is
+// found out once for each stack among the recent ones.)
+static uint32_t find_credible(const uintptr_t *addresses, size_t depth)
+{
+  size_t credible = depth > 0;  // who has called the library
+  while (credible < depth && os_code_is_return_address(addresses[credible])) credible++;
+  return site_table_find(addresses, credible);
+}
+
 INTERNAL uint32_t thread_state_site(struct thread_state *state, const uintptr_t *addresses,
                                     size_t depth, uint64_t hash)
 {
-  if (UNLIKELY(state == NULL)) return site_table_find(addresses, depth, hash);
+  if (UNLIKELY(state == NULL)) return find_credible(addresses, depth);
   struct recent_stack *recent = recent_of(state, hash);
   uint32_t site = atomic_load_explicit(&recent->site, memory_order_relaxed);
   if (LIKELY(recent->hash == hash && site != 0)) return site;
   settle(recent);
-  site = site_table_find(addresses, depth, hash);
+  site = find_credible(addresses, depth);
   recent->hash = hash;
   atomic_store_explicit(&recent->site, site, memory_order_relaxed);
   return site;

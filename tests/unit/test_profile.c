@@ -116,7 +116,7 @@ static void who_keeps_a_page_has_its_free_memory(void **state)
   static void *blocks[MOST];
   assert_true(tracker_start(TRACKER_EXACT, 1));
   struct row before = all_rows();
-  for (size_t i = 0; i < MOST; i++) blocks[i] = memset(tracked_allocate(SIZE), 1, SIZE);
+  for (size_t i = 0; i < MOST; i++) blocks[i] = tracked_allocate(SIZE);
   uint64_t full = difference(all_rows(), before).sparse_bytes;
   struct page *page = tracked_page(blocks[MOST / 2]);
   size_t left = 0;

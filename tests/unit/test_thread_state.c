@@ -158,6 +158,21 @@ static uint32_t allocate_at(struct thread_state *state, size_t i)
   return site;
 }
 
+static void a_stack_ends_where_no_call_returns_to(void **state)
+{
+  (void)state;
+  static int data;
+  const uintptr_t code = (uintptr_t)allocate_at + 1;
+  const uintptr_t addresses[] = {1, code, code + 1, (uintptr_t)&data, code};
+  struct thread_state *own = thread_state_enter();
+  uint32_t whole = thread_state_site(own, addresses, 3, 1);
+  assert_int_equal(site_of(whole)->depth, 3);
+  assert_int_equal(thread_state_site(own, addresses, 5, 2), whole);
+  assert_int_equal(site_of(thread_state_site(own, addresses + 3, 2, 3))->depth, 2);
+  assert_int_equal(site_of(thread_state_site(own, addresses, 0, 4))->depth, 0);
+  thread_state_leave(own);
+}
+
 // Far more stacks than there is room for.
 static void *allocate_a_lot(void *unused)
 {
@@ -234,6 +249,7 @@ int main(void)
       cmocka_unit_test(a_state_is_entered_once_at_a_time),
       cmocka_unit_test(threads_have_numbers_and_names_for_good),
       cmocka_unit_test(threads_at_the_same_time_have_different_states),
+      cmocka_unit_test(a_stack_ends_where_no_call_returns_to),
       cmocka_unit_test(what_is_counted_in_states_is_not_lost),
       cmocka_unit_test(a_forks_child_has_one_thread),
   };

@@ -108,7 +108,7 @@ static void a_stack_is_written_once_in_each_file(void **state)
   (void)state;
   static const uintptr_t addresses[] = {0x1234, 0xabcdef};
   char line[64];
-  uint32_t number = site_table_find(addresses, 2, 99);
+  uint32_t number = site_table_find(addresses, 2);
   snprintf(line, sizeof line, "stack %u 0x1234 0xabcdef", number);
   for (int i = 0; i < 2; i++) {
     int file = new_file();
