@@ -121,13 +121,14 @@ static void judge_growth(struct doctor *doctor)
   char texts[2][FIGURE_TEXT_MOST];
   if (now <= before || seconds < 0.5) return;
   if (now - before < GROWTH_LEAST || percent(now - before, now) < 2) return;
+  bool is_tracked = doctor->last.counters.tracking_mode != MEND_ROOT_TRACKS_NOTHING;
   doctor_find(doctor, SEVERITY_WARNING, "growing",
-              doctor->last.counters.tracking_mode == MEND_ROOT_TRACKS_NOTHING
-                  ? "If it goes on so, start it with MEND_PROFILE=1, write two profiles some time "
-                    "apart (mend_profile_write) and compare them: `mend profile --diff OLD NEW` "
-                    "names who allocates what stays. `mend leaks` tells whether it is lost."
-                  : "If it goes on so, write two profiles some time apart (mend_profile_write) and "
-                    "compare them: `mend profile --diff OLD NEW` names who allocates what stays.",
+              is_tracked
+                  ? "`mend profile --for 30 PID` names who allocates what grows (the process "
+                    "answers if it has MEND_CONTROL=1)."
+                  : "If it goes on so, start it with MEND_PROFILE=1 MEND_CONTROL=1: then "
+                    "`mend profile --for 30 PID` names who allocates what grows, and `mend "
+                    "leaks PID` whether it is lost.",
               "What is live grew by %s within %.1f seconds, to %s.",
               size_text(texts[0], now - before), seconds, size_text(texts[1], now));
 }
