@@ -81,7 +81,7 @@ struct mend_resident {
 };
 
 // Fills *resident. It takes a look at each page, as mend_heap_map_write does, and at the kernel's
-// page tables: about 100 us and 15 ms for each GiB that is resident. Allocates nothing (12 KiB of
+// page tables: about 30 us and 20 ms for each GiB that is resident. Allocates nothing (12 KiB of
 // stack), stops nobody for longer than some dozens of pages take; opens a file of /proc for the
 // time, and does without if it cannot. Any thread, not in a signal handler. False, and nothing
 // written, if resident is NULL, resident->bytes is below that of two size_t, or there is no memory

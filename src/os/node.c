@@ -57,3 +57,16 @@ INTERNAL int os_node_of(const void *address)
   errno = -node;
   return -1;
 }
+
+INTERNAL void os_nodes_of(const void *const *addresses, int *nodes, size_t count)
+{
+  int saved_errno = errno;
+  for (size_t i = 0; i < count; i++) nodes[i] = -1;
+  long result = syscall(SYS_move_pages, 0L, count, addresses, NULL, nodes, 0L);
+  bool is_single = result != 0 && errno == ENOSYS;
+  for (size_t i = 0; i < count; i++) {
+    if (is_single) nodes[i] = 0;
+    if (nodes[i] < 0) nodes[i] = -1;
+  }
+  errno = saved_errno;
+}

@@ -25,5 +25,7 @@ INTERNAL bool os_node_unbind(void *start, size_t bytes);
 // The node that the os page around an address lies on; -1, with errno set, if it holds no memory
 // (ENOENT, EFAULT) or the kernel does not tell.
 INTERNAL int os_node_of(const void *address);
+// The same of many, in one call; -1 where there is none, or the kernel does not tell.
+INTERNAL void os_nodes_of(const void *const *addresses, int *nodes, size_t count);
 
 #endif

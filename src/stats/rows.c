@@ -9,7 +9,10 @@
 #include "stats/places.h"
 #include "stats/stats.h"
 
-enum { NODES_MOST = 64, NODE_SAMPLES_MOST = 16 };
+enum {
+  NODES_MOST = 64,
+  SAMPLES_MOST = 8,  // of a place
+};
 
 struct rows {
   mend_stats_function function;
@@ -128,22 +131,46 @@ struct nodes {
   struct places places;
   unsigned last;  // the node that was found last
   size_t bytes[NODES_MOST];
+  const void *asked[PLACES_MOST * SAMPLES_MOST];
+  int found[PLACES_MOST * SAMPLES_MOST];
 };
 
-// What is resident of a place is shared out among the nodes of some of its os pages, one for each
-// MiB and some; where none of those holds memory it goes to the node of the place before.
-static void add_to_nodes(struct nodes *nodes, const struct map_place *place)
+// How many of a place's os pages are asked for: one for each MiB and some.
+static size_t sample_count(const struct map_place *place)
 {
-  size_t samples = bits_smaller(1 + (place->bytes >> 20), NODE_SAMPLES_MOST);
-  size_t rest = os_residency_bytes(&nodes->residency, place->start, place->start + place->bytes);
-  size_t share = rest / samples;
-  for (size_t i = 0; i < samples && rest > 0; i++) {
-    int node = os_node_of((const void *)(place->start + place->bytes / samples * i));
-    if (node >= 0 && node < NODES_MOST) nodes->last = (unsigned)node;
-    nodes->bytes[nodes->last] += share;
-    rest -= share;
+  return bits_smaller(1 + (place->bytes >> 20), SAMPLES_MOST);
+}
+
+static void ask_for_nodes(struct nodes *nodes)
+{
+  size_t count = 0;
+  for (uint32_t i = 0; i < nodes->places.count; i++) {
+    const struct map_place *place = &nodes->places.all[i];
+    size_t samples = sample_count(place);
+    for (size_t j = 0; j < samples; j++) {
+      nodes->asked[count++] = (const void *)(place->start + place->bytes / samples * j);
+    }
   }
-  nodes->bytes[nodes->last] += rest;
+  os_nodes_of(nodes->asked, nodes->found, count);
+}
+
+// What is resident of each place is shared out among the nodes of its samples; where none of those
+// holds memory it goes to the node of the place before.
+static void add_to_nodes(struct nodes *nodes)
+{
+  const int *found = nodes->found;
+  for (uint32_t i = 0; i < nodes->places.count; i++) {
+    const struct map_place *place = &nodes->places.all[i];
+    size_t samples = sample_count(place);
+    size_t rest = os_residency_bytes(&nodes->residency, place->start, place->start + place->bytes);
+    size_t share = rest / samples;
+    for (size_t j = 0; j < samples; j++, found++) {
+      if (*found >= 0 && *found < NODES_MOST) nodes->last = (unsigned)*found;
+      nodes->bytes[nodes->last] += share;
+      rest -= share;
+    }
+    nodes->bytes[nodes->last] += rest;
+  }
 }
 
 static bool visit_nodes(const struct rows *rows)
@@ -153,9 +180,8 @@ static bool visit_nodes(const struct rows *rows)
   places_begin(&nodes.places);
   os_residency_limit(&nodes.residency, (uintptr_t)page_start(nodes.places.end));
   while (places_next(&nodes.places)) {
-    for (uint32_t i = 0; i < nodes.places.count; i++) {
-      add_to_nodes(&nodes, &nodes.places.all[i]);
-    }
+    ask_for_nodes(&nodes);
+    add_to_nodes(&nodes);
   }
   os_residency_end(&nodes.residency);
   for (unsigned i = 0; i < NODES_MOST; i++) {
@@ -166,9 +192,26 @@ static bool visit_nodes(const struct rows *rows)
   return true;
 }
 
-bool mend_stats_visit(mend_stats_function function, void *argument)
+INTERNAL bool stats_visit_kind(uint64_t kind, mend_stats_function function, void *argument)
 {
   const struct rows rows = {function, argument};
-  return function != NULL && registry_init() && visit_classes(&rows) && visit_heaps(&rows) &&
-         visit_handle_heaps(&rows) && visit_threads(&rows) && visit_nodes(&rows);
+  switch (kind) {
+  case MEND_STATS_CLASS:
+    return visit_classes(&rows);
+  case MEND_STATS_HEAP:
+    return visit_heaps(&rows) && visit_handle_heaps(&rows);
+  case MEND_STATS_THREAD:
+    return visit_threads(&rows);
+  default:
+    return visit_nodes(&rows);
+  }
+}
+
+bool mend_stats_visit(mend_stats_function function, void *argument)
+{
+  bool goes_on = function != NULL && registry_init();
+  for (uint64_t kind = MEND_STATS_CLASS; goes_on && kind <= MEND_STATS_NODE; kind++) {
+    goes_on = stats_visit_kind(kind, function, argument);
+  }
+  return goes_on;
 }

@@ -33,6 +33,8 @@ INTERNAL bool stats_is_counted(const void *block);
 INTERNAL size_t stats_twin_bytes(void);
 // What one heap has, large blocks of a thread's own excepted. Inside it.
 INTERNAL void stats_of_heap(struct heap *heap, struct mend_stats_row *row);
+// mend_stats_visit, of one kind of rows. After registry_init.
+INTERNAL bool stats_visit_kind(uint64_t kind, mend_stats_function function, void *argument);
 // Blocks of a list or bitmap page that are handed out, or kept ready by threads. Inside its heap.
 INTERNAL uint32_t stats_live_blocks(struct page *page);
 // Writes the table for people.

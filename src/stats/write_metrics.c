@@ -5,6 +5,7 @@
 // stand together, so the rows are walked once for each.
 #include "mend/mend.h"
 #include "stats/figures.h"
+#include "stats/stats.h"
 
 struct metrics {
   struct stream *stream;
@@ -145,7 +146,6 @@ static bool metrics_row(const struct mend_stats_row *row, void *argument)
 {
   const struct metrics_rows *rows = argument;
   const struct metrics_family *family = rows->family;
-  if (row->kind != family->row) return row->kind < family->row;
   metrics_name(rows->metrics, family->kind, family->name, true);
   metrics_label(rows->metrics->stream, row);
   const char *value = (const char *)row + family->offset;
@@ -167,7 +167,7 @@ INTERNAL void stats_write_metrics(struct stream *stream, const struct stats_repo
     const struct metrics_family *family = &metrics_families[i];
     struct metrics_rows rows = {&metrics, family};
     metrics_head(&metrics, family->kind, family->name, family->meaning);
-    (void)mend_stats_visit(metrics_row, &rows);
+    (void)stats_visit_kind(family->row, metrics_row, &rows);
   }
   if (is_open) stream_text(stream, "# EOF\n");
 }

@@ -10,6 +10,7 @@
 
 #include "../support/suite.h"
 #include "stats/figures.h"
+#include "stats/stats.h"
 
 static const struct mend_stats_row report_rows[] = {
     {.kind = MEND_STATS_CLASS,
@@ -50,6 +51,14 @@ bool mend_stats_visit(mend_stats_function function, void *argument)
 {
   for (size_t i = 0; i < report_row_count; i++) {
     if (!function(&report_rows[i], argument)) return false;
+  }
+  return true;
+}
+
+INTERNAL bool stats_visit_kind(uint64_t kind, mend_stats_function function, void *argument)
+{
+  for (size_t i = 0; i < report_row_count; i++) {
+    if (report_rows[i].kind == kind && !function(&report_rows[i], argument)) return false;
   }
   return true;
 }
