@@ -11,9 +11,10 @@
 #include "track/leak_roots.h"
 
 enum {
-  LEAK_PATIENCE_MS = 400,  // with threads that are to park
-  LEAK_GAP_MS = 20,        // between two copies, at least
-  LEAK_PARCEL = 512,       // addresses that are sent
+  LEAK_PATIENCE_MS = 400,        // with threads that are to park
+  LEAK_EXIT_PATIENCE_MS = 4000,  // the same at the exit, when nobody waits for them
+  LEAK_GAP_MS = 20,              // between two copies, at least
+  LEAK_PARCEL = 512,             // addresses that are sent
 };
 
 enum leak_turn { LEAK_FIRST, LEAK_SECOND, LEAK_ALONE };
@@ -195,7 +196,8 @@ static bool take_copy(struct os_snapshot *snapshot, struct leak_job *job,
       .kept = {job->plan->descriptor, job->earlier},
       .is_in_no_hurry = !job->plan->is_exit,
   };
-  if (parks) result->unparked = os_parking_begin(LEAK_PATIENCE_MS);
+  uint32_t patience_ms = job->plan->is_exit ? LEAK_EXIT_PATIENCE_MS : LEAK_PATIENCE_MS;
+  if (parks) result->unparked = os_parking_begin(patience_ms);
   bool is_taken = os_snapshot_take(snapshot, &plan);
   int error = errno;
   if (parks) os_parking_end();
