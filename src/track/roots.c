@@ -11,8 +11,9 @@
 #include "os/system.h"
 #include "os/thread.h"
 
-// Of nothing that is this large can be looked at every page, unless the kernel says which matter.
-#define ROOTS_BLIND_BYTES ((size_t)1 << 40)
+// The tables of checkers are larger, and no program's memory is: to ask which of their pages hold
+// something would take minutes.
+#define ROOTS_MOST_BYTES ((size_t)1 << 40)
 
 enum { ROOTS_OF_CORE = 5, THREAD_WORDS = 512 };
 
@@ -157,7 +158,7 @@ static bool is_root_mapping(const struct roots_walk *walk, const struct os_map *
 {
   bool is_told = walk->reach->written->file >= 0;
   if (!map->is_readable || path_begins_with(map->path, "[v")) return false;
-  if (!is_told && (!map->is_writable || map->end - map->start >= ROOTS_BLIND_BYTES)) return false;
+  if (map->end - map->start >= ROOTS_MOST_BYTES || (!is_told && !map->is_writable)) return false;
   return !map->is_shared || (map->is_writable && is_memory_path(map->path));
 }
 

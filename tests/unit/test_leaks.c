@@ -71,6 +71,9 @@ static void a_counted_object_that_holds_itself_is_a_cycle(void **state)
 
 int main(void)
 {
+  if (test_is_instrumented()) {
+    return test_cannot_run("a checker keeps addresses in memory of its own");
+  }
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(objects_have_the_sizes_that_were_asked_for),
       cmocka_unit_test(a_counted_object_that_holds_itself_is_a_cycle),

@@ -135,6 +135,9 @@ static void who_holds_his_own_address_is_a_cycle(void **state)
 
 int main(void)
 {
+  if (TEST_IS_ANNOTATED) {
+    return test_cannot_run("what lies behind the end of a block cannot be cleared");
+  }
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(kinds_are_those_of_the_model),
       cmocka_unit_test(chains_and_rings_of_any_length_are_told),
