@@ -221,6 +221,8 @@ static const char *reason(int error)
     return "that is no number";
   case EBUSY:
     return "the process is busy with another request of that kind";
+  case ENOTSUP:
+    return "this build of mend does not do that";
   case ENOSPC:
   case EFBIG:
     return "the answer is too large";

@@ -109,7 +109,8 @@ static void blocks_of_all_sizes(void **state)
   struct mend_resident thin = judge("six of seven freed");
   assert_true(thin.live_bytes < full.live_bytes / 2);
   size_t free = thin.free_bytes + thin.cached_bytes + thin.quarantine_bytes + thin.retained_bytes;
-  assert_true(free + thin.returned_bytes > full.live_bytes / 4);
+  // At level 4 each block has os pages of its own, which are in no line when it is freed.
+  if (test_harden_level() < 4) assert_true(free + thin.returned_bytes > full.live_bytes / 4);
   mend_collect(true);
   struct mend_resident collected = judge("collected");
   assert_true(collected.retained_bytes <= thin.retained_bytes);
