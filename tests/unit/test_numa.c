@@ -44,6 +44,11 @@ int os_node_of(const void *address)
   return kernel.node_of;
 }
 
+void os_nodes_of(const void *const *addresses, int *nodes, size_t count)
+{
+  for (size_t i = 0; i < count; i++) nodes[i] = os_node_of(addresses[i]);
+}
+
 static void answer(enum os_bound first, enum os_bound rest)
 {
   kernel.calls = 0;
