@@ -229,7 +229,7 @@ static void choose_targets(void)
 // ---------------------------------------------------------------------------------------------
 // Children.
 
-enum { SAMPLES_MOST = 512 };  // bits of bitmaps and records
+enum { FLIPS_MOST = 512 };  // bits of bitmaps and records
 static bool is_verbose;
 
 enum outcome { DETECTED, FAULTED, HARMLESS, LEFT_INVALID, HARMFUL, STUCK, OUTCOME_COUNT };
@@ -331,7 +331,7 @@ static size_t flip(const struct target *target, size_t step)
   struct flip_tally tallies[FIELD_MOST] = {0};
   struct child before = {0, 0};
   size_t last_bit = 0;
-  if (target->fields[1].name == NULL) step *= 1 + target->bytes * 8 / SAMPLES_MOST;
+  if (target->fields[1].name == NULL) step *= 1 + target->bytes * 8 / FLIPS_MOST;
   for (size_t bit = (size_t)(target - targets) % step; bit < target->bytes * 8; bit += step) {
     struct child child = start_child(target, bit);
     if (before.pid != 0) count_child(tallies, target, last_bit, before);
