@@ -218,5 +218,6 @@ INTERNAL void os_parking_end(void)
   if (atomic_load(&parking.round) % 2 == 0) return;
   atomic_fetch_add(&parking.round, 1);
   syscall(SYS_futex, &parking.round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+  atomic_store(&parking.first, NULL);  // where they were is theirs again
   while (atomic_load(&parking.inside) > 0) sched_yield();
 }

@@ -23,7 +23,7 @@ struct os_parked {
 
 // Parks them; returns how many could not be. One thread at a time.
 INTERNAL size_t os_parking_begin(uint32_t patience_ms);
-// The parked threads, linked.
+// The parked threads, linked; none if threads are not parked.
 INTERNAL const struct os_parked *os_parking_threads(void);
 INTERNAL void os_parking_end(void);
 

@@ -72,6 +72,7 @@ static void threads_stand_still_and_go_on(void **state)
     usleep(2000);
     for (size_t i = 0; i < RUNNERS; i++) CHECK(atomic_load(&turns[i]) == before[i]);
     os_parking_end();
+    CHECK(os_parking_threads() == NULL);
     for (size_t i = 0; i < RUNNERS; i++) {
       while (atomic_load(&turns[i]) == before[i]) sched_yield();
     }
