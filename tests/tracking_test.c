@@ -249,6 +249,44 @@ static void blocks_that_come_and_go_are_sampled_as_often(void **state)
   track_free(&after);
 }
 
+// After the end, too: small, medium and large blocks, and those of a heap of one's own.
+static void samples_stay_until_they_are_freed(void **state)
+{
+  (void)state;
+  enum { COUNT = 60 };
+  static const size_t sizes[] = {500, 20000, 200000};
+  static void *blocks[4][COUNT];
+  struct track_text before = write_profile();
+  mend_heap *heap = mend_heap_create();
+  assert_true(heap != NULL && mend_profile_start(100));
+  for (size_t i = 0; i < COUNT; i++) {
+    for (size_t j = 0; j < 3; j++) blocks[j][i] = plant_small(sizes[j]);
+    blocks[3][i] = opaque(mend_heap_malloc(heap, 500));
+  }
+  mend_profile_stop();
+  struct track_text after = write_profile();
+  struct track_sums found = less(track_sums_of(&after, NULL), track_sums_of(&before, NULL));
+  assert_true(found.live_samples >= 4 * COUNT * 9 / 10);
+  assert_true(found.live_bytes > COUNT * (200000 + 20000) && found.live_bytes < 15 * MIB);
+  // Of another size they are as good as new, and those are not known.
+  for (size_t i = 0; i < COUNT; i++) {
+    blocks[2][i] = mend_realloc(blocks[2][i], i % 2 == 0 ? 2 * MIB : 70000);
+    for (size_t j = 0; j < 3; j++) mend_free(blocks[j][i]);
+  }
+  mend_heap_destroy(heap);
+  // Nor does exact mode take the freed ones for blocks that are freed again.
+  for (size_t i = 0; i < COUNT; i++) blocks[1][i] = plant_small(sizes[1]);
+  assert_true(mend_profile_start(MEND_PROFILE_EXACT));
+  for (size_t i = 0; i < COUNT; i++) mend_free(blocks[1][i]);
+  mend_profile_stop();
+  struct track_text end = write_profile();
+  assert_int_equal(track_sums_of(&end, NULL).live_samples,
+                   track_sums_of(&before, NULL).live_samples);
+  track_free(&before);
+  track_free(&after);
+  track_free(&end);
+}
+
 // ---------------------------------------------------------------------------------------------
 // Fragmentation: one function's blocks keep pages of which all else is free.
 
@@ -532,6 +570,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(exact_counts_are_exact),
       cmocka_unit_test(estimates_are_unbiased),
       cmocka_unit_test(blocks_that_come_and_go_are_sampled_as_often),
+      cmocka_unit_test(samples_stay_until_they_are_freed),
       cmocka_unit_test(who_keeps_sparse_pages_is_named),
       cmocka_unit_test(exact_mode_takes_at_most_64_bytes_a_block),
       cmocka_unit_test(a_profile_is_written_at_the_exit),

@@ -33,7 +33,9 @@ extern "C" {
 MEND_EXPORT bool mend_profile_start(size_t interval_bytes) MEND_NOTHROW;
 
 // Ends that. What was remembered exactly is forgotten; samples stay in the profile until they are
-// freed, and so do the sums of what was allocated. Since 0.5.
+// freed or brought to another size, and so do the sums of what was allocated. (A later exact mode
+// forgets samples that share a page with a block that it remembers: this concerns those from 4 to
+// 64 KiB, and of heaps of mend_heap_create.) Since 0.5.
 MEND_EXPORT void mend_profile_stop(void) MEND_NOTHROW;
 
 // Writes the profile to a descriptor, as a track file of the kind `profile`. Allocates nothing. A

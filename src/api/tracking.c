@@ -162,7 +162,7 @@ INTERNAL NOINLINE bool tracking_freed(struct page *page, void *block,
   struct tracker_block known;
   bool is_exact = sampling_mode() == SAMPLING_EXACT;
   if (tracker_remove(page, block, &known)) {
-    if (is_exact) judge_claim(page, &known, claim);
+    if (is_exact && known.weight == 0) judge_claim(page, &known, claim);
     if (known.twin == NULL) return true;
     struct page *of_twin = page_first(page_at(known.twin));
     sampling_count_twin(of_twin->size_class, -1);
@@ -181,12 +181,25 @@ INTERNAL NOINLINE bool tracking_freed(struct page *page, void *block,
 // ---------------------------------------------------------------------------------------------
 // Changes.
 
+// A sample that has come to another size would stand for too much or too little.
+static void resize_known(struct page *page, void *block, size_t size, bool is_other)
+{
+  struct tracker_block known;
+  bool is_sample =
+      is_other && tracker_look(page, block, &known) && known.is_live && known.weight != 0;
+  if (is_sample) {
+    (void)tracker_remove(page, block, &known);
+  } else {
+    tracker_resize(page, block, size);
+  }
+}
+
 // A block that has come to another size is as good as a new one: so each is a sample as often as
 // blocks of its size are.
 INTERNAL NOINLINE void tracking_resized(struct page *page, void *block, size_t size, bool is_other)
 {
   if (!is_other || sampling_mode() != SAMPLING_SAMPLED) {
-    if (page_is_tracked(page)) tracker_resize(page, block, size);
+    if (page_is_tracked(page)) resize_known(page, block, size, is_other);
     return;
   }
   struct tracker_block known = {.kind = KIND_MALLOC};
@@ -204,7 +217,9 @@ INTERNAL NOINLINE void *tracking_move(struct page *page, void *block, size_t siz
   if (is_known) is_known = tracker_remove(page, block, &known);
   void *moved = large_move(page, size);
   if (moved != NULL && tracking_is_on()) return tracking_allocated(moved, size, KIND_MALLOC);
-  if (moved == NULL && is_known) (void)remember(page, block, known.size, known.kind, state);
+  if (moved == NULL && is_known && sampling_mode_of(state) != SAMPLING_OFF) {
+    (void)remember(page, block, known.size, known.kind, state);
+  }
   return moved;
 }
 

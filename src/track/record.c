@@ -358,7 +358,9 @@ INTERNAL bool record_close(struct record *record, struct record_copy *copy, uint
   uint64_t word = atomic_load_explicit(&record->word, memory_order_acquire);
   if ((word & STATE_MASK) != RECORD_LIVE) return false;
   *copy = copy_of(record, word);
-  uint64_t freed = next_word(word, RECORD_FREED, copy->weight, copy->size);
+  bool is_sample = copy->weight != 0;
+  uint64_t freed =
+      is_sample ? next_word(word, RECORD_NONE, 0, 0) : next_word(word, RECORD_FREED, 0, copy->size);
   if (!atomic_compare_exchange_strong_explicit(&record->word, &word, freed, memory_order_acq_rel,
                                                memory_order_relaxed)) {
     return false;

@@ -12,9 +12,12 @@
 // read it at any time, all of it or not at all (record_read): the word that says whether the block
 // is in use also counts the changes.
 //
-// Rows have a *generation*. When nothing is remembered any more nobody is told of frees: so what
-// was remembered till then is forgotten, at once, by beginning another generation. The rows of
-// samples with a twin are of none, and stay: whoever frees these is always told.
+// Rows have a *generation*. When nothing is remembered any more, frees of most blocks are told to
+// nobody: so what was remembered exactly is forgotten, at once, by beginning another generation.
+// The rows of samples are of none, and stay: these blocks are only ever freed by the slow path,
+// which tells. When a block of such a page is remembered exactly, the page begins a row of the
+// generation, and its samples are forgotten; but twins' pages have samples only, and a large block
+// has its page for itself.
 #ifndef TRACK_RECORD_H
 #define TRACK_RECORD_H
 
@@ -49,7 +52,7 @@ enum { RECORD_WEIGHTS = 16 };
 
 // Before any of the others. Idempotent, one thread at a time; false if there is no memory.
 INTERNAL bool record_start(void);
-// All but the rows of samples with a twin are forgotten.
+// All but the rows of samples are forgotten.
 INTERNAL void record_forget(void);
 // The record of the block that starts at an address of a page; NULL if the page has no row, or no
 // block starts there. (A large block's is found by any address.)
@@ -65,7 +68,8 @@ INTERNAL bool record_is_current(struct page *page, const void *block, struct rec
 // The block is handed out, as the copy says. By who allocates it.
 INTERNAL void record_set(struct record *record, const struct record_copy *copy);
 // The block is about to be free. False if it is not in use, so that of two that free it one is
-// told; else the copy is what was known.
+// told; else the copy is what was known. Of a sample nothing is kept: its row may outlast the mode,
+// and the block be handed out again unseen.
 INTERNAL bool record_close(struct record *record, struct record_copy *copy, uint32_t free_site,
                            uint32_t free_thread);
 // Of a block that nobody has.

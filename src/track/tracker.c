@@ -115,13 +115,13 @@ static inline uint32_t find_site(struct thread_state *state, size_t depth, uint6
 INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin,
                           enum block_kind kind)
 {
-  struct record *record = record_make(page, block, twin != NULL);
+  unsigned weight = atomic_load_explicit(&tracker.weight, memory_order_relaxed);
+  struct record *record = record_make(page, block, twin != NULL || weight != 0);
   if (UNLIKELY(record == NULL)) {
     atomic_fetch_add_explicit(&tracker.forgone, 1, memory_order_relaxed);
     return false;
   }
   struct thread_state *state = thread_state_enter();
-  unsigned weight = atomic_load_explicit(&tracker.weight, memory_order_relaxed);
   uint64_t hash;
   struct record_copy copy = {
       .size = size,

@@ -43,6 +43,8 @@ static void give_back(void *block)
   }
 }
 
+static const struct record_copy exact = {
+    .size = 77, .state = RECORD_LIVE, .site = 11, .thread = 12, .ms = 13, .other = 14};
 static const struct record_copy sample = {
     .size = 77, .state = RECORD_LIVE, .weight = 5, .site = 11, .thread = 12, .ms = 13, .other = 14};
 
@@ -123,18 +125,18 @@ static void a_record_says_what_was_set(void **state)
   (void)state;
   void *block = take(5);
   struct record *record = record_make(page_of(block), block, false);
-  record_set(record, &sample);
+  record_set(record, &exact);
   struct record_copy copy = record_read(record);
   assert_int_equal(copy.size, 77);
   assert_int_equal(copy.state, RECORD_LIVE);
-  assert_int_equal(copy.weight, 5);
+  assert_int_equal(copy.weight, 0);
   assert_int_equal(copy.site, 11);
   assert_int_equal(copy.thread, 12);
   assert_int_equal(copy.ms, 13);
   assert_int_equal(copy.other, 14);
   record_resize(record, (size_t)1 << 44);
   assert_int_equal(record_read(record).size, (size_t)1 << 44);
-  assert_int_equal(record_read(record).weight, 5);
+  assert_int_equal(record_read(record).weight, 0);
 
   assert_true(record_close(record, &copy, 21, 22));
   assert_int_equal(copy.size, (size_t)1 << 44);
@@ -147,6 +149,23 @@ static void a_record_says_what_was_set(void **state)
   assert_int_equal(copy.site, 11);
   assert_int_equal(copy.free_site, 21);
   assert_int_equal(copy.other, 22);
+  give_back(block);
+}
+
+static void of_a_sample_nothing_is_kept(void **state)
+{
+  (void)state;
+  struct record_copy copy;
+  void *block = take(5);
+  struct record *record = record_make(page_of(block), block, true);
+  record_set(record, &sample);
+  record_resize(record, (size_t)1 << 44);
+  assert_int_equal(record_read(record).weight, 5);
+  assert_true(record_close(record, &copy, 21, 22));
+  assert_int_equal(copy.size, (size_t)1 << 44);
+  assert_int_equal(copy.weight, 5);
+  assert_int_equal(record_read(record).state, RECORD_NONE);
+  assert_false(record_close(record, &copy, 31, 32));
   give_back(block);
 }
 
@@ -312,6 +331,7 @@ int main(void)
       cmocka_unit_test(a_large_block_has_a_record),
       cmocka_unit_test(a_block_whose_page_is_no_more_is_found_by_its_address),
       cmocka_unit_test(a_record_says_what_was_set),
+      cmocka_unit_test(of_a_sample_nothing_is_kept),
       cmocka_unit_test(what_is_forgotten_is_not_found_but_for_what_stays),
       cmocka_unit_test(generations_come_round),
       cmocka_unit_test(pages_with_a_row_are_visited),
