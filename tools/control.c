@@ -75,11 +75,13 @@ static int connect_to(pid_t pid, char *why)
   return fail(why, "somebody else answers in the name of process %ld", (long)pid);
 }
 
-static bool send_request(int connection, const char *request)
+// If that fails there may be an answer all the same: who refuses does so before the request is read,
+// and may be gone when it comes.
+static void send_request(int connection, const char *request)
 {
   char line[STATUS_MOST];
   int length = snprintf(line, sizeof line, "%s\n", request);
-  return send(connection, line, (size_t)length, MSG_NOSIGNAL) == length;
+  (void)!send(connection, line, (size_t)length, MSG_NOSIGNAL);
 }
 
 static ssize_t receive(int connection, char *text, size_t bytes)
@@ -135,7 +137,8 @@ static int converse(int connection, pid_t pid, const char *request, char *why)
 {
   char line[STATUS_MOST] = "";
   char *end = line;
-  if (!send_request(connection, request) || !read_status(connection, line)) {
+  send_request(connection, request);
+  if (!read_status(connection, line)) {
     return fail(why, "process %ld has not answered in time", (long)pid);
   }
   if (strncmp(line, "error ", 6) == 0) {
