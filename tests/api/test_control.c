@@ -303,6 +303,7 @@ static void an_answer_ends_though_a_fork_came_in_between(void **state)
   pid_t child = test_fork();
   if (child == 0) {
     close(connection);
+    (void)alarm(120);  // should the test be killed
     pause();
     _exit(0);
   }

@@ -109,6 +109,7 @@ static void a_child_that_says_nothing_is_told(void **state)
 static void stay_for_ever(void *unused, int end)
 {
   (void)unused, (void)end;
+  (void)alarm(120);  // should the test be killed
   for (;;) pause();
 }
 
