@@ -75,8 +75,8 @@ static int connect_to(pid_t pid, char *why)
   return fail(why, "somebody else answers in the name of process %ld", (long)pid);
 }
 
-// If that fails there may be an answer all the same: who refuses does so before the request is read,
-// and may be gone when it comes.
+// If that fails there may be an answer all the same: who refuses does so before the request is
+// read, and may be gone when it comes.
 static void send_request(int connection, const char *request)
 {
   char line[STATUS_MOST];
