@@ -31,8 +31,8 @@ static bool remember(struct page *page, void *block, size_t size, enum block_kin
   page_set_tracked(page);
   if (!tracker_add(page, block, size, NULL, kind)) return false;
   // Who ends a mode changes the state and then has the tracker forget. Either that forgets this
-  // record, or it is seen here: then frees of the block may not be noticed any more.
-  atomic_thread_fence(memory_order_seq_cst);
+  // record, or the tracker has found that it was to (it acquires what record_forget releases), and
+  // the state is seen changed here: then frees of the block may not be noticed any more.
   if (LIKELY(sampling_state() == state)) return true;
   tracker_withdraw(page, block);
   return false;

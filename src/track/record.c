@@ -64,9 +64,11 @@ INTERNAL bool record_start(void)
   return row_table.leaves != NULL;
 }
 
+// acquire: pairs with record_forget, so that who makes a record that the next generation remembers
+// sees what ended the one before
 static uint32_t generation_now(void)
 {
-  return atomic_load_explicit(&row_table.generation, memory_order_relaxed);
+  return atomic_load_explicit(&row_table.generation, memory_order_acquire);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -240,7 +242,7 @@ INTERNAL void record_forget(void)
     drop_rows();
     next = 1;
   }
-  atomic_store_explicit(&row_table.generation, next, memory_order_relaxed);
+  atomic_store_explicit(&row_table.generation, next, memory_order_release);
 }
 
 INTERNAL bool record_lock_is_mine(void)
@@ -307,9 +309,10 @@ INTERNAL struct record *record_make(struct page *page, const void *block, bool s
   return record_in(row, page, block);
 }
 
-INTERNAL bool record_is_current(struct page *page, const void *block, struct record *record)
+INTERNAL bool record_is_current(struct page *page, const struct record *record)
 {
-  return record_find(page, block) == record;
+  uint64_t row = row_of_page(page);
+  return row != 0 && record >= row_start(row) && record < row_start(row) + row_capacity(row);
 }
 
 static uint64_t next_word(uint64_t before, enum record_life state, uint64_t weight, uint64_t size)

@@ -63,7 +63,7 @@ INTERNAL struct record *record_find_past(const void *block, size_t *block_bytes)
 // The same as record_find; makes the row. NULL if there is no memory. `stays`: of no generation.
 INTERNAL struct record *record_make(struct page *page, const void *block, bool stays);
 // Whether the record is that of the page still.
-INTERNAL bool record_is_current(struct page *page, const void *block, struct record *record);
+INTERNAL bool record_is_current(struct page *page, const struct record *record);
 
 // The block is handed out, as the copy says. By who allocates it.
 INTERNAL void record_set(struct record *record, const struct record_copy *copy);

@@ -139,7 +139,7 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
   }
   thread_state_leave(state);
   record_set(record, &copy);
-  if (LIKELY(record_is_current(page, block, record))) return true;
+  if (LIKELY(record_is_current(page, record))) return true;
   record_clear(record);  // another mode has begun meanwhile, and the row is another page's
   return false;
 }
@@ -204,7 +204,7 @@ INTERNAL bool tracker_look(struct page *page, const void *address, struct tracke
   struct record *record = record_find(page, block);
   if (record == NULL) return false;
   struct record_copy copy = record_read(record);
-  if (copy.state == RECORD_NONE || !record_is_current(page, block, record)) return false;
+  if (copy.state == RECORD_NONE || !record_is_current(page, record)) return false;
   *known = block_of(block, page->block_bytes, &copy);
   return true;
 }
