@@ -159,26 +159,67 @@ static bool read_frame(struct os_stack_bounds *bounds, uintptr_t frame, uintptr_
   return true;
 }
 
-INTERNAL NOINLINE size_t os_stack_walk(struct os_stack_bounds *bounds, uintptr_t *addresses,
-                                       size_t depth, uint64_t *hash)
+// Whether a walk from a frame would find what it found last. Each frame is where it was if the one
+// before it says so, and all are within the bounds.
+static bool is_as_before(const struct os_stack_bounds *bounds, const struct os_stack_trace *trace,
+                         uintptr_t frame)
 {
-  uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-  uintptr_t first = frame + (uintptr_t)CALLERS_FRAME;
+  uintptr_t words = frame + (uintptr_t)CALLERS_FRAME;
+  if (ALWAYS_PROBES || frame != trace->first || words < bounds->low || trace->end > bounds->high) {
+    return false;
+  }
+  for (size_t i = 0; i < trace->frame_count; i++) {
+    const volatile uintptr_t *at = (const volatile uintptr_t *)(frame + (uintptr_t)CALLERS_FRAME);
+    if (at[0] != trace->frames[i][0] || at[1] != trace->frames[i][1]) return false;
+    frame = trace->frames[i][0];
+  }
+  return true;
+}
+
+// Notes a frame that a walk has read; one that has come through too many is not compared.
+static void note_frame(struct os_stack_trace *trace, size_t index, uintptr_t frame,
+                       const uintptr_t words[2])
+{
+  if (index >= OS_STACK_TRACE_FRAMES) {
+    trace->first = 0;
+    return;
+  }
+  trace->frames[index][0] = words[0];
+  trace->frames[index][1] = words[1];
+  trace->frame_count = index + 1;
+  trace->end = frame + (uintptr_t)CALLERS_FRAME + FRAME_BYTES;
+}
+
+static void walk_anew(struct os_stack_bounds *bounds, struct os_stack_trace *trace, uintptr_t frame,
+                      size_t depth)
+{
+  uintptr_t start = frame + (uintptr_t)CALLERS_FRAME;
   uint64_t sum = depth;
-  size_t count = 0;
   uintptr_t words[2];
-  if (UNLIKELY(first < bounds->low || first >= bounds->high)) move_bounds(bounds, first);
-  while (read_frame(bounds, frame, words)) {
+  if (UNLIKELY(start < bounds->low || start >= bounds->high)) move_bounds(bounds, start);
+  trace->first = frame;
+  trace->frame_count = 0;
+  trace->count = 0;
+  for (size_t i = 0; read_frame(bounds, frame, words); i++) {
+    note_frame(trace, i, frame, words);
     uintptr_t address = without_signature(words[1]);
     if (address < LOWEST_CODE) break;
-    if (count > 0 || !is_own_code(address)) {
-      addresses[count++] = address;
+    if (trace->count > 0 || !is_own_code(address)) {
+      trace->addresses[trace->count++] = address;
       sum = (sum ^ address) * UINT64_C(0x9e3779b97f4a7c15);
-      if (count == depth) break;
+      if (trace->count == depth) break;
     }
     if (!is_caller_of(words[0], frame)) break;
     frame = words[0];
   }
-  *hash = sum ^ sum >> 32;
-  return count;
+  trace->hash = sum ^ sum >> 32;
+}
+
+INTERNAL NOINLINE void os_stack_walk(struct os_stack_bounds *bounds, struct os_stack_trace *trace,
+                                     size_t depth)
+{
+  uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+  if (LIKELY(trace->depth == depth && is_as_before(bounds, trace, frame))) return;
+  trace->depth = depth;
+  walk_anew(bounds, trace, frame, depth);
 }

@@ -39,11 +39,27 @@ struct os_stack_bounds {
   uintptr_t high;  // one past the last byte
 };
 
-// Up to `depth` of the calling thread's callers, without those in this library's own code (where
-// that is known: in builds from one file). Returns how many; *hash is made of them. Allocates
-// nothing and locks nothing; may be called by signal handlers that have interrupted it, with
-// bounds of their own; errno stays.
-INTERNAL NOINLINE size_t os_stack_walk(struct os_stack_bounds *bounds, uintptr_t *addresses,
-                                       size_t depth, uint64_t *hash);
+enum { OS_STACK_TRACE_DEPTH = 32, OS_STACK_TRACE_FRAMES = 48 };
+
+// What a walk has found, and from which words: while those are the same, it need not be made again.
+// Begins as zeros.
+struct os_stack_trace {
+  size_t depth;     // asked for; 0: nothing has been found
+  uint64_t hash;    // of the addresses
+  size_t count;     // of the addresses
+  uintptr_t first;  // the frame that the walk began with; 0: there were too many to compare
+  uintptr_t end;    // one past the last word that was read
+  size_t frame_count;
+  uintptr_t addresses[OS_STACK_TRACE_DEPTH];   // the innermost first
+  uintptr_t frames[OS_STACK_TRACE_FRAMES][2];  // of each: the caller's, and the address
+};
+
+// Up to `depth` (1 to OS_STACK_TRACE_DEPTH) of the calling thread's callers, without those in this
+// library's own code (where that is known: in builds from one file). The trace is that of an
+// earlier walk of the thread, or zeros: all of its words are compared. Allocates nothing and locks
+// nothing; may be called by signal handlers that have interrupted it, with bounds and a trace of
+// their own; errno stays.
+INTERNAL NOINLINE void os_stack_walk(struct os_stack_bounds *bounds, struct os_stack_trace *trace,
+                                     size_t depth);
 
 #endif

@@ -22,7 +22,7 @@
 #include "os/thread.h"
 #include "track/site_table.h"
 
-enum { RECENT_SHIFT = 7, RECENT_STACKS = 1 << RECENT_SHIFT };
+enum { RECENT_SHIFT = 7, RECENT_STACKS = 1 << RECENT_SHIFT, RECENT_TRACES = 8 };
 
 struct recent_stack {
   uint64_t hash;
@@ -37,6 +37,7 @@ struct thread_state {
   uint16_t place;  // in thread_states
   bool is_inside;
   _Atomic(bool) is_taken;
+  struct os_stack_trace traces[2][RECENT_TRACES];  // of frees or not; by where a walk began
   struct recent_stack recent[RECENT_STACKS];
 };
 

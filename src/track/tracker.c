@@ -103,13 +103,29 @@ static void count_sample(uint32_t site, size_t block_bytes, size_t size, unsigne
   site_add_sample(site, &sums);
 }
 
+static_assert((int)SITE_DEPTH <= (int)OS_STACK_TRACE_DEPTH, "a trace has room for a site");
+
+static NOINLINE uint32_t find_site_without_state(size_t depth, uint64_t *hash)
+{
+  struct os_stack_bounds bounds = {0, 0};
+  struct os_stack_trace trace;
+  trace.depth = 0;
+  os_stack_walk(&bounds, &trace, depth);
+  *hash = trace.hash;
+  return thread_state_site(NULL, trace.addresses, trace.count, trace.hash);
+}
+
 // The calling thread's stack, as a site. Inside; the state may be NULL.
 static inline uint32_t find_site(struct thread_state *state, size_t depth, uint64_t *hash)
 {
-  uintptr_t addresses[SITE_DEPTH];
-  struct os_stack_bounds unknown = {0, 0};
-  size_t count = os_stack_walk(state != NULL ? &state->bounds : &unknown, addresses, depth, hash);
-  return thread_state_site(state, addresses, count, *hash);
+  if (UNLIKELY(state == NULL)) return find_site_without_state(depth, hash);
+  uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+  bool is_free = depth == SITE_FREE_DEPTH;
+  struct os_stack_trace *trace =
+      &state->traces[is_free][frame / KIND_NATURAL_ALIGNMENT % RECENT_TRACES];
+  os_stack_walk(&state->bounds, trace, depth);
+  *hash = trace->hash;
+  return thread_state_site(state, trace->addresses, trace->count, trace->hash);
 }
 
 INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin,

@@ -100,38 +100,44 @@ static void of_a_deep_stack_the_innermost_calls_are_kept(void **state)
 // ---------------------------------------------------------------------------------------------
 // Many walks, with bounds.
 
+struct walker {
+  struct os_stack_bounds bounds;
+  struct os_stack_trace trace;  // of the walk before, whatever that was
+};
+
 // The callers of this are those that os_stack_read finds.
-__attribute__((noinline)) static void compare_walks(struct os_stack_bounds *bounds)
+__attribute__((noinline)) static void compare_walks(struct walker *walker)
 {
   struct os_stack stack;
-  uintptr_t addresses[OS_STACK_DEPTH];
-  uint64_t hash, other;
+  struct os_stack_trace other = {0};
+  struct os_stack_trace *trace = &walker->trace;
   errno = 4711;
-  size_t count = os_stack_walk(bounds, addresses, OS_STACK_DEPTH, &hash);
+  os_stack_walk(&walker->bounds, trace, OS_STACK_DEPTH);
   CHECK(errno == 4711);
   os_stack_read(&stack);
-  CHECK(count == stack.count && count >= 2);
-  for (size_t i = 1; i < count; i++) CHECK(addresses[i] == stack.addresses[i]);
-  CHECK(os_stack_walk(bounds, addresses, 2, &other) == 2 && other != hash);
+  CHECK(trace->count == stack.count && trace->count >= 2);
+  for (size_t i = 1; i < stack.count; i++) CHECK(trace->addresses[i] == stack.addresses[i]);
+  os_stack_walk(&walker->bounds, &other, 2);
+  CHECK(other.count == 2 && other.hash != trace->hash);
   KEEP_FRAME();
 }
 
-__attribute__((noinline)) static void dive_and_compare(struct os_stack_bounds *bounds, size_t depth)
+__attribute__((noinline)) static void dive_and_compare(struct walker *walker, size_t depth)
 {
   volatile char room[3000];
   room[0] = room[sizeof room - 1] = 1;
   if (depth == 0) {
-    compare_walks(bounds);
+    compare_walks(walker);
   } else {
-    dive_and_compare(bounds, depth - 1);
+    dive_and_compare(walker, depth - 1);
   }
   KEEP_FRAME();
 }
 
 static void *walk_often(void *unused)
 {
-  struct os_stack_bounds bounds = {0, 0};
-  for (size_t i = 0; i < 200; i++) dive_and_compare(&bounds, i % 12);
+  struct walker walker = {0};
+  for (size_t i = 0; i < 200; i++) dive_and_compare(&walker, i % 12);
   return unused;
 }
 
@@ -142,12 +148,28 @@ static void walks_with_bounds_find_the_same(void **state)
   threads_run(4, walk_often, NULL, 0);
 }
 
-static struct os_stack_bounds shared_bounds;
+// All frames are where they were, and of only one, in the middle, the caller is another place.
+static void a_walk_sees_where_a_caller_was_called(void **state)
+{
+  (void)state;
+  struct walker walker = {0};
+  uint64_t hashes[2];
+  for (size_t i = 0; i < 20; i++) {
+    if (i % 2 == 0) dive_and_compare(&walker, 3);
+    KEEP_FRAME();
+    if (i % 2 == 1) dive_and_compare(&walker, 3);
+    if (i >= 2) CHECK(walker.trace.hash == hashes[i % 2]);
+    hashes[i % 2] = walker.trace.hash;
+  }
+  CHECK(hashes[0] != hashes[1]);
+}
+
+static struct walker shared_walker;
 
 static void walk_in_handler(int number)
 {
   (void)number;
-  compare_walks(&shared_bounds);
+  compare_walks(&shared_walker);
 }
 
 // A signal's stack, and then the thread's own again.
@@ -162,9 +184,9 @@ static void bounds_move_to_other_stacks(void **state)
   assert_int_equal(sigaltstack(&other, &before), 0);
   assert_int_equal(sigaction(SIGUSR1, &action, &old), 0);
   for (int i = 0; i < 5; i++) {
-    dive_and_compare(&shared_bounds, 3);
+    dive_and_compare(&shared_walker, 3);
     assert_int_equal(raise(SIGUSR1), 0);
-    dive_and_compare(&shared_bounds, 9);
+    dive_and_compare(&shared_walker, 9);
   }
   assert_int_equal(sigaction(SIGUSR1, &old, NULL), 0);
   assert_int_equal(sigaltstack(&before, NULL), 0);
@@ -288,6 +310,7 @@ int main(void)
       cmocka_unit_test(threads_have_stacks_of_their_own),
       cmocka_unit_test(of_a_deep_stack_the_innermost_calls_are_kept),
       cmocka_unit_test(walks_with_bounds_find_the_same),
+      cmocka_unit_test(a_walk_sees_where_a_caller_was_called),
       cmocka_unit_test(bounds_move_to_other_stacks),
       cmocka_unit_test(a_chain_is_followed_to_its_end),
       cmocka_unit_test(a_frame_pointer_that_is_none_ends_the_walk),
