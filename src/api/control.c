@@ -32,9 +32,10 @@ enum {
 enum control_state { CONTROL_OFF, CONTROL_ON, CONTROL_ENDING };
 
 static struct {
-  struct os_lock lock;          // protects changes of `state`, and `listener` while that is OFF
+  struct os_lock lock;          // protects changes of `state`
+  struct os_lock listening;     // protects `listener`, but for what the thread accepts from it
   _Atomic(uint32_t) state;      // enum control_state; the thread alone makes it OFF
-  struct os_listener listener;  // the thread's, while it runs
+  struct os_listener listener;  // only the thread changes it, while it runs
   _Atomic(int) connection;      // that it is answering, + 1
   _Atomic(size_t) process;      // whose the thread is
 } control;
@@ -309,10 +310,14 @@ static void converse(void)
 // anew. (The name is free then, because nobody has the socket any more.)
 static void *control_run(void *unused)
 {
+  bool goes_on;
   do {
     converse();
+    os_lock_acquire(&control.listening);
     os_listener_close(&control.listener);
-  } while (atomic_load(&control.state) == CONTROL_ON && control_listen());
+    goes_on = atomic_load(&control.state) == CONTROL_ON && control_listen();
+    os_lock_release(&control.listening);
+  } while (goes_on);
   atomic_store(&control.state, CONTROL_OFF);
   return unused;
 }
@@ -352,7 +357,9 @@ void mend_control_stop(void)
   uint32_t expected = CONTROL_ON;
   os_lock_acquire(&control.lock);
   if (atomic_compare_exchange_strong(&control.state, &expected, CONTROL_ENDING)) {
+    os_lock_acquire(&control.listening);
     os_listener_end(&control.listener);
+    os_lock_release(&control.listening);
     await_end();
   }
   os_lock_release(&control.lock);
@@ -364,6 +371,7 @@ void mend_control_stop(void)
 static void control_in_child(void)
 {
   (void)os_lock_take_from_strangers(&control.lock);
+  (void)os_lock_take_from_strangers(&control.listening);
   if (atomic_load(&control.state) == CONTROL_OFF) return;
   bool was_on = atomic_load(&control.state) == CONTROL_ON;
   int connection = atomic_exchange(&control.connection, 0) - 1;

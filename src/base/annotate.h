@@ -44,6 +44,12 @@
 #else
 #define ANNOTATE_MAY_TOUCH_FREED
 #endif
+// A guess: who reads may see what is just being written, and says what it does about that.
+#if HAS_THREAD_SANITIZER
+#define ANNOTATE_MAY_RACE __attribute__((no_sanitize("thread")))
+#else
+#define ANNOTATE_MAY_RACE
+#endif
 #if defined(ANNOTATE_VALGRIND)
 #include <valgrind/memcheck.h>
 #endif

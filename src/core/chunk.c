@@ -486,7 +486,7 @@ INTERNAL void chunk_after_fork(void)
     struct page *page = &region.pages[i];
     enum page_kind kind = page_kind(page);
     bool is_page = kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE;
-    bool is_foreign = kind == PAGE_NONE && (page->flags & PAGE_IS_FOREIGN) != 0;
+    bool is_foreign = page_is_foreign(page);
     bool was_leaving = kind == PAGE_NONE && (page->flags & PAGE_IS_LEAVING) != 0;
     bool is_free =
         kind == PAGE_FREE || (was_leaving && os_thread_notes.purges == 0 && is_let_go(page));

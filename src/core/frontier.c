@@ -198,7 +198,7 @@ static size_t foreign_bytes(void)
   for (size_t i = 0; i < runs_frontier();) {
     struct page *page = &region.pages[i];
     enum page_kind kind = page_kind(page);
-    bool is_foreign = kind == PAGE_NONE && (page->flags & PAGE_IS_FOREIGN) != 0;
+    bool is_foreign = page_is_foreign(page);
     bool is_single = (kind == PAGE_NONE && !is_foreign) || kind == PAGE_INSIDE;
     if (is_foreign) bytes += page_run_bytes(page);
     i += is_single ? 1 : page->slices;

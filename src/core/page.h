@@ -22,6 +22,7 @@
 #ifndef CORE_PAGE_H
 #define CORE_PAGE_H
 
+#include "base/annotate.h"
 #include "base/bits.h"
 #include "base/list.h"
 #include "base/machine.h"
@@ -215,6 +216,13 @@ static inline char *page_start(const struct page *page)
 static inline size_t slices_to_bytes(size_t slices)
 {
   return slices << SLICE_SHIFT;
+}
+
+// Whether a stretch of nobody's begins with the slice. Exact under the chunk lock; else a guess:
+// the flags may just be becoming those of a page.
+ANNOTATE_MAY_RACE static inline bool page_is_foreign(struct page *slice)
+{
+  return page_kind(slice) == PAGE_NONE && (slice->flags & PAGE_IS_FOREIGN) != 0;
 }
 
 // Of a large block, or a run of nobody's. (The flags of other pages change inside their heap.)

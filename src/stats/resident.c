@@ -81,7 +81,7 @@ static void add_gap(struct measuring *measuring, uintptr_t end)
 {
   while (measuring->reached < end) {
     struct page *slice = page_at((void *)measuring->reached);
-    bool is_foreign = page_kind(slice) == PAGE_NONE && (slice->flags & PAGE_IS_FOREIGN) != 0;
+    bool is_foreign = page_is_foreign(slice);
     size_t bytes = is_foreign ? page_run_bytes(slice) : SLICE_BYTES;
     uintptr_t next = bits_smaller(measuring->reached + bytes, end);
     if (!is_foreign)

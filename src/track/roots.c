@@ -27,10 +27,9 @@ INTERNAL void roots_add_ours(struct roots *roots, const void *start, size_t byte
   *range = (struct root_range){(uintptr_t)start, (uintptr_t)start + bytes};
 }
 
-static bool is_foreign_slice(const struct page *slice)
+static bool is_foreign_slice(struct page *slice)
 {
-  return atomic_load_explicit(&slice->kind, memory_order_relaxed) == PAGE_NONE &&
-         (slice->flags & PAGE_IS_FOREIGN) != 0 && slice->slices > 0;
+  return page_is_foreign(slice) && slice->slices > 0;
 }
 
 static size_t count_foreign_runs(void)
