@@ -139,6 +139,8 @@ static void each_request_has_its_answer(void **state)
   assert_true(mend_control_start());
   for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
     assert_true(ask_line(getpid(), requests[i][0], &answer));
+    // A checker's own memory is no place to look for leaks.
+    if (test_is_instrumented() && strncmp(requests[i][0], "leaks", 5) == 0) continue;
     // The hardened build has no profiles.
     if (TEST_IS_HARDENED && strncmp(requests[i][0], "profile start", 13) == 0) continue;
     if (!is_whole(&answer) || strstr(answer.text, requests[i][1]) == NULL) {
