@@ -154,7 +154,7 @@ static void a_walk_sees_where_a_caller_was_called(void **state)
   (void)state;
   struct walker walker = {0};
   uint64_t hashes[2];
-  for (size_t i = 0; i < 20; i++) {
+  for (volatile size_t i = 0; i < 20; i++) {  // or each round might have calls of its own
     if (i % 2 == 0) dive_and_compare(&walker, 3);
     KEEP_FRAME();
     if (i % 2 == 1) dive_and_compare(&walker, 3);
