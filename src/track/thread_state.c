@@ -114,7 +114,7 @@ static struct thread_state *take_unused(void)
   for (uint32_t place = 1; place < places_end(); place++) {
     struct thread_state *state = state_at(place);
     if (state == NULL || atomic_load(&state->is_taken)) continue;
-    if (!atomic_exchange(&state->is_taken, true)) return state;
+    if (!atomic_exchange(&state->is_taken, 1U)) return state;
   }
   return NULL;
 }

@@ -36,7 +36,7 @@ struct thread_state {
   uint32_t number;
   uint16_t place;  // in thread_states
   bool is_inside;
-  _Atomic(bool) is_taken;
+  _Atomic(uint32_t) is_taken;                      // a word: not every processor exchanges bytes
   struct os_stack_trace traces[2][RECENT_TRACES];  // of frees or not; by where a walk began
   struct recent_stack recent[RECENT_STACKS];
 };
