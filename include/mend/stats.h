@@ -61,8 +61,8 @@ struct mend_resident {
   size_t total_bytes;
   size_t live_bytes;        // blocks that the program holds, rounded up to what they can hold, and
                             // those that other threads keep ready
-  size_t rounding_bytes;    // of those blocks what was not asked for: 0 so far, in any build and
-                            // mode, and live_bytes has it
+  size_t rounding_bytes;    // of those blocks what was not asked for, as far as they are tracked
+                            // (mend/track.h), estimated from samples; live_bytes has the rest
   size_t cached_bytes;      // free blocks kept ready by the calling thread and by shared heaps
   size_t quarantine_bytes;  // freed blocks that are kept from use for a while (the hardened build)
   size_t free_bytes;        // other free blocks, in pages that are in use

@@ -12,7 +12,7 @@
 
 INTERNAL const struct stats_figure stats_figure_table[STATS_FIGURES] = {
     {FIGURE_LINE, OF(resident.live_bytes), "live", "blocks that the program holds"},
-    {FIGURE_LINE, OF(resident.rounding_bytes), "rounding", "of those, not asked for: 0 so far"},
+    {FIGURE_LINE, OF(resident.rounding_bytes), "rounding", "of those, not asked for: if tracked"},
     {FIGURE_LINE, OF(resident.cached_bytes), "cached", "free blocks kept ready for threads"},
     {FIGURE_LINE, OF(resident.quarantine_bytes), "quarantine", "freed blocks kept from use"},
     {FIGURE_LINE, OF(resident.free_bytes), "free", "other free blocks in pages in use"},

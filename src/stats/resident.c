@@ -13,6 +13,7 @@
 #include "secure/vault.h"
 #include "stats/places.h"
 #include "stats/stats.h"
+#include "track/profile.h"
 #include "track/tables.h"
 #ifdef MEND_HARDENED
 #include "secure/guarded_slots.h"
@@ -172,12 +173,14 @@ static void add_kept(struct heap *heap, void *argument)
   }
 }
 
-// What tracking has: tables, and blocks that are kept in place of samples.
+// What tracking has: tables, and blocks that are kept in place of samples. And what it knows: the
+// sizes that were asked for.
 static void add_tracking(struct mend_resident *lines)
 {
   size_t tables = atomic_load_explicit(&track_table_bytes, memory_order_relaxed);
   move_line(&lines->metadata_bytes, &lines->tracking_bytes, tables);
   move_line(&lines->live_bytes, &lines->tracking_bytes, stats_twin_bytes());
+  move_line(&lines->live_bytes, &lines->rounding_bytes, profile_rounding_bytes());
 }
 
 static size_t sum_lines(const struct mend_resident *lines)

@@ -116,6 +116,29 @@ static void make_sums(void)
 }
 
 // ---------------------------------------------------------------------------------------------
+// What was not asked for.
+
+static bool add_rounding(const struct tracker_block *block, void *argument)
+{
+  double *sum = argument;
+  double count = weight_of_sample(block->block_bytes, tracker_interval_of(block->weight));
+  *sum += count * (double)(block->block_bytes - bits_smaller(block->size, block->block_bytes));
+  return true;
+}
+
+static void add_rounding_of_page(struct page *page, void *sum)
+{
+  (void)tracker_visit(page, add_rounding, sum);
+}
+
+INTERNAL size_t profile_rounding_bytes(void)
+{
+  double sum = 0;
+  if (tracker_mode() != TRACKER_OFF) record_each_page(add_rounding_of_page, &sum);
+  return (size_t)sum;
+}
+
+// ---------------------------------------------------------------------------------------------
 // Lines.
 
 static uint64_t whole(uint64_t count_parts)

@@ -15,4 +15,8 @@
 // our locks. False, and errno says why, if it could not be written whole.
 INTERNAL bool profile_write(int descriptor);
 
+// By how much live blocks are larger than what was asked for: of those that are remembered, or
+// estimated from samples. 0 if nothing is tracked. Any thread.
+INTERNAL size_t profile_rounding_bytes(void);
+
 #endif

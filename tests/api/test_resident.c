@@ -17,6 +17,7 @@
 #include "mend/handle.h"
 #include "mend/secure.h"
 #include "mend/stats.h"
+#include "mend/track.h"
 
 enum { BLOCKS = 40000 };
 #define LARGE (200 * MIB)
@@ -267,6 +268,46 @@ static void in_the_child_of_a_fork(void **state)
   thin_out(0);
 }
 
+// By how much a number of blocks are larger than what was asked for.
+static size_t round_up_blocks(size_t count, size_t size)
+{
+  size_t sum = 0;
+  for (size_t i = 0; i < count; i++) {
+    blocks[i] = mend_malloc(size);
+    assert_non_null(blocks[i]);
+    sum += mend_good_size(size) - size;
+  }
+  return sum;
+}
+
+static void rounding_is_known_of_what_is_tracked(void **state)
+{
+  (void)state;
+  assert_int_equal(lines_now().rounding_bytes, 0);
+  if (!mend_profile_start(MEND_PROFILE_EXACT)) skip();  // a build that does not track
+  size_t before = lines_now().rounding_bytes;
+  size_t expected = round_up_blocks(5000, 33) + 16 * (mend_good_size(70000) - 70000);
+  for (size_t i = 5000; i < 5016; i++) blocks[i] = mend_malloc(70000);
+  size_t told = lines_now().rounding_bytes - before;
+  assert_true(expected >= 5000 * 7 && told == expected);
+  thin_out(0);
+  assert_int_equal(lines_now().rounding_bytes, before);
+  mend_profile_stop();
+  assert_int_equal(lines_now().rounding_bytes, 0);
+}
+
+static void rounding_is_estimated_from_samples(void **state)
+{
+  (void)state;
+  if (!mend_profile_start(512)) skip();
+  size_t expected = round_up_blocks(BLOCKS, 33);  // about 3,000 samples
+  size_t told = lines_now().rounding_bytes;
+  printf("rounding: %zu bytes, estimated as %zu\n", expected, told);
+  assert_in_range(told, expected - expected / 8, expected + expected / 8);
+  thin_out(0);
+  mend_profile_stop();
+}
+
 static void a_caller_with_a_shorter_structure_gets_that_much(void **state)
 {
   (void)state;
@@ -297,6 +338,8 @@ int main(void)
       cmocka_unit_test(threads_that_have_ended),
       cmocka_unit_test(it_adds_up_while_others_allocate),
       cmocka_unit_test(in_the_child_of_a_fork),
+      cmocka_unit_test(rounding_is_known_of_what_is_tracked),
+      cmocka_unit_test(rounding_is_estimated_from_samples),
       cmocka_unit_test(a_caller_with_a_shorter_structure_gets_that_much),
   };
   resident_start();

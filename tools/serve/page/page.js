@@ -168,7 +168,7 @@ function show(picture) {
 // ---- What the process says of itself: what is resident, and who holds it. ----
 
 const LINES = {
-  live: 'blocks that the program holds', rounding: 'of those, not asked for: 0 so far',
+  live: 'blocks that the program holds', rounding: 'of those, not asked for: if tracked',
   cached: 'free blocks kept ready for threads', quarantine: 'freed blocks kept from use',
   free: 'other free blocks in pages in use', uncarved: 'ends of those pages, not used yet',
   rest: 'behind the ends of large blocks', retained: 'free pages kept for reuse',
