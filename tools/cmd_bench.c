@@ -6,7 +6,6 @@
 // does not run on the library it was given says so, and that library is left out.
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "bench.h"
 #include "command.h"
 #include "json_text.h"
@@ -257,7 +257,7 @@ static bool parse_number(const char *text, size_t most, size_t *number)
   return *text >= '0' && *text <= '9' && *end == '\0' && value <= most;
 }
 
-static int bench_all(struct bench *bench, char **named, size_t named_count)
+static int bench_all(struct bench *bench, const char *const *named, size_t named_count)
 {
   static char library[LAUNCH_PATH_MOST];
   if (!launch_find_library(library, LAUNCH_LIBRARY)) return END_BAD_INPUT;
@@ -283,56 +283,37 @@ static int bench_all(struct bench *bench, char **named, size_t named_count)
 
 struct bench_options {
   struct bench *bench;
-  char *named[WITH_MOST];
+  const char *named[WITH_MOST];
   size_t named_count;
 };
 
-enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
-
-static enum parsed take_option(struct bench_options *options, int option, const char *word)
+static bool take_rival(const char *library, void *taker)
 {
-  switch (option) {
-  case 'r':
-    if (parse_number(optarg, ROUNDS_MOST, &options->bench->rounds) && options->bench->rounds > 0) {
-      return PARSED;
-    }
-    complain("--rounds is a number from 1 to %d, not '%s'", ROUNDS_MOST, optarg);
-    return PARSED_WRONG;
-  case 'w':
-    if (options->named_count == WITH_MOST) {
-      complain("--with may be given %d times", WITH_MOST);
-      return PARSED_WRONG;
-    }
-    options->named[options->named_count++] = optarg;
-    return PARSED;
-  case 'j':
-    options->bench->as_json = true;
-    return PARSED;
-  case 'h':
-    print_help();
-    return PARSED_HELP;
-  default:
-    complain(option == ':' ? "%s lacks its value" : "%s is no option of mend bench", word);
-    return PARSED_WRONG;
+  struct bench_options *options = taker;
+  if (options->named_count == WITH_MOST) {
+    complain("--with may be given %d times", WITH_MOST);
+    return false;
   }
+  options->named[options->named_count++] = library;
+  return true;
 }
 
-static enum parsed parse(struct bench_options *options, int count, char **arguments)
+static bool parse(struct bench_options *options, int count, char **words, int *end)
 {
-  static const struct option known[] = {{"rounds", required_argument, NULL, 'r'},
-                                        {"with", required_argument, NULL, 'w'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
-  int option;
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, ":h", known, NULL)) != -1) {
-    enum parsed parsed = take_option(options, option, arguments[optind - 1]);
-    if (parsed != PARSED) return parsed;
-  }
-  if (optind == count) return PARSED;
+  const struct argument known[] = {
+      {"rounds", .number = &options->bench->rounds, .least = 1, .most = ROUNDS_MOST},
+      {"with", .take = take_rival, .taker = options},
+      {"json", .flag = &options->bench->as_json},
+  };
+  struct arguments given = {.command = "bench",
+                            .help = print_help,
+                            .known = known,
+                            .known_count = sizeof known / sizeof known[0]};
+  if (!arguments_parse(&given, count, words, end)) return false;
+  if (given.operand_count == 0) return true;
   complain("mend bench takes no arguments; `mend bench --help` says more");
-  return PARSED_WRONG;
+  *end = END_USAGE;
+  return false;
 }
 
 int command_bench(int count, char **arguments)
@@ -344,14 +325,8 @@ int command_bench(int count, char **arguments)
     bool is_pattern = parse_number(arguments[2], bench_pattern_count - 1, &pattern);
     return is_pattern ? work(pattern, arguments[3]) : END_USAGE;
   }
-  switch (parse(&options, count, arguments)) {
-  case PARSED_HELP:
-    return END_OK;
-  case PARSED_WRONG:
-    return END_USAGE;
-  case PARSED:
-    break;
-  }
+  int end;
+  if (!parse(&options, count, arguments, &end)) return end;
   int status = bench_all(&bench, options.named, options.named_count);
   for (size_t i = 0; i < bench.rival_count; i++) free(bench.rivals[i]);
   return status;

@@ -4,7 +4,6 @@
 // from within a program is looked at by this command once more, started with the library in front
 // (check_inside.c); what the kernel offers is asked directly (check_kernel.c).
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "check.h"
 #include "command.h"
 #include "launch.h"
@@ -94,31 +94,19 @@ static int check(const char *name, const char *path)
 
 int command_check(int count, char **arguments)
 {
-  static const struct option known[] = {
-      {"secure", no_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-  const char *name = LAUNCH_LIBRARY;
-  int option;
   if (count == 3 && strcmp(arguments[1], INSIDE) == 0) {
     check_inside(arguments[2]);
     return has_failed ? END_BAD_INPUT : END_OK;
   }
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, ":h", known, NULL)) != -1) {
-    switch (option) {
-    case 's':
-      name = LAUNCH_LIBRARY_SECURE;
-      break;
-    case 'h':
-      print_help();
-      return END_OK;
-    default:
-      complain("%s is no option of mend check", arguments[optind - 1]);
-      return END_USAGE;
-    }
-  }
-  if (count - optind > 1) {
+  bool is_secure = false;
+  const struct argument known[] = {{"secure", .flag = &is_secure}};
+  struct arguments given = {
+      .command = "check", .help = print_help, .known = known, .known_count = 1};
+  int end;
+  if (!arguments_parse(&given, count, arguments, &end)) return end;
+  if (given.operand_count > 1) {
     complain("mend check takes one library; `mend check --help` says more");
     return END_USAGE;
   }
-  return check(name, optind < count ? arguments[optind] : NULL);
+  return check(is_secure ? LAUNCH_LIBRARY_SECURE : LAUNCH_LIBRARY, given.operands[0]);
 }

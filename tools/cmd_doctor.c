@@ -3,11 +3,11 @@
 // `mend doctor`: looks at a process twice and says what is wrong with it, or runs a program and
 // says that at its end.
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "doctor.h"
 #include "launch.h"
@@ -42,62 +42,36 @@ static void print_help(void)
         stdout);
 }
 
-enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
-
-static bool parse_wait(const char *text, double *wait)
-{
-  char *end;
-  *wait = strtod(text, &end);
-  if (end != text && *end == '\0' && *wait >= 0 && *wait <= 3600) return true;
-  complain("--wait is a number of seconds from 0 to 3600, not '%s'", text);
-  return false;
-}
-
 // The process, or the program behind "--".
-static bool parse_patient(struct doctor_options *options, int count, char **arguments, int at)
+static bool parse_patient(struct doctor_options *options, const struct arguments *given)
 {
-  bool is_program = at > 0 && strcmp(arguments[at - 1], "--") == 0;
-  if (is_program && at < count) {
-    options->program = arguments + at;
+  if (given->is_program && given->operand_count > 0) {
+    options->program = given->operands;
     return true;
   }
-  if (!is_program && count - at == 1) options->process = target_parse_process(arguments[at]);
+  if (!given->is_program && given->operand_count == 1) {
+    options->process = target_parse_process(given->operands[0]);
+  }
   if (options->process != 0) return true;
   complain("mend doctor takes the number of a process, or -- and a program; `mend doctor --help` "
            "says more");
   return false;
 }
 
-static enum parsed parse(struct doctor_options *options, int count, char **arguments)
+static bool parse(struct doctor_options *options, int count, char **words, int *end)
 {
-  static const struct option known[] = {{"wait", required_argument, NULL, 'w'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {"output", required_argument, NULL, 'o'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
-  int option;
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, "+:h", known, NULL)) != -1) {
-    switch (option) {
-    case 'w':
-      if (!parse_wait(optarg, &options->wait)) return PARSED_WRONG;
-      break;
-    case 'j':
-      options->is_json = true;
-      break;
-    case 'o':
-      options->output = optarg;
-      break;
-    case 'h':
-      print_help();
-      return PARSED_HELP;
-    default:
-      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend doctor",
-               arguments[optind - 1]);
-      return PARSED_WRONG;
-    }
-  }
-  return parse_patient(options, count, arguments, optind) ? PARSED : PARSED_WRONG;
+  const struct argument known[] = {
+      {"wait", .seconds = &options->wait, .most = 3600},
+      {"json", .flag = &options->is_json},
+      {"output", .text = &options->output},
+  };
+  struct arguments given = {.command = "doctor",
+                            .help = print_help,
+                            .known = known,
+                            .known_count = sizeof known / sizeof known[0]};
+  if (!arguments_parse(&given, count, words, end)) return false;
+  *end = END_USAGE;
+  return parse_patient(options, &given);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -253,13 +227,7 @@ static int examine_program(const struct doctor_options *options)
 int command_doctor(int count, char **arguments)
 {
   struct doctor_options options = {.wait = 2};
-  switch (parse(&options, count, arguments)) {
-  case PARSED_HELP:
-    return END_OK;
-  case PARSED_WRONG:
-    return END_USAGE;
-  case PARSED:
-    break;
-  }
+  int end;
+  if (!parse(&options, count, arguments, &end)) return end;
   return options.program != NULL ? examine_program(&options) : examine_process(&options);
 }

@@ -4,12 +4,12 @@
 // more when it ended; or asks a process that runs what nothing in it reaches; or tells it of track
 // files that were written before.
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "control.h"
 #include "launch.h"
@@ -23,7 +23,7 @@ struct leaks_options {
   const char *suppression_files[SUPPRESSION_FILES_MOST];
   size_t suppression_file_count;
   const char *output;  // NULL: stdout, or stderr beside a program's own output
-  int exit_code;       // where there are leaks
+  size_t exit_code;    // where there are leaks
   bool has_children;   // processes that the program has forked are told of, too
   const char *since;   // an earlier track file of the same process, or NULL
   const char *save;    // where the track file is kept, or NULL
@@ -69,23 +69,13 @@ static void print_help(void)
 // ---------------------------------------------------------------------------------------------
 // Arguments.
 
-static bool parse_number(const char *option, const char *text, unsigned long most,
-                         unsigned long *number)
+static bool take_show(const char *text, void *view)
 {
-  char *end;
-  errno = 0;
-  *number = strtoul(text, &end, 10);
-  if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *number <= most) return true;
-  complain("--%s is a number up to %lu, not '%s'", option, most, text);
-  return false;
-}
-
-static bool parse_show(struct leak_view *view, const char *text)
-{
+  struct leak_view *shown = view;
   if (strcmp(text, "reachable") == 0) {
-    view->shows_reachable = true;
+    shown->shows_reachable = true;
   } else if (strcmp(text, "blocks") == 0) {
-    view->shows_blocks = true;
+    shown->shows_blocks = true;
   } else {
     complain("--show is reachable or blocks, not '%s'", text);
     return false;
@@ -93,100 +83,61 @@ static bool parse_show(struct leak_view *view, const char *text)
   return true;
 }
 
-static bool parse_option(struct leaks_options *options, int option)
+static bool take_suppressions(const char *file, void *taker)
 {
-  unsigned long number = 0;
-  bool is_right = true;
-  switch (option) {
-  case 's':
-    is_right = options->suppression_file_count < SUPPRESSION_FILES_MOST;
-    if (is_right) options->suppression_files[options->suppression_file_count++] = optarg;
-    if (!is_right) complain("--suppressions: %d files are enough", SUPPRESSION_FILES_MOST);
-    break;
-  case 'c':
-    options->has_children = true;
-    break;
-  case 'w':
-    is_right = parse_show(&options->view, optarg);
-    break;
-  case 'l':
-    is_right = parse_number("limit", optarg, UINT32_MAX, &number);
-    options->view.limit = number;
-    break;
-  case 'j':
-    options->view.as_json = true;
-    break;
-  case 'o':
-    options->output = optarg;
-    break;
-  case 'v':
-    options->save = optarg;
-    break;
-  case 'i':
-    options->since = optarg;
-    break;
-  default:
-    is_right = parse_number("exit-code", optarg, EXIT_CODE_MOST, &number);
-    options->exit_code = (int)number;
+  struct leaks_options *options = taker;
+  if (options->suppression_file_count == SUPPRESSION_FILES_MOST) {
+    complain("--suppressions: %d files are enough", SUPPRESSION_FILES_MOST);
+    return false;
   }
-  return is_right;
+  options->suppression_files[options->suppression_file_count++] = file;
+  return true;
 }
 
 // A program stands behind "--", a process and files do not. A file whose name is a number is one.
-static bool parse_operands(struct leaks_options *options, int count, char **arguments)
+static bool check_operands(struct leaks_options *options, const struct arguments *given)
 {
-  bool is_program = strcmp(arguments[optind - 1], "--") == 0;
-  if (optind == count) {
+  if (given->operand_count == 0) {
     complain(
         "mend leaks takes -- and a program, a process or files; `mend leaks --help` says more");
     return false;
   }
-  options->files = arguments + optind;
-  options->file_count = (size_t)(count - optind);
-  if (is_program) {
-    options->program = arguments + optind;
-  } else if (options->file_count == 1 && access(arguments[optind], F_OK) != 0) {
-    (void)control_parse_pid(arguments[optind], &options->process);
+  options->files = given->operands;
+  options->file_count = given->operand_count;
+  if (given->is_program) {
+    options->program = given->operands;
+  } else if (options->file_count == 1 && access(options->files[0], F_OK) != 0) {
+    (void)control_parse_pid(options->files[0], &options->process);
   }
-  if (options->since != NULL && (is_program || options->file_count > 1)) {
+  if (options->since != NULL && (given->is_program || options->file_count > 1)) {
     complain("--since is for one process, or one file");
     return false;
   }
-  if (options->save == NULL || is_program || options->process != 0) return true;
+  if (options->save == NULL || given->is_program || options->process != 0) return true;
   complain("--save is for programs and processes; a file is saved already");
   return false;
 }
 
-enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
-
-static enum parsed parse(struct leaks_options *options, int count, char **arguments)
+static bool parse(struct leaks_options *options, int count, char **words, int *end)
 {
-  static const struct option known[] = {{"suppressions", required_argument, NULL, 's'},
-                                        {"children", no_argument, NULL, 'c'},
-                                        {"show", required_argument, NULL, 'w'},
-                                        {"limit", required_argument, NULL, 'l'},
-                                        {"save", required_argument, NULL, 'v'},
-                                        {"since", required_argument, NULL, 'i'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {"output", required_argument, NULL, 'o'},
-                                        {"exit-code", required_argument, NULL, 'e'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
-  int option;
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, "+:h", known, NULL)) != -1) {
-    if (option == 'h') {
-      print_help();
-      return PARSED_HELP;
-    }
-    if (option == ':' || option == '?') {
-      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend leaks",
-               arguments[optind - 1]);
-      return PARSED_WRONG;
-    }
-    if (!parse_option(options, option)) return PARSED_WRONG;
-  }
-  return parse_operands(options, count, arguments) ? PARSED : PARSED_WRONG;
+  const struct argument known[] = {
+      {"suppressions", .take = take_suppressions, .taker = options},
+      {"children", .flag = &options->has_children},
+      {"show", .take = take_show, .taker = &options->view},
+      {"limit", .number = &options->view.limit, .most = UINT32_MAX},
+      {"save", .text = &options->save},
+      {"since", .text = &options->since},
+      {"json", .flag = &options->view.as_json},
+      {"output", .text = &options->output},
+      {"exit-code", .number = &options->exit_code, .most = EXIT_CODE_MOST},
+  };
+  struct arguments given = {.command = "leaks",
+                            .help = print_help,
+                            .known = known,
+                            .known_count = sizeof known / sizeof known[0]};
+  if (!arguments_parse(&given, count, words, end)) return false;
+  *end = END_USAGE;
+  return check_operands(options, &given);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -293,7 +244,7 @@ static int run_program(struct telling *telling)
     if (has_report && options->save != NULL) is_good = save(options, folder.files[0]) && is_good;
   }
   track_folder_remove(&folder);
-  if (telling->has_leaks) return options->exit_code;
+  if (telling->has_leaks) return (int)options->exit_code;
   int status = launch_end(&launch);
   return status == END_OK && !(has_report && is_good) ? END_BAD_INPUT : status;
 }
@@ -310,7 +261,7 @@ static int ask_process(struct telling *telling)
   if (options->save != NULL) is_good = save(options, path) && is_good;
   close(answer);
   if (!is_good) return END_BAD_INPUT;
-  return telling->has_leaks ? options->exit_code : END_OK;
+  return telling->has_leaks ? (int)options->exit_code : END_OK;
 }
 
 static int read_files(struct telling *telling)
@@ -318,7 +269,7 @@ static int read_files(struct telling *telling)
   const struct leaks_options *options = telling->options;
   bool is_good = tell_all(telling, options->files, options->file_count);
   if (!is_good) return END_BAD_INPUT;
-  return telling->has_leaks ? options->exit_code : END_OK;
+  return telling->has_leaks ? (int)options->exit_code : END_OK;
 }
 
 static int tell_with(struct telling *telling)
@@ -341,14 +292,8 @@ static int tell_with(struct telling *telling)
 int command_leaks(int count, char **arguments)
 {
   struct leaks_options options = {.exit_code = END_LEAKS, .view.limit = SIZE_MAX};
-  switch (parse(&options, count, arguments)) {
-  case PARSED_HELP:
-    return END_OK;
-  case PARSED_WRONG:
-    return END_USAGE;
-  case PARSED:
-    break;
-  }
+  int end;
+  if (!parse(&options, count, arguments, &end)) return end;
   struct telling telling = {.options = &options};
   int status = tell_with(&telling);
   suppressions_free(&telling.suppressions);

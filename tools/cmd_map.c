@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // `mend map`: reads one heap map or two, of files, running processes or core files, and draws them.
-#include <getopt.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -11,16 +10,19 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "map_html.h"
 #include "map_terminal.h"
 #include "remote_map.h"
 
+enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
+
 struct map_options {
-  const char *html;    // NULL: none
-  const char *colour;  // auto, always, never
-  size_t width;        // 0: the terminal's
-  const char *paths[2];
+  const char *html;  // NULL: none
+  enum colour colour;
+  size_t width;  // 0: the terminal's
+  char **paths;
   size_t path_count;
 };
 
@@ -41,77 +43,40 @@ static void print_help(void)
         stdout);
 }
 
-static bool parse_width(const char *text, size_t *width)
+static bool take_paths(struct map_options *options, const struct arguments *given)
 {
-  char *end;
-  long value = strtol(text, &end, 10);
-  bool is_number = *text >= '0' && *text <= '9' && *end == '\0';
-  if (!is_number || value < TERMINAL_WIDTH_LEAST || value > TERMINAL_WIDTH_MOST) {
-    complain("--width is a number from %d to %d, not '%s'", TERMINAL_WIDTH_LEAST,
-             TERMINAL_WIDTH_MOST, text);
-    return false;
-  }
-  *width = (size_t)value;
-  return true;
-}
-
-static bool parse_colour(const char *text, const char **colour)
-{
-  *colour = text;
-  if (strcmp(text, "auto") == 0 || strcmp(text, "always") == 0 || strcmp(text, "never") == 0) {
-    return true;
-  }
-  complain("--color is auto, always or never, not '%s'", text);
-  return false;
-}
-
-static bool parse_paths(struct map_options *options, int count, char **arguments)
-{
-  if (count < 1 || count > 2) {
+  if (given->operand_count < 1 || given->operand_count > 2) {
     complain("mend map takes one source or two; `mend map --help` says more");
     return false;
   }
-  for (int i = 0; i < count; i++) options->paths[i] = arguments[i];
-  options->path_count = (size_t)count;
-  if (count == 1 || strcmp(arguments[0], "-") != 0 || strcmp(arguments[1], "-") != 0) return true;
+  options->paths = given->operands;
+  options->path_count = given->operand_count;
+  if (options->path_count == 1 || strcmp(options->paths[0], "-") != 0 ||
+      strcmp(options->paths[1], "-") != 0) {
+    return true;
+  }
   complain("the standard input can be read once");
   return false;
 }
 
-enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
-
-static enum parsed parse(struct map_options *options, int count, char **arguments)
+static bool parse(struct map_options *options, int count, char **words, int *end)
 {
-  static const struct option known[] = {{"html", required_argument, NULL, 'o'},
-                                        {"width", required_argument, NULL, 'w'},
-                                        {"color", required_argument, NULL, 'c'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
-  int option;
-  bool is_right = true;
-  opterr = 0;
-  while (is_right && (option = getopt_long(count, arguments, ":h", known, NULL)) != -1) {
-    switch (option) {
-    case 'o':
-      options->html = optarg;
-      break;
-    case 'w':
-      is_right = parse_width(optarg, &options->width);
-      break;
-    case 'c':
-      is_right = parse_colour(optarg, &options->colour);
-      break;
-    case 'h':
-      print_help();
-      return PARSED_HELP;
-    default:
-      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend map",
-               arguments[optind - 1]);
-      is_right = false;
-    }
-  }
-  if (is_right) is_right = parse_paths(options, count - optind, arguments + optind);
-  return is_right ? PARSED : PARSED_WRONG;
+  static const char *const colours[] = {"auto", "always", "never", NULL};
+  unsigned colour = options->colour;
+  const struct argument known[] = {
+      {"html", .text = &options->html},
+      {"width", .number = &options->width, .least = TERMINAL_WIDTH_LEAST,
+       .most = TERMINAL_WIDTH_MOST},
+      {"color", .choice = &colour, .words = colours},
+  };
+  struct arguments given = {.command = "map",
+                            .help = print_help,
+                            .known = known,
+                            .known_count = sizeof known / sizeof known[0]};
+  if (!arguments_parse(&given, count, words, end)) return false;
+  options->colour = (enum colour)colour;
+  *end = END_USAGE;
+  return take_paths(options, &given);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -123,9 +88,9 @@ static size_t terminal_width(void)
   return size.ws_col < TERMINAL_WIDTH_MOST ? size.ws_col : TERMINAL_WIDTH_MOST;
 }
 
-static bool wants_colour(const char *colour)
+static bool wants_colour(enum colour colour)
 {
-  if (strcmp(colour, "auto") != 0) return strcmp(colour, "always") == 0;
+  if (colour != COLOUR_AUTO) return colour == COLOUR_ALWAYS;
   const char *terminal = getenv("TERM");
   const char *refusal = getenv("NO_COLOR");
   return isatty(STDOUT_FILENO) && (refusal == NULL || *refusal == '\0') && terminal != NULL &&
@@ -185,15 +150,9 @@ static void free_source(struct source *source)
 
 int command_map(int count, char **arguments)
 {
-  struct map_options options = {.colour = "auto"};
-  switch (parse(&options, count, arguments)) {
-  case PARSED_HELP:
-    return END_OK;
-  case PARSED_WRONG:
-    return END_USAGE;
-  case PARSED:
-    break;
-  }
+  struct map_options options = {.colour = COLOUR_AUTO};
+  int end;
+  if (!parse(&options, count, arguments, &end)) return end;
   struct source sources[2] = {{.target.memory = -1}, {.target.memory = -1}};
   struct snapshot snapshots[2] = {0};
   bool is_good = true;

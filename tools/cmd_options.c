@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // `mend options`: the table of all options, with what this environment makes of them.
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "json_text.h"
 #include "option_table.h"
@@ -133,23 +133,11 @@ static int print_rows(char **names, size_t count, bool as_json)
 
 int command_options(int count, char **arguments)
 {
-  static const struct option known[] = {
-      {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
   bool as_json = false;
-  int option;
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, ":h", known, NULL)) != -1) {
-    switch (option) {
-    case 'j':
-      as_json = true;
-      break;
-    case 'h':
-      print_help();
-      return END_OK;
-    default:
-      complain("%s is no option of mend options", arguments[optind - 1]);
-      return END_USAGE;
-    }
-  }
-  return print_rows(arguments + optind, (size_t)(count - optind), as_json);
+  const struct argument known[] = {{"json", .flag = &as_json}};
+  struct arguments given = {
+      .command = "options", .help = print_help, .known = known, .known_count = 1};
+  int end;
+  if (!arguments_parse(&given, count, arguments, &end)) return end;
+  return print_rows(given.operands, given.operand_count, as_json);
 }

@@ -3,11 +3,10 @@
 // `mend profile`: who has allocated the memory of a process. The track file comes from a program
 // that is run, a file, or a process that answers; or there are two of them, of which the difference
 // is shown.
-#include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "control.h"
 #include "launch.h"
@@ -56,33 +55,8 @@ static void print_help(void)
 // ---------------------------------------------------------------------------------------------
 // Arguments.
 
-static bool parse_by(const char *text, enum profile_by *by)
-{
-  static const char *const names[] = {"live", "total", "sparse"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (strcmp(text, names[i]) != 0) continue;
-    *by = (enum profile_by)i;
-    return true;
-  }
-  complain("--by is live, total or sparse, not '%s'", text);
-  return false;
-}
-
-static bool parse_count(const char *name, const char *text, size_t most, size_t *count)
-{
-  char *end;
-  errno = 0;
-  unsigned long value = strtoul(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value > most) {
-    complain("%s is a number up to %zu, not '%s'", name, most, text);
-    return false;
-  }
-  *count = value;
-  return true;
-}
-
 // As the library reads its own option.
-static bool parse_interval(const char *text, uint64_t *interval)
+static bool take_interval(const char *text, void *interval)
 {
   static const char name[] = "profile_interval";
   const struct option_row *row = option_find(name, strlen(name));
@@ -93,32 +67,11 @@ static bool parse_interval(const char *text, uint64_t *interval)
   return *wrong == '\0';
 }
 
-static bool take_option(struct profile_options *options, int option)
+static bool take_format(const char *name, void *format)
 {
-  switch (option) {
-  case 'b':
-    return parse_by(optarg, &options->by);
-  case 'd':
-    options->is_difference = true;
-    return true;
-  case 'f':
-    options->output.format = profile_format_find(optarg);
-    return options->output.format != NULL;
-  case 'g':
-    options->by = BY_SPARSE;
-    return true;
-  case 'i':
-    return parse_interval(optarg, &options->interval);
-  case 'o':
-    options->output.path = optarg;
-    return true;
-  case 's':
-    return parse_count("--for", optarg, SECONDS_MOST, &options->seconds);
-  case 't':
-    return parse_count("--top", optarg, ROWS_MOST, &options->output.table.rows);
-  default:
-    return parse_count("--callers", optarg, ROWS_MOST, &options->output.table.callers);
-  }
+  const struct profile_format **found = format;
+  *found = profile_format_find(name);
+  return *found != NULL;
 }
 
 // What goes together; a complaint, or NULL.
@@ -157,39 +110,34 @@ static bool check_operands(struct profile_options *options)
   return contradiction == NULL;
 }
 
-enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
-
-static enum parsed parse(struct profile_options *options, int count, char **arguments)
+static bool parse(struct profile_options *options, int count, char **words, int *end)
 {
-  static const struct option known[] = {{"by", required_argument, NULL, 'b'},
-                                        {"callers", required_argument, NULL, 'c'},
-                                        {"diff", no_argument, NULL, 'd'},
-                                        {"for", required_argument, NULL, 's'},
-                                        {"format", required_argument, NULL, 'f'},
-                                        {"fragmentation", no_argument, NULL, 'g'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {"interval", required_argument, NULL, 'i'},
-                                        {"output", required_argument, NULL, 'o'},
-                                        {"top", required_argument, NULL, 't'},
-                                        {NULL, 0, NULL, 0}};
-  int option;
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, ":h", known, NULL)) != -1) {
-    if (option == 'h') {
-      print_help();
-      return PARSED_HELP;
-    }
-    if (option == ':' || option == '?') {
-      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend profile",
-               arguments[optind - 1]);
-      return PARSED_WRONG;
-    }
-    if (!take_option(options, option)) return PARSED_WRONG;
-  }
-  options->is_program = optind > 1 && strcmp(arguments[optind - 1], "--") == 0;
-  options->operands = arguments + optind;
-  options->operand_count = (size_t)(count - optind);
-  return check_operands(options) ? PARSED : PARSED_WRONG;
+  static const char *const orders[] = {"live", "total", "sparse", NULL};
+  unsigned by = options->by;
+  bool is_fragmentation = false;
+  struct profile_output *output = &options->output;
+  const struct argument known[] = {
+      {"by", .choice = &by, .words = orders},
+      {"callers", .number = &output->table.callers, .most = ROWS_MOST},
+      {"diff", .flag = &options->is_difference},
+      {"for", .number = &options->seconds, .most = SECONDS_MOST},
+      {"format", .take = take_format, .taker = &output->format},
+      {"fragmentation", .flag = &is_fragmentation},
+      {"interval", .take = take_interval, .taker = &options->interval},
+      {"output", .text = &output->path},
+      {"top", .number = &output->table.rows, .most = ROWS_MOST},
+  };
+  struct arguments given = {.command = "profile",
+                            .help = print_help,
+                            .known = known,
+                            .known_count = sizeof known / sizeof known[0]};
+  if (!arguments_parse(&given, count, words, end)) return false;
+  options->by = is_fragmentation ? BY_SPARSE : (enum profile_by)by;
+  options->is_program = given.is_program;
+  options->operands = given.operands;
+  options->operand_count = given.operand_count;
+  *end = END_USAGE;
+  return check_operands(options);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -253,14 +201,8 @@ int command_profile(int count, char **arguments)
 {
   struct profile_options options = {.output.table = {.rows = 10, .callers = 4}};
   pid_t pid;
-  switch (parse(&options, count, arguments)) {
-  case PARSED_HELP:
-    return END_OK;
-  case PARSED_WRONG:
-    return END_USAGE;
-  case PARSED:
-    break;
-  }
+  int end;
+  if (!parse(&options, count, arguments, &end)) return end;
   if (options.is_program) return run(&options);
   bool is_process = !options.is_difference && control_parse_pid(options.operands[0], &pid);
   return (is_process ? show_process(&options, pid) : show_files(&options)) ? END_OK : END_BAD_INPUT;

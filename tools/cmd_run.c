@@ -3,11 +3,11 @@
 // `mend run`: becomes a program, with the library in front of it. Nothing of this command is left
 // then: the program has its process, its exit status and its signals.
 #include <ctype.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "launch.h"
 #include "option_table.h"
@@ -32,8 +32,9 @@ static void print_help(void)
 }
 
 // "name=value", which becomes MEND_NAME=value in the environment that the program will have.
-static bool set_option(const char *text)
+static bool set_option(const char *text, void *unused)
 {
+  (void)unused;
   size_t length = strcspn(text, "=");
   const struct option_row *row = option_find(text, length);
   uint64_t value;
@@ -56,51 +57,33 @@ static bool set_option(const char *text)
   return setenv(variable, text, 1) == 0;
 }
 
-enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
-
-static enum parsed parse(struct launch *launch, int count, char **arguments)
+static bool parse(struct launch *launch, int count, char **words, int *end)
 {
-  static const struct option known[] = {{"option", required_argument, NULL, 'o'},
-                                        {"secure", no_argument, NULL, 's'},
-                                        {"stats", no_argument, NULL, 't'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
-  int option;
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, "+:ho:", known, NULL)) != -1) {
-    switch (option) {
-    case 'o':
-    case 't':
-      if (!set_option(option == 'o' ? optarg : "stats=on")) return PARSED_WRONG;
-      break;
-    case 's':
-      launch->library = LAUNCH_LIBRARY_SECURE;
-      break;
-    case 'h':
-      print_help();
-      return PARSED_HELP;
-    default:
-      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend run",
-               arguments[optind - 1]);
-      return PARSED_WRONG;
-    }
-  }
-  launch->arguments = arguments + optind;
-  if (optind < count) return PARSED;
+  bool is_secure = false, has_stats = false;
+  const struct argument known[] = {
+      {"option", 'o', .take = set_option},
+      {"secure", .flag = &is_secure},
+      {"stats", .flag = &has_stats},
+  };
+  struct arguments given = {.command = "run",
+                            .help = print_help,
+                            .known = known,
+                            .known_count = sizeof known / sizeof known[0],
+                            .ends_at_operand = true};
+  if (!arguments_parse(&given, count, words, end)) return false;
+  if (is_secure) launch->library = LAUNCH_LIBRARY_SECURE;
+  launch->arguments = given.operands;
+  *end = END_USAGE;
+  if (has_stats && !set_option("stats=on", NULL)) return false;
+  if (given.operand_count > 0) return true;
   complain("mend run takes a program; `mend run --help` says more");
-  return PARSED_WRONG;
+  return false;
 }
 
 int command_run(int count, char **arguments)
 {
   struct launch launch = {.library = LAUNCH_LIBRARY};
-  switch (parse(&launch, count, arguments)) {
-  case PARSED_HELP:
-    return END_OK;
-  case PARSED_WRONG:
-    return END_USAGE;
-  case PARSED:
-    break;
-  }
+  int end;
+  if (!parse(&launch, count, arguments, &end)) return end;
   return launch_exec(&launch);
 }

@@ -3,12 +3,12 @@
 // `mend stats`: the figures of a heap, of a running process, at the exit of a program, or out of a
 // file.
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "control.h"
 #include "launch.h"
@@ -44,55 +44,26 @@ static void print_help(void)
         stdout);
 }
 
-enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
-
-static bool check_operands(const struct stats_options *options, int count)
+static bool parse(struct stats_options *options, int count, char **words, int *end)
 {
-  if (options->is_program ? count >= 1 : count == 1) return true;
+  const struct argument known[] = {
+      {"json", .chosen = &options->format},       {"openmetrics", .chosen = &options->format},
+      {"prometheus", .chosen = &options->format}, {"xml", .chosen = &options->format},
+      {"all", .flag = &options->view.shows_all},  {"bytes", .flag = &options->view.is_exact},
+      {"output", .text = &options->output},
+  };
+  struct arguments given = {.command = "stats",
+                            .help = print_help,
+                            .known = known,
+                            .known_count = sizeof known / sizeof known[0]};
+  if (!arguments_parse(&given, count, words, end)) return false;
+  options->is_program = given.is_program;
+  options->operands = given.operands;
+  if (given.is_program ? given.operand_count >= 1 : given.operand_count == 1) return true;
   complain("mend stats takes a process, a file, or -- and a program; `mend stats --help` says "
            "more");
+  *end = END_USAGE;
   return false;
-}
-
-static enum parsed parse(struct stats_options *options, int count, char **arguments)
-{
-  static const struct option known[] = {{"json", no_argument, NULL, 'f'},
-                                        {"openmetrics", no_argument, NULL, 'f'},
-                                        {"prometheus", no_argument, NULL, 'f'},
-                                        {"xml", no_argument, NULL, 'f'},
-                                        {"all", no_argument, NULL, 'a'},
-                                        {"bytes", no_argument, NULL, 'b'},
-                                        {"output", required_argument, NULL, 'o'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
-  int option, index = 0;
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, "+:h", known, &index)) != -1) {
-    switch (option) {
-    case 'f':
-      options->format = known[index].name;
-      break;
-    case 'a':
-      options->view.shows_all = true;
-      break;
-    case 'b':
-      options->view.is_exact = true;
-      break;
-    case 'o':
-      options->output = optarg;
-      break;
-    case 'h':
-      print_help();
-      return PARSED_HELP;
-    default:
-      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend stats",
-               arguments[optind - 1]);
-      return PARSED_WRONG;
-    }
-  }
-  options->is_program = optind > 1 && strcmp(arguments[optind - 1], "--") == 0;
-  options->operands = arguments + optind;
-  return check_operands(options, count - optind) ? PARSED : PARSED_WRONG;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -228,14 +199,8 @@ int command_stats(int count, char **arguments)
 {
   struct stats_options options = {0};
   pid_t pid;
-  switch (parse(&options, count, arguments)) {
-  case PARSED_HELP:
-    return END_OK;
-  case PARSED_WRONG:
-    return END_USAGE;
-  case PARSED:
-    break;
-  }
+  int end;
+  if (!parse(&options, count, arguments, &end)) return end;
   if (options.is_program) return run(&options);
   bool is_process = control_parse_pid(options.operands[0], &pid);
   bool is_shown =

@@ -2,12 +2,12 @@
 //
 // `mend top`: looks at the heap of a process again and again. Each look takes some time of a core
 // that the process may want: so the next one comes no sooner than 200 times that later.
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "screen.h"
 #include "top_view.h"
@@ -16,7 +16,7 @@ enum { COST_SHARE = 200 };
 
 struct top_options {
   double interval;  // seconds
-  long rounds;      // 0: without end
+  size_t rounds;    // 0: without end
   bool is_batch;
   bool is_json;
   enum top_sort sort;
@@ -43,80 +43,33 @@ static void print_help(void)
         stdout);
 }
 
-enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
-
-static bool parse_interval(const char *text, double *interval)
+static bool parse(struct top_options *options, int count, char **words, int *end)
 {
-  char *end;
-  *interval = strtod(text, &end);
-  if (end != text && *end == '\0' && *interval >= 0.1 && *interval <= 3600) return true;
-  complain("--interval is a number of seconds from 0.1 to 3600, not '%s'", text);
-  return false;
-}
-
-static bool parse_rounds(const char *text, long *rounds)
-{
-  char *end;
-  *rounds = strtol(text, &end, 10);
-  if (*text >= '0' && *text <= '9' && *end == '\0' && *rounds >= 1) return true;
-  complain("--rounds is a number from 1 on, not '%s'", text);
-  return false;
-}
-
-static bool parse_sort(const char *text, enum top_sort *sort)
-{
-  if (top_sort_parse(text, sort)) return true;
-  complain("--sort is live, free or size, not '%s'", text);
-  return false;
-}
-
-static bool parse_option(struct top_options *options, int option, const char *word)
-{
-  switch (option) {
-  case 'i':
-    return parse_interval(optarg, &options->interval);
-  case 'n':
-    return parse_rounds(optarg, &options->rounds);
-  case 's':
-    return parse_sort(optarg, &options->sort);
-  case '1':
-    options->rounds = 1;
-    options->is_batch = true;
+  bool is_once = false;
+  unsigned sort = options->sort;
+  const struct argument known[] = {
+      {"interval", .seconds = &options->interval, .least = 0.1, .most = 3600},
+      {"once", .flag = &is_once},
+      {"batch", .flag = &options->is_batch},
+      {"rounds", .number = &options->rounds, .least = 1, .most = 1e9},
+      {"sort", .choice = &sort, .words = top_sort_names},
+      {"json", .flag = &options->is_json},
+  };
+  struct arguments given = {.command = "top",
+                            .help = print_help,
+                            .known = known,
+                            .known_count = sizeof known / sizeof known[0]};
+  if (!arguments_parse(&given, count, words, end)) return false;
+  if (is_once) options->rounds = 1;
+  options->is_batch = options->is_batch || is_once || options->is_json;
+  options->sort = (enum top_sort)sort;
+  if (given.operand_count == 1) {
+    options->source = given.operands[0];
     return true;
-  case 'b':
-    options->is_batch = true;
-    return true;
-  case 'j':
-    options->is_json = options->is_batch = true;
-    return true;
-  default:
-    complain(option == ':' ? "%s lacks its value" : "%s is no option of mend top", word);
-    return false;
   }
-}
-
-static enum parsed parse(struct top_options *options, int count, char **arguments)
-{
-  static const struct option known[] = {
-      {"interval", required_argument, NULL, 'i'}, {"once", no_argument, NULL, '1'},
-      {"batch", no_argument, NULL, 'b'},          {"rounds", required_argument, NULL, 'n'},
-      {"sort", required_argument, NULL, 's'},     {"json", no_argument, NULL, 'j'},
-      {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
-  int option;
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, ":h", known, NULL)) != -1) {
-    if (option == 'h') {
-      print_help();
-      return PARSED_HELP;
-    }
-    if (!parse_option(options, option, arguments[optind - 1])) return PARSED_WRONG;
-  }
-  if (count - optind != 1) {
-    complain("mend top takes the number of a process, or a core file; `mend top --help` says more");
-    return PARSED_WRONG;
-  }
-  options->source = arguments[optind];
-  return PARSED;
+  complain("mend top takes the number of a process, or a core file; `mend top --help` says more");
+  *end = END_USAGE;
+  return false;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -169,7 +122,7 @@ static bool look_on(struct remote *remote, const struct top_options *options, bo
   struct top_view view = {.remote = remote, .sort = options->sort};
   double interval = options->interval;
   char note[64];
-  for (long round = 1;; round++) {
+  for (size_t round = 1;; round++) {
     double before = own_seconds();
     if (!remote_measure(remote)) return round > 1;
     view.before = view.now;
@@ -197,14 +150,8 @@ static bool open_source(struct target *target, const char *source)
 int command_top(int count, char **arguments)
 {
   struct top_options options = {.interval = 1};
-  switch (parse(&options, count, arguments)) {
-  case PARSED_HELP:
-    return END_OK;
-  case PARSED_WRONG:
-    return END_USAGE;
-  case PARSED:
-    break;
-  }
+  int end;
+  if (!parse(&options, count, arguments, &end)) return end;
   struct target target = {.memory = -1};
   struct remote remote = {0};
   bool is_good = open_source(&target, options.source) && remote_require(&remote, &target);

@@ -9,22 +9,7 @@
 #include "figures.h"
 #include "process_name.h"
 
-static const char *const sort_names[SORT_COUNT] = {"live", "free", "size"};
-
-const char *top_sort_name(enum top_sort sort)
-{
-  return sort_names[sort];
-}
-
-bool top_sort_parse(const char *word, enum top_sort *sort)
-{
-  for (int i = 0; i < SORT_COUNT; i++) {
-    if (strcmp(word, sort_names[i]) != 0) continue;
-    *sort = (enum top_sort)i;
-    return true;
-  }
-  return false;
-}
+const char *const top_sort_names[SORT_COUNT + 1] = {"live", "free", "size", NULL};
 
 void top_moment_take(struct top_moment *moment, const struct remote *remote)
 {
@@ -184,7 +169,7 @@ static void write_classes(FILE *stream, const struct top_view *view, size_t rows
   struct sorted sorted[REMOTE_CLASSES_MOST];
   size_t count = sort_classes(view, sorted);
   fprintf(stream, "\n%8s %8s %10s %11s %8s %11s %7s  by %s\n", "block", "pages", "live",
-          "live bytes", "ready", "free bytes", "full %", top_sort_name(view->sort));
+          "live bytes", "ready", "free bytes", "full %", top_sort_names[view->sort]);
   for (size_t i = 0; i < count && i < rows; i++) write_class(stream, sorted[i].of_class);
 }
 

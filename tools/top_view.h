@@ -35,7 +35,6 @@ void top_view_write(FILE *stream, const struct top_view *view);
 // One object, in a line.
 void top_view_write_json(FILE *stream, const struct top_view *view);
 
-const char *top_sort_name(enum top_sort sort);
-bool top_sort_parse(const char *word, enum top_sort *sort);
+extern const char *const top_sort_names[SORT_COUNT + 1];  // the last is NULL
 
 #endif

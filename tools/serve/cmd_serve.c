@@ -4,8 +4,6 @@
 // the process at fixed times and answers in between, so however many ask, the process is read no
 // more often, and each look is answered from memory.
 #include <errno.h>
-#include <getopt.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "serve/files.h"
 #include "serve/metrics.h"
@@ -204,53 +203,26 @@ static int serve_process(struct serve *serve)
 
 // ---------------------------------------------------------------------------------------------
 
-static bool parse_number(const char *name, const char *text, int64_t least, int64_t most,
-                         int64_t *number)
+static bool parse(struct serve *serve, int count, char **words, int *end)
 {
-  char *rest;
-  errno = 0;
-  *number = strtoll(text, &rest, 10);
-  bool is_number = *text >= '0' && *text <= '9' && *rest == '\0' && errno == 0;
-  if (is_number && *number >= least && *number <= most) return true;
-  complain("%s is a number from %" PRId64 " to %" PRId64 ", not '%s'", name, least, most, text);
-  return false;
-}
-
-enum parsed { PARSED, PARSED_HELP, PARSED_WRONG };
-
-static enum parsed parse(struct serve *serve, int count, char **arguments)
-{
-  static const struct option known[] = {{"port", required_argument, NULL, 'p'},
-                                        {"interval", required_argument, NULL, 'i'},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
-  int option;
-  int64_t number;
-  opterr = 0;
-  while ((option = getopt_long(count, arguments, ":h", known, NULL)) != -1) {
-    switch (option) {
-    case 'p':
-      if (!parse_number("--port", optarg, 1, UINT16_MAX, &number)) return PARSED_WRONG;
-      serve->port = (uint16_t)number;
-      break;
-    case 'i':
-      if (!parse_number("--interval", optarg, INTERVAL_LEAST, INTERVAL_MOST, &serve->interval_ms)) {
-        return PARSED_WRONG;
-      }
-      break;
-    case 'h':
-      print_help();
-      return PARSED_HELP;
-    default:
-      complain(option == ':' ? "%s lacks its value" : "%s is no option of mend serve",
-               arguments[optind - 1]);
-      return PARSED_WRONG;
-    }
-  }
-  if (count - optind == 1) serve->process = target_parse_process(arguments[optind]);
-  if (serve->process != 0) return PARSED;
+  size_t port = 0;
+  size_t interval_ms = (size_t)serve->interval_ms;
+  const struct argument known[] = {
+      {"port", .number = &port, .least = 1, .most = UINT16_MAX},
+      {"interval", .number = &interval_ms, .least = INTERVAL_LEAST, .most = INTERVAL_MOST},
+  };
+  struct arguments given = {.command = "serve",
+                            .help = print_help,
+                            .known = known,
+                            .known_count = sizeof known / sizeof known[0]};
+  if (!arguments_parse(&given, count, words, end)) return false;
+  serve->port = (uint16_t)port;
+  serve->interval_ms = (int64_t)interval_ms;
+  if (given.operand_count == 1) serve->process = target_parse_process(given.operands[0]);
+  if (serve->process != 0) return true;
   complain("mend serve takes the number of a process; `mend serve --help` says more");
-  return PARSED_WRONG;
+  *end = END_USAGE;
+  return false;
 }
 
 int command_serve(int count, char **arguments)
@@ -258,16 +230,8 @@ int command_serve(int count, char **arguments)
   struct serve *serve = calloc(1, sizeof *serve);
   if (serve == NULL) return END_BAD_INPUT;
   serve->interval_ms = 500;
-  int status = END_OK;
-  switch (parse(serve, count, arguments)) {
-  case PARSED_HELP:
-    break;
-  case PARSED_WRONG:
-    status = END_USAGE;
-    break;
-  case PARSED:
-    status = serve_process(serve);
-  }
+  int status;
+  if (parse(serve, count, arguments, &status)) status = serve_process(serve);
   free(serve);
   return status;
 }
