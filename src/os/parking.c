@@ -21,6 +21,8 @@ enum { PARKING_RED_ZONE = 128, PARKING_ROUNDS = 16 };
 static struct {
   int number;                         // of the signal; 0: none yet
   size_t process;                     // of whose threads the rest speaks
+  bool is_begun;                      // by the caller, who has all signals blocked since then
+  sigset_t mask;                      // what it had blocked before
   _Atomic(uint32_t) round;            // odd while threads are to park
   _Atomic(uint32_t) inside;           // in the handler
   _Atomic(uint32_t) arrived;          // parked in this round
@@ -170,10 +172,10 @@ static uint32_t parking_missing(void)
   return present > arrived ? present - arrived : 0;
 }
 
-static uint32_t await_parking(uint64_t deadline)
+static uint32_t await_parking(uint64_t deadline_ns)
 {
   uint32_t left;
-  while ((left = parking_missing()) > 0 && os_clock_ns() < deadline) os_sleep_us(50);
+  while ((left = parking_missing()) > 0 && os_clock_ns() < deadline_ns) os_sleep_us(50);
   return left;
 }
 
@@ -182,30 +184,53 @@ static void forget_other_process(void)
 {
   if (parking.process == os_process_id()) return;
   parking.process = os_process_id();
+  parking.is_begun = false;
   atomic_store(&parking.inside, 0);
   atomic_store(&parking.round, 0);
 }
 
-INTERNAL size_t os_parking_begin(uint32_t patience_ms)
+static void begin_round(void)
 {
-  uint64_t deadline = os_clock_ns() + patience_ms * UINT64_C(1000000);
-  uint32_t left = 0;
+  sigset_t all;
+  forget_other_process();
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &parking.mask);
+  parking.is_begun = true;
   parking_asked.count = 0;
   parking_asked.refused = 0;
   atomic_store(&parking.first, NULL);
   atomic_store(&parking.arrived, 0);
-  forget_other_process();
-  bool can_ask = choose_parking_signal();
-  if (can_ask) atomic_fetch_add(&parking.round, 1);
-  // Those that are not parked yet may start others.
+  if (choose_parking_signal()) atomic_fetch_add(&parking.round, 1);
+}
+
+static bool is_round(void)
+{
+  return atomic_load(&parking.round) % 2 != 0;
+}
+
+// Asks until there is nobody left to ask: those that are not parked yet may start others.
+static bool ask_all(uint64_t deadline_ns, size_t *unparked)
+{
+  uint32_t left = 0;
   for (int i = 0; i < PARKING_ROUNDS; i++) {
-    if (!os_threads_list(&parking_list)) return SIZE_MAX;
-    if (!can_ask) return parking_list.count - 1;
-    uint32_t more = ask_listed();
-    left = await_parking(deadline);
-    if (more == 0) break;
+    if (!os_threads_list(&parking_list)) return false;
+    if (!is_round()) left = parking_list.count - 1;
+    if (!is_round() || ask_listed() == 0) break;
+    left = await_parking(deadline_ns);
   }
-  return left + parking_asked.refused + parking_list.is_cut;
+  *unparked = left + parking_asked.refused + parking_list.is_cut;
+  return true;
+}
+
+INTERNAL bool os_parking_begin(uint32_t patience_ms, size_t *unparked)
+{
+  uint64_t deadline_ns = os_deadline_ns(patience_ms * UINT64_C(1000000));
+  begin_round();
+  if (ask_all(deadline_ns, unparked)) return true;
+  int error = errno;
+  os_parking_end();
+  errno = error;
+  return false;
 }
 
 INTERNAL const struct os_parked *os_parking_threads(void)
@@ -215,9 +240,14 @@ INTERNAL const struct os_parked *os_parking_threads(void)
 
 INTERNAL void os_parking_end(void)
 {
-  if (atomic_load(&parking.round) % 2 == 0) return;
-  atomic_fetch_add(&parking.round, 1);
-  syscall(SYS_futex, &parking.round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
-  atomic_store(&parking.first, NULL);  // where they were is theirs again
-  while (atomic_load(&parking.inside) > 0) sched_yield();
+  if (!parking.is_begun) return;
+  if (is_round()) {
+    atomic_fetch_add(&parking.round, 1);
+    syscall(SYS_futex, &parking.round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    atomic_store(&parking.first, NULL);  // where they were is theirs again
+    while (atomic_load(&parking.inside) > 0) sched_yield();
+  }
+  parking.is_begun = false;
+  sigset_t mask = parking.mask;  // a handler may park threads itself
+  pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }

@@ -7,6 +7,7 @@
 // for those that it never does that with (signal(7)).
 //
 // Parked threads may hold any lock: until they go on, the caller must not take one, nor allocate.
+// A handler might, so the caller has all signals blocked meanwhile.
 #ifndef OS_PARKING_H
 #define OS_PARKING_H
 
@@ -21,10 +22,12 @@ struct os_parked {
   uintptr_t thread;       // its id
 };
 
-// Parks them; returns how many could not be. One thread at a time.
-INTERNAL size_t os_parking_begin(uint32_t patience_ms);
+// Parks them, and says how many could not be. False, with errno, if nobody tells which threads
+// there are: then none is parked. One thread at a time.
+INTERNAL bool os_parking_begin(uint32_t patience_ms, size_t *unparked);
 // The parked threads, linked; none if threads are not parked.
 INTERNAL const struct os_parked *os_parking_threads(void);
+// Does nothing if threads are not parked.
 INTERNAL void os_parking_end(void);
 
 #endif

@@ -101,6 +101,7 @@ INTERNAL bool os_snapshot_take(struct os_snapshot *snapshot, const struct os_sna
 {
   int ends[2];
   sigset_t all, before;
+  snapshot->pause_ns = 0;
   if (pipe2(ends, O_CLOEXEC) != 0) return false;
   long parent = syscall(SYS_getpid);
   sigfillset(&all);
@@ -203,7 +204,7 @@ static void on_copy_fault(int number, siginfo_t *info, void *context)
 {
   (void)context;
   if (!copy_faults.is_reading) {
-    signal(number, SIG_DFL);  // it is ours: the instruction copy_faults once more
+    signal(number, SIG_DFL);  // it is ours: the instruction faults once more
     return;
   }
   copy_faults.address = (uintptr_t)info->si_addr;

@@ -27,7 +27,7 @@ struct os_snapshot_plan {
   bool is_in_no_hurry;  // the child leaves the processors to others
 };
 
-// False, with errno saying why, if no child or no pipe can be had.
+// False, with errno saying why, if no child or no pipe can be had; pause_ns is told all the same.
 INTERNAL bool os_snapshot_take(struct os_snapshot *snapshot, const struct os_snapshot_plan *plan);
 // Waits for the next part of the child's answer. False if it has ended before, or is another size.
 INTERNAL bool os_snapshot_read(const struct os_snapshot *snapshot, void *part, size_t bytes);

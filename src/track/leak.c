@@ -189,7 +189,7 @@ static bool take_copy(struct os_snapshot *snapshot, struct leak_job *job,
                       struct leak_result *result)
 {
   bool parks = job->turn != LEAK_FIRST;
-  uint64_t begin = os_clock_ns();
+  uint64_t begin_ns = os_clock_ns();
   struct os_snapshot_plan plan = {
       .work = leak_work,
       .argument = job,
@@ -197,12 +197,12 @@ static bool take_copy(struct os_snapshot *snapshot, struct leak_job *job,
       .is_in_no_hurry = !job->plan->is_exit,
   };
   uint32_t patience_ms = job->plan->is_exit ? LEAK_EXIT_PATIENCE_MS : LEAK_PATIENCE_MS;
-  if (parks) result->unparked = os_parking_begin(patience_ms);
+  if (parks && !os_parking_begin(patience_ms, &result->unparked)) return false;
   bool is_taken = os_snapshot_take(snapshot, &plan);
   int error = errno;
   if (parks) os_parking_end();
-  uint64_t pause = parks ? os_clock_ns() - begin : snapshot->pause_ns;
-  if (pause > result->pause_ns) result->pause_ns = pause;
+  uint64_t pause_ns = parks ? os_clock_ns() - begin_ns : snapshot->pause_ns;
+  if (pause_ns > result->pause_ns) result->pause_ns = pause_ns;
   errno = error;
   return is_taken;
 }

@@ -22,6 +22,7 @@ static struct {
   bool is_parked;
   bool was_parked[3];  // at each
   size_t unparked;
+  int parking_error;  // errno; 0: it works
   void (*at_take)(int number);
 } kernel;
 
@@ -74,11 +75,13 @@ size_t os_snapshot_copy(void *to, const void *from, size_t bytes)
   return bytes;
 }
 
-size_t os_parking_begin(uint32_t patience_ms)
+bool os_parking_begin(uint32_t patience_ms, size_t *unparked)
 {
   CHECK(patience_ms > 0 && !kernel.is_parked);
-  kernel.is_parked = true;
-  return kernel.unparked;
+  kernel.is_parked = kernel.parking_error == 0;
+  *unparked = kernel.unparked;
+  errno = kernel.parking_error;
+  return kernel.is_parked;
 }
 
 const struct os_parked *os_parking_threads(void)
@@ -238,6 +241,12 @@ static void refusals_are_told(void **state)
     assert_false(kernel.is_parked);
   }
   kernel.refused_at = 0;
+  kernel.parking_error = EMFILE;
+  assert_false(check(false, &result));
+  assert_int_equal(errno, EMFILE);
+  assert_int_equal(kernel.takes, 1);
+  assert_int_equal(kernel.ends, 1);
+  kernel.parking_error = 0;
   for (int at = 1; at <= 2; at++) {
     kernel.silent_at = at;
     assert_false(check(false, &result));

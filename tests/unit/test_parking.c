@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // Parked threads stand still and go on afterwards; their stacks are told; one that blocks all
-// signals is counted, and one that comes and goes disturbs nobody.
+// signals is counted, and one that comes and goes disturbs nobody. The caller gets its signals
+// afterwards, and nobody is parked where threads cannot be listed.
 #define _GNU_SOURCE 1
 #include "../support/suite.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "os/parking.h"
@@ -36,6 +39,7 @@ static void start(pthread_t *threads, size_t *numbers)
   atomic_store(&is_over, false);
   for (size_t i = 0; i < RUNNERS; i++) {
     numbers[i] = i;
+    atomic_store(&turns[i], 0);
     CHECK(pthread_create(&threads[i], NULL, run, &numbers[i]) == 0);
     while (atomic_load(&turns[i]) == 0) sched_yield();
   }
@@ -45,6 +49,14 @@ static void stop(pthread_t *threads)
 {
   atomic_store(&is_over, true);
   for (size_t i = 0; i < RUNNERS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+// How many could not be parked.
+static size_t park(void)
+{
+  size_t unparked = 4711;
+  CHECK(os_parking_begin(PATIENCE_MS, &unparked));
+  return unparked;
 }
 
 static const struct os_parked *parked_of(size_t i)
@@ -62,7 +74,7 @@ static void threads_stand_still_and_go_on(void **state)
   start(threads, numbers);
   for (int round = 0; round < 10; round++) {
     size_t before[RUNNERS];
-    assert_int_equal(os_parking_begin(PATIENCE_MS), 0);
+    assert_int_equal(park(), 0);
     for (size_t i = 0; i < RUNNERS; i++) {
       const struct os_parked *parked = parked_of(i);
       CHECK(parked != NULL);
@@ -99,7 +111,7 @@ static void a_thread_that_blocks_signals_is_counted(void **state)
   atomic_store(&turns[0], 0);
   assert_int_equal(pthread_create(&thread, NULL, wait_deaf, NULL), 0);
   while (atomic_load(&turns[0]) == 0) sched_yield();
-  assert_int_equal(os_parking_begin(PATIENCE_MS), 1);
+  assert_int_equal(park(), 1);
   os_parking_end();
   atomic_store(&is_over, true);
   pthread_join(thread, NULL);
@@ -129,12 +141,12 @@ static void threads_that_come_and_go_do_no_harm(void **state)
   atomic_store(&is_over, false);
   assert_int_equal(pthread_create(&thread, NULL, start_many, NULL), 0);
   for (int i = 0; i < 50; i++) {
-    (void)os_parking_begin(PATIENCE_MS);
+    (void)park();
     os_parking_end();
   }
   atomic_store(&is_over, true);
   pthread_join(thread, NULL);
-  assert_int_equal(os_parking_begin(PATIENCE_MS), 0);
+  assert_int_equal(park(), 0);
   assert_null(os_parking_threads());
   os_parking_end();
   os_parking_end();
@@ -161,7 +173,7 @@ static void a_handler_on_a_stack_of_its_own_has_its_registers_there(void **state
   atomic_store(&ids[0], 0);
   assert_int_equal(pthread_create(&thread, NULL, wait_on_own_stack, NULL), 0);
   while (atomic_load(&ids[0]) == 0) sched_yield();
-  assert_int_equal(os_parking_begin(PATIENCE_MS), 0);
+  assert_int_equal(park(), 0);
   const struct os_parked *parked = parked_of(0);
   bool is_told = parked != NULL && parked->handler_end > parked->handler &&
                  (parked->stack < parked->handler || parked->stack > parked->handler_end);
@@ -169,6 +181,62 @@ static void a_handler_on_a_stack_of_its_own_has_its_registers_there(void **state
   assert_true(is_told);
   atomic_store(&is_over, true);
   pthread_join(thread, NULL);
+}
+
+static atomic_int handled;
+
+static void on_signal(int number)
+{
+  (void)number;
+  atomic_fetch_add(&handled, 1);
+}
+
+// What its handler does may need a lock that a parked thread holds.
+static void the_caller_gets_its_signals_afterwards(void **state)
+{
+  (void)state;
+  pthread_t threads[RUNNERS];
+  size_t numbers[RUNNERS];
+  sigset_t before, after;
+  struct sigaction action = {.sa_handler = on_signal};
+  assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+  start(threads, numbers);
+  sigemptyset(&before);
+  sigaddset(&before, SIGUSR2);
+  assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+  assert_int_equal(park(), 0);
+  CHECK(raise(SIGUSR1) == 0);
+  int too_early = atomic_load(&handled);
+  os_parking_end();
+  assert_int_equal(too_early, 0);
+  assert_int_equal(atomic_load(&handled), 1);
+  assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
+  for (int number = 1; number <= 31; number++) {
+    assert_int_equal(sigismember(&after, number), number == SIGUSR2);
+  }
+  os_parking_end();
+  assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &before, NULL), 0);
+  stop(threads);
+}
+
+static void without_a_list_nobody_is_parked(void **state)
+{
+  (void)state;
+  struct rlimit limit;
+  size_t unparked = 4711;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  atomic_store(&handled, 0);
+  bool is_begun = os_parking_begin(PATIENCE_MS, &unparked);
+  int error = errno;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  assert_false(is_begun);
+  assert_int_equal(error, EMFILE);
+  assert_int_equal(unparked, 4711);
+  assert_null(os_parking_threads());
+  CHECK(raise(SIGUSR1) == 0);
+  assert_int_equal(atomic_load(&handled), 1);
 }
 
 int main(void)
@@ -181,6 +249,8 @@ int main(void)
       cmocka_unit_test(a_thread_that_blocks_signals_is_counted),
       cmocka_unit_test(threads_that_come_and_go_do_no_harm),
       cmocka_unit_test(a_handler_on_a_stack_of_its_own_has_its_registers_there),
+      cmocka_unit_test(the_caller_gets_its_signals_afterwards),
+      cmocka_unit_test(without_a_list_nobody_is_parked),
   };
   return SUITE_RUN(tests);
 }
