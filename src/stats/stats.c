@@ -27,7 +27,7 @@ struct tally {
   struct heap *own;
   size_t page_count;
   size_t page_bytes;
-  size_t live_bytes;
+  size_t live_bytes;  // of all classes, when they are settled
   size_t carved_bytes;
   size_t cached_bytes;
   size_t quarantine_bytes;
@@ -43,6 +43,13 @@ static size_t difference(size_t whole, size_t part)
   return whole > part ? whole - part : 0;
 }
 
+// Blocks and pages that pass between heaps while these are walked are counted twice or not at all:
+// a sum that has come out below 0 is 0.
+static size_t not_negative(size_t sum)
+{
+  return sum > SIZE_MAX / 2 ? 0 : sum;
+}
+
 INTERNAL uint32_t stats_live_blocks(struct page *page)
 {
   if (page_kind(page) == PAGE_LIST) return page_used(page) - remote_count(page);
@@ -54,7 +61,6 @@ static void tally_page(struct tally *tally, struct page *page)
   uint32_t live = stats_live_blocks(page);
   tally->page_count++;
   tally->page_bytes += page_run_bytes(page);
-  tally->live_bytes += live * page->block_bytes;
   tally->carved_bytes += page->carved * page->block_bytes;
   struct stats_class *of_class = &tally->classes[page->size_class];
   of_class->page_count++;
@@ -98,7 +104,6 @@ static void subtract_kept(void *argument, enum stats_kept kept, unsigned size_cl
   struct tally *tally = argument;
   if (!stats_is_counted(block)) return;
   bool is_ready = kept != KEPT_FROM_USE;
-  tally->live_bytes -= size_class_bytes(size_class);
   *(is_ready ? &tally->cached_bytes : &tally->quarantine_bytes) += size_class_bytes(size_class);
   tally->classes[size_class].live_count--;
   tally->classes[size_class].free_count++;
@@ -113,13 +118,12 @@ INTERNAL size_t stats_twin_bytes(void)
   return bytes;
 }
 
-// Nor are blocks that are kept in place of samples.
+// Nor are blocks that are kept in place of samples. (Nobody can be handed them: they are free, and
+// not cached.)
 static void subtract_twins(struct tally *tally)
 {
   for (unsigned i = 0; i < SIZE_CLASS_SMALL_COUNT; i++) {
     size_t count = atomic_load_explicit(&sampling.twins[i], memory_order_relaxed);
-    tally->live_bytes -= count * size_class_bytes(i);
-    tally->cached_bytes += count * size_class_bytes(i);
     tally->classes[i].live_count -= count;
     tally->classes[i].free_count += count;
   }
@@ -139,10 +143,23 @@ static void tally_heap(struct heap *heap, void *argument)
   }
 }
 
+// After the last subtraction: a block may be subtracted before its page is added.
+static void settle_classes(struct tally *tally)
+{
+  for (unsigned i = 0; i < SIZE_CLASS_COUNT; i++) {
+    struct stats_class *of_class = &tally->classes[i];
+    size_t carved = of_class->live_count + of_class->free_count;
+    of_class->live_count = not_negative(of_class->live_count);
+    of_class->free_count = difference(carved, of_class->live_count);
+    tally->live_bytes += of_class->live_count * size_class_bytes(i);
+  }
+}
+
 INTERNAL void stats_of_heap(struct heap *heap, struct mend_stats_row *row)
 {
   struct tally tally = {.own = registry_own()};
   tally_heap(heap, &tally);
+  settle_classes(&tally);
   row->page_count = tally.page_count;
   row->live_bytes = tally.live_bytes;
   row->free_bytes = difference(tally.carved_bytes, tally.live_bytes);
@@ -158,24 +175,17 @@ INTERNAL void stats_of_heap(struct heap *heap, struct mend_stats_row *row)
   }
 }
 
-// Blocks and pages that pass between heaps while these are walked are counted twice or not at all:
-// a sum that has come out below 0 is 0.
-static size_t not_negative(size_t sum)
-{
-  return sum > SIZE_MAX / 2 ? 0 : sum;
-}
-
 static struct tally take_tally(void)
 {
   struct tally tally = {.own = registry_own()};
   if (registry_init()) registry_each(tally_heap, &tally);
   handle_heap_each_lane(tally_heap, &tally);
   subtract_twins(&tally);
+  settle_classes(&tally);
   tally.large_bytes += atomic_load_explicit(&heap_empty.large_bytes, memory_order_relaxed);
   tally.large_blocks += atomic_load_explicit(&heap_empty.large_blocks, memory_order_relaxed);
   tally.large_bytes = not_negative(tally.large_bytes);
   tally.large_blocks = not_negative(tally.large_blocks);
-  tally.live_bytes = not_negative(tally.live_bytes);
   return tally;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/size_class.h"
+#include "core/sampling.h"
 #include "mend/handle.h"
 #include "mend/mend.h"
 #include "os/thread.h"
@@ -100,6 +101,45 @@ static void a_class_has_its_own_blocks(void **state)
   for (size_t i = 0; i < 50; i++) mend_free(blocks[i]);
 }
 
+// What is kept in place of samples is known of all threads together, and the pages that it lies in
+// may have gone by when those are walked: here they have never been.
+static void no_class_has_less_than_none(void **state)
+{
+  (void)state;
+  unsigned size_class = size_class_of(1500);
+  void *block = mend_malloc(1500);
+  sampling_count_twin(size_class, 100000);
+  assert_true(visit(ROWS_MOST));
+  const struct mend_stats_row *row = row_of(MEND_STATS_CLASS, size_class_bytes(size_class), "");
+  struct mend_stats stats = stats_collect(NULL);
+  sampling_count_twin(size_class, -100000);
+  assert_non_null(row);
+  assert_int_equal(row->live_count, 0);
+  assert_int_equal(row->live_bytes, 0);
+  assert_true(row->free_count > 0 && row->free_count < 100000);
+  size_t live = 0;
+  for (size_t i = 0; i < rows.count; i++) {
+    if (rows.all[i].kind == MEND_STATS_CLASS) live += rows.all[i].live_bytes;
+  }
+  assert_int_equal(live, stats.live_bytes);
+  mend_free(block);
+}
+
+static void blocks_in_place_of_samples_are_free_and_not_cached(void **state)
+{
+  (void)state;
+  void *block = mend_malloc(1500);
+  struct mend_stats before = stats_collect(NULL);
+  sampling_count_twin(size_class_of(1500), 1);
+  struct mend_stats stats = stats_collect(NULL);
+  sampling_count_twin(size_class_of(1500), -1);
+  size_t bytes = size_class_bytes(size_class_of(1500));
+  assert_int_equal(stats.live_bytes, before.live_bytes - bytes);
+  assert_int_equal(stats.free_bytes, before.free_bytes + bytes);
+  assert_int_equal(stats.cached_bytes, before.cached_bytes);
+  mend_free(block);
+}
+
 static void heaps_have_addresses_and_names(void **state)
 {
   (void)state;
@@ -185,6 +225,8 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(classes_and_heaps_add_up),
       cmocka_unit_test(a_class_has_its_own_blocks),
+      cmocka_unit_test(no_class_has_less_than_none),
+      cmocka_unit_test(blocks_in_place_of_samples_are_free_and_not_cached),
       cmocka_unit_test(heaps_have_addresses_and_names),
       cmocka_unit_test(threads_have_numbers_and_names),
       cmocka_unit_test(nodes_have_what_is_resident),
