@@ -6,6 +6,7 @@
 #include "base/annotate.h"
 #include "base/bits.h"
 #include "os/probe.h"
+#include "os/system.h"
 #include "os/thread.h"
 
 // The farthest that one frame may be from the next.
@@ -126,13 +127,24 @@ static bool can_read(uintptr_t from, uintptr_t to)
   return true;
 }
 
+// Whether a stack is the thread's own: it can be read up to where that begins. (The first thread's
+// data lie elsewhere, and perhaps directly above a coroutine's stack.)
+static bool is_own_stack(uintptr_t low, uintptr_t end)
+{
+  if (end - low >= MOST_FRAME_BYTES) return false;
+  if (end == os_thread_id() && os_thread_number() == os_process_id()) return false;
+  return can_read(low, end);
+}
+
 // The bounds begin at or below a frame in use, perhaps as those of another stack than before.
 static NOINLINE void move_bounds(struct os_stack_bounds *bounds, uintptr_t words)
 {
   uintptr_t low = bits_align_down(words, STACK_PAGE);
   bool is_below = words < bounds->low && bounds->low - words < MOST_FRAME_BYTES;
-  if (!is_below || !can_read(low, bounds->low)) {
-    bounds->high = bits_align_up(words + FRAME_BYTES, STACK_PAGE);
+  if (!bounds->lasts || !is_below || !can_read(low, bounds->low)) {
+    uintptr_t end = stack_limit(words);
+    bounds->lasts = is_own_stack(low, end);
+    bounds->high = bounds->lasts ? end : bits_align_up(words + FRAME_BYTES, STACK_PAGE);
   }
   bounds->low = low;
 }
@@ -151,7 +163,8 @@ static bool read_frame(struct os_stack_bounds *bounds, uintptr_t frame, uintptr_
   uintptr_t at = frame + (uintptr_t)CALLERS_FRAME;
   if (ALWAYS_PROBES) {
     struct os_probe probe = {0, false};
-    return os_probe_word(&probe, at, &words[0]) && os_probe_word(&probe, at + 8, &words[1]);
+    return os_probe_word(&probe, at, &words[0]) &&
+           os_probe_word(&probe, at + sizeof(uintptr_t), &words[1]);
   }
   if (UNLIKELY(at + FRAME_BYTES > bounds->high) && !widen_bounds(bounds, at)) return false;
   words[0] = ((const volatile uintptr_t *)at)[0];
@@ -165,9 +178,8 @@ static bool is_as_before(const struct os_stack_bounds *bounds, const struct os_s
                          uintptr_t frame)
 {
   uintptr_t words = frame + (uintptr_t)CALLERS_FRAME;
-  if (ALWAYS_PROBES || frame != trace->first || words < bounds->low || trace->end > bounds->high) {
-    return false;
-  }
+  if (ALWAYS_PROBES || frame != trace->first || !bounds->lasts) return false;
+  if (words < bounds->low || trace->end > bounds->high) return false;
   for (size_t i = 0; i < trace->frame_count; i++) {
     const volatile uintptr_t *at = (const volatile uintptr_t *)(frame + (uintptr_t)CALLERS_FRAME);
     if (at[0] != trace->frames[i][0] || at[1] != trace->frames[i][1]) return false;
@@ -196,7 +208,8 @@ static void walk_anew(struct os_stack_bounds *bounds, struct os_stack_trace *tra
   uintptr_t start = frame + (uintptr_t)CALLERS_FRAME;
   uint64_t sum = depth;
   uintptr_t words[2];
-  if (UNLIKELY(start < bounds->low || start >= bounds->high)) move_bounds(bounds, start);
+  bool is_within = start >= bounds->low && start < bounds->high;
+  if (UNLIKELY(!bounds->lasts || !is_within)) move_bounds(bounds, start);
   trace->first = frame;
   trace->frame_count = 0;
   trace->count = 0;

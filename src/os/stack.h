@@ -11,10 +11,12 @@
 // Where return addresses are signed, the signature is taken off.
 //
 // Reading a frame through the kernel takes a system call for each os page: too much for who asks at
-// every allocation. os_stack_walk therefore remembers what it has found readable, upwards without
-// a gap from the page that it was called on, and reads frames in there as they are. Of a stack
-// that is still in use nothing becomes unreadable; the walk never leaves the thread's own stack
-// upwards, and begins anew when it is called on another one (a signal's, a coroutine's).
+// every allocation. os_stack_walk therefore remembers what it has found readable of the thread's
+// own stack, which it knows by what lies at its upper end without a gap: that stays as long as the
+// thread does, and frames in there are read as they are. Any other stack (a signal's, a
+// coroutine's) may be gone by the next walk, with another in its place: of that only the page of
+// the first frame is taken for granted, and each further one asked for. No walk goes past a
+// gap.
 #ifndef OS_STACK_H
 #define OS_STACK_H
 
@@ -37,6 +39,7 @@ INTERNAL void os_stack_read_from(struct os_stack *stack, uintptr_t address, uint
 struct os_stack_bounds {
   uintptr_t low;
   uintptr_t high;  // one past the last byte
+  bool lasts;      // it is the thread's own; else this was so during one walk
 };
 
 enum { OS_STACK_TRACE_DEPTH = 32, OS_STACK_TRACE_FRAMES = 48 };

@@ -152,7 +152,7 @@ INTERNAL NOINLINE struct thread_state *thread_state_make(void)
   struct thread_state *state = take_unused();
   if (state == NULL) state = make_new();
   if (state != NULL) {
-    state->bounds = (struct os_stack_bounds){0, 0};
+    state->bounds = (struct os_stack_bounds){0};
     state->is_inside = false;
     state->number = take_number();
     note_name(state->number);

@@ -107,7 +107,7 @@ static_assert((int)SITE_DEPTH <= (int)OS_STACK_TRACE_DEPTH, "a trace has room fo
 
 static NOINLINE uint32_t find_site_without_state(size_t depth, uint64_t *hash)
 {
-  struct os_stack_bounds bounds = {0, 0};
+  struct os_stack_bounds bounds = {0};
   struct os_stack_trace trace;
   trace.depth = 0;
   os_stack_walk(&bounds, &trace, depth);

@@ -18,6 +18,13 @@ enum { FRAME_WORDS = 4, FRAMES = 64, MOST_CODE_BYTES = 4096 };
 // Functions that ask for their own frame have a frame pointer, whatever the compiler was told.
 #define KEEP_FRAME() ((void)opaque(__builtin_frame_address(0)))
 
+// Where a frame of so many words keeps two of them, and where its pointer leads.
+#if defined(__riscv)
+enum { POINTER_TO = FRAME_WORDS, CALLER = 2, RETURN = 3 };
+#else
+enum { POINTER_TO = 0, CALLER = 0, RETURN = 1 };
+#endif
+
 static bool is_in(uintptr_t address, void *function)
 {
   return address - (uintptr_t)function < MOST_CODE_BYTES;
@@ -138,6 +145,7 @@ static void *walk_often(void *unused)
 {
   struct walker walker = {0};
   for (size_t i = 0; i < 200; i++) dive_and_compare(&walker, i % 12);
+  CHECK(walker.bounds.lasts);
   return unused;
 }
 
@@ -193,17 +201,53 @@ static void bounds_move_to_other_stacks(void **state)
   assert_int_equal(munmap(other.ss_sp, BYTES), 0);
 }
 
+static struct {
+  char *start;
+  struct walker walker;
+  size_t walks;
+} coroutine;
+
+enum { COROUTINE_BYTES = 256 << 10, ABOVE_BYTES = 64 << 10 };
+
+// Walks with a caller that has data in its frame pointer: a place above the stack.
+__attribute__((noinline)) static void walk_with_data(int number)
+{
+  (void)number;
+  volatile uintptr_t *own = __builtin_frame_address(0);
+  uintptr_t caller = own[CALLER - POINTER_TO];
+  own[CALLER - POINTER_TO] = (uintptr_t)coroutine.start + COROUTINE_BYTES + ABOVE_BYTES / 2;
+  os_stack_walk(&coroutine.walker.bounds, &coroutine.walker.trace, OS_STACK_DEPTH);
+  own[CALLER - POINTER_TO] = caller;
+  coroutine.walks++;
+}
+
+// What lay above may be gone: a smaller stack is where a larger one was.
+static void of_another_stack_nothing_is_taken_for_granted(void **state)
+{
+  (void)state;
+  stack_t other = {.ss_size = COROUTINE_BYTES}, before;
+  struct sigaction action = {.sa_handler = walk_with_data, .sa_flags = SA_ONSTACK}, old;
+  coroutine.start = mmap(NULL, COROUTINE_BYTES + ABOVE_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(coroutine.start != MAP_FAILED);
+  other.ss_sp = coroutine.start;
+  assert_int_equal(sigaltstack(&other, &before), 0);
+  assert_int_equal(sigaction(SIGUSR1, &action, &old), 0);
+  assert_int_equal(raise(SIGUSR1), 0);
+  assert_int_equal(mprotect(coroutine.start + COROUTINE_BYTES, ABOVE_BYTES, PROT_NONE), 0);
+  assert_int_equal(raise(SIGUSR1), 0);  // all words are as they were
+  coroutine.walker.trace = (struct os_stack_trace){0};
+  assert_int_equal(raise(SIGUSR1), 0);
+  assert_int_equal(coroutine.walks, 3);
+  assert_int_equal(sigaction(SIGUSR1, &old, NULL), 0);
+  assert_int_equal(sigaltstack(&before, NULL), 0);
+  assert_int_equal(munmap(coroutine.start, COROUTINE_BYTES + ABOVE_BYTES), 0);
+}
+
 // ---------------------------------------------------------------------------------------------
 // Frames that are made up: an array of them, each of which returns to 0x10000 + its index.
 
 static _Alignas(16) uintptr_t frames[FRAMES][FRAME_WORDS];
-
-// What a frame pointer to the i-th frame is, and where that keeps its two words.
-#if defined(__riscv)
-enum { POINTER_TO = FRAME_WORDS, CALLER = 2, RETURN = 3 };
-#else
-enum { POINTER_TO = 0, CALLER = 0, RETURN = 1 };
-#endif
 
 static uintptr_t frame_pointer(size_t i)
 {
@@ -312,6 +356,7 @@ int main(void)
       cmocka_unit_test(walks_with_bounds_find_the_same),
       cmocka_unit_test(a_walk_sees_where_a_caller_was_called),
       cmocka_unit_test(bounds_move_to_other_stacks),
+      cmocka_unit_test(of_another_stack_nothing_is_taken_for_granted),
       cmocka_unit_test(a_chain_is_followed_to_its_end),
       cmocka_unit_test(a_frame_pointer_that_is_none_ends_the_walk),
       cmocka_unit_test(a_walk_only_goes_up_by_aligned_steps_that_are_not_too_long),
