@@ -127,7 +127,7 @@
 #include "api/handles.c"
 #include "api/smart.c"
 #include "api/report.c"
-#include "api/profile.c"
+#include "api/profiling.c"
 #include "api/leaks.c"
 #ifdef MEND_OVERRIDE
 #include "api/override.c"

@@ -28,14 +28,17 @@ extern "C" {
 // allocated (0: the option profile_interval, 512 KiB unless it is set), or with MEND_PROFILE_EXACT
 // every block, which makes allocating slower by some factor and takes up to 64 bytes a block.
 // Blocks that were allocated before are not known. What was remembered under another interval stays
-// and is counted rightly. Costs up to some milliseconds, in which other threads wait. False and
-// errno = ENOMEM if there is no memory for it: then all is as before. Since 0.5.
+// and is counted rightly. Costs up to some milliseconds, in which other threads wait. False, and
+// all is as before, with errno: ENOMEM if there is no memory for it; EBUSY below a signal handler
+// that has interrupted the allocator, or a call like this one; ENOTSUP in the hardened build. Since
+// 0.5.
 MEND_EXPORT bool mend_profile_start(size_t interval_bytes) MEND_NOTHROW;
 
 // Ends that. What was remembered exactly is forgotten; samples stay in the profile until they are
 // freed or brought to another size, and so do the sums of what was allocated. (A later exact mode
 // forgets samples that share a page with a block that it remembers: this concerns those from 4 to
-// 64 KiB, and of heaps of mend_heap_create.) Since 0.5.
+// 64 KiB, and of heaps of mend_heap_create.) Does nothing below a signal handler that has
+// interrupted the allocator. Since 0.5.
 MEND_EXPORT void mend_profile_stop(void) MEND_NOTHROW;
 
 // Writes the profile to a descriptor, as a track file of the kind `profile`. Allocates nothing. A

@@ -6,7 +6,7 @@
 #include "api/control.h"
 #include "api/extent.h"
 #include "api/leaks.h"
-#include "api/profile.h"
+#include "api/profiling.h"
 #include "api/tracking.h"
 #include "base/format.h"
 #include "base/options.h"
@@ -68,7 +68,7 @@ INTERNAL void init_once(void)
     atomic_store(&state, 2);
     if (registry_init()) {
       extent_start();
-      profile_start_by_options();
+      profiling_start_by_options();
     }
   }
   while (atomic_load(&state) != 2) os_sleep_ms(0);
@@ -85,7 +85,7 @@ __attribute__((constructor(101))) static void init_at_start(void)
   vault_register_forks();
   leaks_register_forks();
   tracking_register_forks();
-  profile_register();
+  profiling_register();
   if (options.stats || options.stats_file != 0 || options.verbose || options.profile ||
       options.leaks) {
     // Programs close descriptor 2 before destructors run.

@@ -265,22 +265,25 @@ INTERNAL void *tracking_visible(struct page *page, void *block)
 
 static void end_tracking(void)
 {
-  if (sampling_stop()) tracker_stop();
+  if (dump_can_wait() && sampling_stop()) tracker_stop();
 }
 
+// Whoever is refused finds all as it was: so that is asked first. (A tracker that was on once has
+// its tables.)
 static bool begin_tracking(size_t interval)
 {
   bool is_exact = interval == MEND_PROFILE_EXACT;
   if (interval == 0) interval = (size_t)options.profile_interval;
+  if (!dump_can_wait() || !sampling_can_start()) {
+    errno = EBUSY;
+    return false;
+  }
   if (tracking_is_on()) end_tracking();
   if (!tracker_start(is_exact ? TRACKER_EXACT : TRACKER_SAMPLED, is_exact ? 1 : interval)) {
     errno = ENOMEM;
     return false;
   }
-  if (sampling_start(is_exact ? SAMPLING_EXACT : SAMPLING_SAMPLED, interval)) return true;
-  tracker_stop();
-  errno = EBUSY;
-  return false;
+  return sampling_start(is_exact ? SAMPLING_EXACT : SAMPLING_SAMPLED, interval);
 }
 
 INTERNAL bool tracking_start(size_t interval_bytes)

@@ -111,12 +111,15 @@ static void empty_own_bins(void)
   heap_leave(own);
 }
 
-INTERNAL bool sampling_start(enum sampling_mode mode, size_t interval)
+INTERNAL bool sampling_can_start(void)
 {
   struct heap *own = registry_current();
-  if (!TUNING_HAS_LISTS || own == NULL || (registry_own() != NULL && own != registry_own())) {
-    return false;
-  }
+  return TUNING_HAS_LISTS && own != NULL && (registry_own() == NULL || own == registry_own());
+}
+
+INTERNAL bool sampling_start(enum sampling_mode mode, size_t interval)
+{
+  if (!sampling_can_start()) return false;
   atomic_store(&sampling.interval, bits_smaller(bits_larger(interval, 1), SAMPLING_INTERVAL_MOST));
   uint32_t state = next_state(mode);
   lead_all(state);

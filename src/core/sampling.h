@@ -76,10 +76,9 @@ static inline uint16_t sampling_lead(unsigned size_class)
 
 // What the chances of a heap's blocks are made of. (Owner; threads without a heap share one.)
 struct sampling_chance {
-  _Atomic(uint64_t) bits;  // the state of the random numbers; 0: none yet
-  _Atomic(uint64_t)
-      distance;             // bytes to the next sample of blocks that are of no ration, times 256
-  _Atomic(uint32_t) state;  // of `sampling`, in which that was drawn
+  _Atomic(uint64_t) bits;      // the state of the random numbers; 0: none yet
+  _Atomic(uint64_t) distance;  // to the next sample of blocks of no ration: bytes, times 256
+  _Atomic(uint32_t) state;     // of `sampling`, in which that was drawn
 };
 
 // How many blocks of this size it is to the next sample, that one included: each is one with the
@@ -90,7 +89,9 @@ INTERNAL bool sampling_is_due(struct sampling_chance *chance, size_t block_bytes
 
 // Starts either mode, or stops what has been started: samples are then still noticed when they are
 // freed. What lies in the bins of other threads they may hand out unseen after a start. False if
-// that is no time for it: below a signal handler, or there is no memory. One caller at a time.
+// that is no time for it: below a signal handler that has interrupted the calling thread inside its
+// heap, or there is no memory; for the stop the former alone. One caller at a time.
+INTERNAL bool sampling_can_start(void);
 INTERNAL bool sampling_start(enum sampling_mode mode, size_t interval);
 INTERNAL bool sampling_stop(void);
 

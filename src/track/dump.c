@@ -70,15 +70,20 @@ INTERNAL void dump_complain(void)
 // ---------------------------------------------------------------------------------------------
 // Profiles.
 
-// Whether the calling thread, below a signal handler perhaps, may wait for other threads: not where
-// they may be waiting for it.
-static bool can_wait(void)
+INTERNAL bool dump_can_wait(void)
 {
   if (chunk_lock_is_mine() || metadata_lock_is_mine() || record_lock_is_mine()) return false;
   for (struct heap *heap = registry_next(NULL); heap != NULL; heap = registry_next(heap)) {
     if (os_gate_is_mine(&heap->gate, heap_owner(heap) == os_thread_id())) return false;
   }
   return true;
+}
+
+INTERNAL bool dump_acquire(bool waits)
+{
+  if (dump_can_wait()) return track_file_acquire(waits);
+  errno = EBUSY;
+  return false;
 }
 
 // By who has acquired the track file.
@@ -98,7 +103,7 @@ INTERNAL void dump_profile(void)
   char suffix[SUFFIX_MOST];
   int saved_errno = errno;
   atomic_store(&dump_is_asked_for, false);
-  if (can_wait() && track_file_acquire(false)) {
+  if (dump_acquire(false)) {
     struct format format = format_begin(suffix, sizeof suffix - 1);
     format_text(&format, ".");
     format_number(&format, atomic_fetch_add(&dump.count, 1) + 1, 0);
@@ -124,7 +129,11 @@ INTERNAL void dump_look_at_growth(size_t used_bytes)
 
 INTERNAL void dump_last_profile(const char *suffix)
 {
-  if (can_wait() && track_file_acquire(true)) write_profile(suffix);
+  if (dump_acquire(true)) {
+    write_profile(suffix);
+  } else {
+    dump_complain();
+  }
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -34,7 +34,13 @@ INTERNAL void dump_look_at_growth(size_t used_bytes);
 INTERNAL int dump_create(const char *suffix);
 // Says that what was written to it is not whole, as errno tells.
 INTERNAL void dump_complain(void);
-// The profile at the exit.
+// Whether the calling thread, below a signal handler perhaps, may wait for other threads: not where
+// they may be waiting for it.
+INTERNAL bool dump_can_wait(void);
+// track_file_acquire for a thread that may be below a signal handler: false, and errno is EBUSY,
+// also where writing would wait for what that has interrupted.
+INTERNAL bool dump_acquire(bool waits);
+// The profile at the exit; if it cannot be written, that is told.
 INTERNAL void dump_last_profile(const char *suffix);
 
 #endif

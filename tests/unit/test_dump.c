@@ -169,6 +169,12 @@ static void what_goes_wrong_is_one_line(void **state)
   capture_begin();
   dump_last_profile(".more");  // a device has no such name
   assert_string_equal(captured.text, "mend: the track file could not be written whole: error 28\n");
+  struct heap *heap = registry_current();
+  heap_enter(heap);  // as if a handler that has interrupted it ended the process
+  capture_begin();
+  dump_last_profile("");
+  heap_leave(heap);
+  assert_string_equal(captured.text, "mend: the track file could not be written whole: error 16\n");
   options.profile_signal = SIGKILL;
   capture_begin();
   dump_start();

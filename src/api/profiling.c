@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // mend/track.h: profiles of the heap.
-#include "api/profile.h"
+#include "api/profiling.h"
 
 #include "api/init.h"
 #include "api/leaks.h"
@@ -13,7 +13,6 @@
 #include "os/file.h"
 #include "track/dump.h"
 #include "track/profile.h"
-#include "track/track_file.h"
 #include "track/tracker.h"
 
 bool mend_profile_start(size_t interval_bytes)
@@ -29,7 +28,7 @@ void mend_profile_stop(void)
 bool mend_profile_write(int descriptor)
 {
   init_once();
-  return track_file_acquire(true) && profile_write(descriptor);
+  return dump_acquire(true) && profile_write(descriptor);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -50,7 +49,7 @@ static void write_at_exit(void)
   if (options.leaks) write_leaks();
 }
 
-INTERNAL void profile_start_by_options(void)
+INTERNAL void profiling_start_by_options(void)
 {
   static const char line[] = "mend: MEND_PROFILE, MEND_LEAKS: this build remembers no stacks\n";
   tracker_start_clock();
@@ -59,7 +58,7 @@ INTERNAL void profile_start_by_options(void)
   output_write(line, sizeof line - 1);
 }
 
-INTERNAL void profile_register(void)
+INTERNAL void profiling_register(void)
 {
   dump_start();
   if (options.profile || options.leaks) os_at_exit(write_at_exit);
