@@ -57,10 +57,12 @@ MEND_EXPORT bool mend_profile_write(int descriptor) MEND_NOTHROW;
 // nobody asks. The child of a fork answers as well. The option `control` does the same from the
 // start. True also if it is so already; false with errno if there is no socket, descriptor or
 // thread for it (EADDRINUSE: another process has taken the name, or another copy of mend in this
-// one). Since 0.5.
+// one; EBUSY below a signal handler that has interrupted a start or stop). Where the kernel lets
+// nobody be accepted, it ends by itself. Since 0.5.
 MEND_EXPORT bool mend_control_start(void) MEND_NOTHROW;
 
-// Ends that. Waits for an answer that is under way. Since 0.5.
+// Ends that. Waits for an answer that is under way. Does nothing below a signal handler that has
+// interrupted a start or stop. Since 0.5.
 MEND_EXPORT void mend_control_stop(void) MEND_NOTHROW;
 
 // ---------------------------------------------------------------------------------------------

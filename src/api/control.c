@@ -31,13 +31,14 @@ enum {
 
 enum control_state { CONTROL_OFF, CONTROL_ON, CONTROL_ENDING };
 
+// The state is OFF while there is no thread. Who has `lock` makes it ON with a new one, and ENDING;
+// the thread makes it OFF with `listening`, which is the last that it does.
 static struct {
-  struct os_lock lock;          // protects changes of `state`
+  struct os_lock lock;          // of who starts and stops
   struct os_lock listening;     // protects `listener`, but for what the thread accepts from it
-  _Atomic(uint32_t) state;      // enum control_state; the thread alone makes it OFF
+  _Atomic(uint32_t) state;      // enum control_state
   struct os_listener listener;  // only the thread changes it, while it runs
   _Atomic(int) connection;      // that it is answering, + 1
-  _Atomic(size_t) process;      // whose the thread is
 } control;
 
 // ---------------------------------------------------------------------------------------------
@@ -47,37 +48,8 @@ struct control_request {
   const char *text;  // a word, or several; what is behind it is the argument
   bool has_argument;
   bool (*answer)(int file, const char *argument);  // false, with errno: that did not work
+  enum mend_stats_format format;                   // of statistics, which `answer` is NULL for
 };
-
-static bool answer_stats_text(int file, const char *argument)
-{
-  (void)argument;
-  return mend_stats_write(file, MEND_STATS_TEXT);
-}
-
-static bool answer_stats_json(int file, const char *argument)
-{
-  (void)argument;
-  return mend_stats_write(file, MEND_STATS_JSON);
-}
-
-static bool answer_stats_openmetrics(int file, const char *argument)
-{
-  (void)argument;
-  return mend_stats_write(file, MEND_STATS_OPENMETRICS);
-}
-
-static bool answer_stats_prometheus(int file, const char *argument)
-{
-  (void)argument;
-  return mend_stats_write(file, MEND_STATS_PROMETHEUS);
-}
-
-static bool answer_stats_xml(int file, const char *argument)
-{
-  (void)argument;
-  return mend_stats_write(file, MEND_STATS_XML);
-}
 
 static bool answer_map(int file, const char *argument)
 {
@@ -142,18 +114,18 @@ static bool answer_version(int file, const char *argument)
 }
 
 static const struct control_request control_requests[] = {
-    {"stats text", false, answer_stats_text},
-    {"stats json", false, answer_stats_json},
-    {"stats openmetrics", false, answer_stats_openmetrics},
-    {"stats prometheus", false, answer_stats_prometheus},
-    {"stats xml", false, answer_stats_xml},
-    {"map", false, answer_map},
-    {"profile start", true, answer_profile_start},
-    {"profile stop", false, answer_profile_stop},
-    {"profile", false, answer_profile},
-    {"leaks", false, answer_leaks},
-    {"options", false, answer_options},
-    {"version", false, answer_version},
+    {"stats text", false, NULL, MEND_STATS_TEXT},
+    {"stats json", false, NULL, MEND_STATS_JSON},
+    {"stats openmetrics", false, NULL, MEND_STATS_OPENMETRICS},
+    {"stats prometheus", false, NULL, MEND_STATS_PROMETHEUS},
+    {"stats xml", false, NULL, MEND_STATS_XML},
+    {"map", false, answer_map, 0},
+    {"profile start", true, answer_profile_start, 0},
+    {"profile stop", false, answer_profile_stop, 0},
+    {"profile", false, answer_profile, 0},
+    {"leaks", false, answer_leaks, 0},
+    {"options", false, answer_options, 0},
+    {"version", false, answer_version, 0},
 };
 
 // The request that a line makes, and what follows it; NULL if there is no such.
@@ -215,6 +187,7 @@ static void send_answer(int connection, int file)
   }
 }
 
+// What there is to say of an errno; NULL: its number.
 static const char *reason(int error)
 {
   switch (error) {
@@ -227,9 +200,30 @@ static const char *reason(int error)
   case ENOSPC:
   case EFBIG:
     return "the answer is too large";
-  default:
+  case 0:
+  case ENOMEM:
     return "the process has no memory for it";
+  default:
+    return NULL;
   }
+}
+
+static void send_refusal(int connection, int error)
+{
+  char line[48];
+  struct format format = format_begin(line, sizeof line - 1);
+  const char *why = reason(error);
+  format_text(&format, "it did not work: error ");
+  format_number(&format, (uint64_t)error, 0);
+  *format.at = '\0';
+  send_error(connection, why != NULL ? why : line);
+}
+
+static bool make_answer(const struct control_request *request, int file, const char *argument)
+{
+  errno = 0;
+  if (request->answer == NULL) return mend_stats_write(file, request->format);
+  return request->answer(file, argument);
 }
 
 static void answer(int connection)
@@ -254,11 +248,10 @@ static void answer(int connection)
     send_error(connection, "the process has no descriptor for the answer");
     return;
   }
-  errno = 0;
-  if (request->answer(file, argument)) {
+  if (make_answer(request, file, argument)) {
     send_answer(connection, file);
   } else {
-    send_error(connection, reason(errno));
+    send_refusal(connection, errno);
   }
   os_file_close(file);
 }
@@ -306,19 +299,26 @@ static void converse(void)
   }
 }
 
-// A program that closes descriptors that it does not know closes the listener, too: it listens
-// anew. (The name is free then, because nobody has the socket any more.)
+// After the end of a listener. A program that closes descriptors that it does not know closes the
+// listener, too: then it listens anew. (The name is free, because nobody has the socket any more.)
+// One that is whole, and that nobody has ended, is one that the kernel lets nobody accept from:
+// that would be so again, so it is the end.
+static bool listen_again(void)
+{
+  os_lock_acquire(&control.listening);
+  bool is_lost = !os_listener_is_whole(&control.listener);
+  os_listener_close(&control.listener);
+  bool goes_on = is_lost && atomic_load(&control.state) == CONTROL_ON && control_listen();
+  if (!goes_on) atomic_store(&control.state, CONTROL_OFF);
+  os_lock_release(&control.listening);
+  return goes_on;
+}
+
 static void *control_run(void *unused)
 {
-  bool goes_on;
   do {
     converse();
-    os_lock_acquire(&control.listening);
-    os_listener_close(&control.listener);
-    goes_on = atomic_load(&control.state) == CONTROL_ON && control_listen();
-    os_lock_release(&control.listening);
-  } while (goes_on);
-  atomic_store(&control.state, CONTROL_OFF);
+  } while (listen_again());
   return unused;
 }
 
@@ -326,7 +326,6 @@ static void *control_run(void *unused)
 static bool control_begin(void)
 {
   if (!control_listen()) return false;
-  atomic_store(&control.process, os_process_id());
   atomic_store(&control.state, CONTROL_ON);
   if (os_thread_start(control_run)) return true;
   os_listener_close(&control.listener);
@@ -340,12 +339,25 @@ static void await_end(void)
   while (atomic_load(&control.state) == CONTROL_ENDING) os_sleep_ms(1);
 }
 
+// Whether there is a thread that goes on. (It holds `listening` while it finds out.)
+static bool control_is_on(void)
+{
+  os_lock_acquire(&control.listening);
+  bool is_on = atomic_load(&control.state) == CONTROL_ON;
+  os_lock_release(&control.listening);
+  return is_on;
+}
+
 bool mend_control_start(void)
 {
   int saved_errno = errno;
+  if (os_lock_is_mine(&control.lock)) {  // below a signal handler
+    errno = EBUSY;
+    return false;
+  }
   os_lock_acquire(&control.lock);
   await_end();
-  bool is_on = atomic_load(&control.state) == CONTROL_ON || control_begin();
+  bool is_on = control_is_on() || control_begin();
   os_lock_release(&control.lock);
   if (is_on) errno = saved_errno;
   return is_on;
@@ -355,6 +367,7 @@ void mend_control_stop(void)
 {
   int saved_errno = errno;
   uint32_t expected = CONTROL_ON;
+  if (os_lock_is_mine(&control.lock)) return;
   os_lock_acquire(&control.lock);
   if (atomic_compare_exchange_strong(&control.state, &expected, CONTROL_ENDING)) {
     os_lock_acquire(&control.listening);

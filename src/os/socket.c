@@ -46,12 +46,14 @@ INTERNAL bool os_listen(struct os_listener *listener, const char *name)
     listener->descriptor = low;
   }
   listener->number = file_number(listener->descriptor);
-  if (bind(listener->descriptor, (const struct sockaddr *)&address, bytes) == 0 &&
+  if (listener->number != 0 &&
+      bind(listener->descriptor, (const struct sockaddr *)&address, bytes) == 0 &&
       listen(listener->descriptor, WAITING_MOST) == 0) {
     return true;
   }
   int refusal = errno;
-  os_listener_close(listener);
+  close(listener->descriptor);
+  *listener = (struct os_listener){.descriptor = -1};
   errno = refusal;
   return false;
 }

@@ -17,7 +17,7 @@ enum os_accepted {
   OS_ACCEPTED,
   OS_ACCEPT_AGAIN,    // nothing has come of it; try again
   OS_ACCEPT_NO_ROOM,  // no descriptor, or no memory
-  OS_ACCEPT_ENDED,    // the listener was ended, or the program has closed it
+  OS_ACCEPT_ENDED,    // the listener was ended, or the program has closed it, or it is forbidden
 };
 
 // Listens under a name. False, with errno, if somebody else has it (EADDRINUSE), or sockets cannot

@@ -7,6 +7,7 @@
 #include "../support/suite.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,9 +26,13 @@ static struct {
   int refusals;                     // how often
   enum os_accepted accepted[8];     // one after the other; then the end of the listener
   const char *pieces[PIECES_MOST];  // what comes in, of each connection all; NULL: nothing more
+  bool accepts_nobody;              // the kernel lets none be accepted the first time
+  bool is_interrupted;              // by a handler, while who starts has it listen
   bool is_stranger;                 // who asks
   bool has_no_file;                 // for answers
-  _Atomic(size_t) listens, accepts, hung_up, ended;
+  uintptr_t starter;                // the thread that is to listen; 0: whichever
+  _Atomic(bool) is_closed;          // the listener, by the program
+  _Atomic(size_t) listens, accepts, hung_up, ended, others;
   size_t received;
   size_t bytes;
   char sent[4096];
@@ -38,6 +43,9 @@ INTERNAL bool os_listen(struct os_listener *listener, const char *name)
   char expected[40];
   snprintf(expected, sizeof expected, "mend-%ld", (long)getpid());
   CHECK(strcmp(name, expected) == 0);
+  if (played.is_interrupted) CHECK(raise(SIGUSR1) == 0);
+  if (played.starter != os_thread_id()) atomic_fetch_add(&played.others, 1);
+  atomic_store(&played.is_closed, false);
   listener->descriptor = -1;
   errno = played.refusal;
   if (played.refusals > 0) {
@@ -51,7 +59,7 @@ INTERNAL bool os_listen(struct os_listener *listener, const char *name)
 
 INTERNAL bool os_listener_is_whole(const struct os_listener *listener)
 {
-  return listener->descriptor >= 0;
+  return listener->descriptor >= 0 && !atomic_load(&played.is_closed);
 }
 
 INTERNAL enum os_accepted os_accept(const struct os_listener *listener, int *connection)
@@ -60,8 +68,11 @@ INTERNAL enum os_accepted os_accept(const struct os_listener *listener, int *con
   size_t number = atomic_fetch_add(&played.accepts, 1);
   *connection = CONNECTION;
   played.received = 0;
+  if (played.accepts_nobody && number == 0) return OS_ACCEPT_ENDED;
   if (number < sizeof played.accepted / sizeof played.accepted[0]) {
-    if (played.accepted[number] != OS_ACCEPT_ENDED || number < 2) return played.accepted[number];
+    bool is_end = played.accepted[number] == OS_ACCEPT_ENDED;
+    if (is_end && number < 2) atomic_store(&played.is_closed, true);
+    if (!is_end || number < 2) return played.accepted[number];
   }
   while (atomic_load(&played.ended) == 0) os_thread_yield();
   return OS_ACCEPT_ENDED;
@@ -229,6 +240,57 @@ static void it_listens_anew(void **state)
   assert_int_equal(played.listens, 3);
 }
 
+// A listener of which the kernel lets nobody be accepted (a filter of system calls forbids that) is
+// not made anew, again and again: only who starts another one does that.
+static void it_ends_where_nobody_can_be_accepted(void **state)
+{
+  (void)state;
+  play_begin();
+  played.accepts_nobody = true;
+  played.starter = os_thread_id();
+  played.accepted[0] = played.accepted[1] = OS_ACCEPT_AGAIN;
+  assert_true(mend_control_start());
+  while (atomic_load(&played.listens) < 2) {
+    if (atomic_load(&played.accepts) > 0) assert_true(mend_control_start());
+  }
+  mend_control_stop();
+  assert_int_equal(atomic_load(&played.others), 0);
+  assert_int_equal(atomic_load(&played.listens), 2);
+}
+
+static struct {
+  size_t count;
+  bool has_started;
+  int error;
+} below;
+
+static void start_below(int number)
+{
+  (void)number;
+  below.count++;
+  errno = 0;
+  below.has_started = mend_control_start();
+  below.error = errno;
+  mend_control_stop();
+}
+
+// A handler that has interrupted a start would wait for itself.
+static void below_a_start_there_is_none(void **state)
+{
+  (void)state;
+  struct sigaction action = {.sa_handler = start_below};
+  assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+  play_begin();
+  played.is_interrupted = true;
+  played.accepted[0] = OS_ACCEPTED;
+  played.pieces[0] = "version\n";
+  play(1);
+  assert_int_equal(below.count, 1);
+  assert_false(below.has_started);
+  assert_int_equal(below.error, EBUSY);
+  assert_int_equal(strncmp(played.sent, "ok ", 3), 0);
+}
+
 static void what_is_refused_is_told(void **state)
 {
   (void)state;
@@ -251,6 +313,8 @@ int main(void)
       cmocka_unit_test(without_a_file_there_is_an_error),
       cmocka_unit_test(it_goes_on_when_nothing_is_accepted),
       cmocka_unit_test(it_listens_anew),
+      cmocka_unit_test(it_ends_where_nobody_can_be_accepted),
+      cmocka_unit_test(below_a_start_there_is_none),
       cmocka_unit_test(what_is_refused_is_told),
   };
   return SUITE_RUN(tests);
