@@ -88,6 +88,7 @@
 #include "handle/fragmentation.c"
 #include "handle/defrag.c"
 
+#include "track/tables.c"
 #include "track/site_table.c"
 #include "track/record.c"
 #include "track/thread_state.c"

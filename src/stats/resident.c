@@ -173,11 +173,12 @@ static void add_kept(struct heap *heap, void *argument)
   }
 }
 
-// What tracking has: tables, and blocks that are kept in place of samples. And what it knows: the
-// sizes that were asked for.
-static void add_tracking(struct mend_resident *lines)
+// What tracking has: tables, which are among the metadata, and blocks that are kept in place of
+// samples. And what it knows: the sizes that were asked for.
+static void add_tracking(struct measuring *measuring)
 {
-  size_t tables = atomic_load_explicit(&track_table_bytes, memory_order_relaxed);
+  struct mend_resident *lines = measuring->lines;
+  size_t tables = track_tables_measured(resident_apart, measuring);
   move_line(&lines->metadata_bytes, &lines->tracking_bytes, tables);
   move_line(&lines->live_bytes, &lines->tracking_bytes, stats_twin_bytes());
   move_line(&lines->live_bytes, &lines->rounding_bytes, profile_rounding_bytes());
@@ -204,7 +205,7 @@ INTERNAL bool resident_measure(struct mend_resident *resident)
   add_tables(&measuring, region_stats.table_bytes);
   registry_each(add_kept, &measuring);
   handle_heap_each_lane(add_kept, &measuring);
-  add_tracking(resident);
+  add_tracking(&measuring);
   resident->guessed = measuring.residency.is_guessed;
   os_residency_end(&measuring.residency);
   resident->total_bytes = sum_lines(resident);

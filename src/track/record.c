@@ -30,24 +30,15 @@ static_assert(TUNING_PAGE_BLOCKS < 1 << CAPACITY_BITS, "any page's row");
 
 enum { CLASS_LARGE = SIZE_CLASS_COUNT, CLASS_COUNT, STAYS = 0 };
 
-// Pages of blocks have fewer slices.
-enum { PAST_SLICES = 32 };
-
-// Memory for rows is cut off from pieces of this size.
-#define ROWS_PIECE_BYTES ((size_t)1 << 20)
-#define ROWS_PIECE_RECORDS (ROWS_PIECE_BYTES / sizeof(struct record))
-
 struct row_leaf {
   _Atomic(uint64_t) rows[LEAF_ROWS];
 };
 
 static struct {
-  _Atomic(struct row_leaf *) *leaves;  // one for each LEAF_ROWS slices of the region
-  _Atomic(uint32_t) generation;        // 1 at least
-  struct os_lock lock;                 // protects the rest
-  struct record *piece;                // what rows are cut off from
-  size_t piece_used;                   // records
-  uint64_t free_rows[CLASS_COUNT];     // linked by `other` of the first record
+  _Atomic(void *) leaves;           // one for each LEAF_ROWS slices of the region
+  _Atomic(uint32_t) generation;     // 1 at least
+  struct os_lock lock;              // protects the rest
+  uint64_t free_rows[CLASS_COUNT];  // linked by `other` of the first record
 } row_table = {.generation = 1};
 
 static size_t leaf_count(void)
@@ -57,11 +48,13 @@ static size_t leaf_count(void)
 
 INTERNAL bool record_start(void)
 {
-  if (row_table.leaves == NULL) {
-    row_table.leaves = metadata_allocate(leaf_count() * sizeof row_table.leaves[0]);
-    if (row_table.leaves != NULL) track_count_table(leaf_count() * sizeof row_table.leaves[0]);
-  }
-  return row_table.leaves != NULL;
+  return track_table_make(&row_table.leaves, leaf_count() * sizeof(_Atomic(void *))) != NULL;
+}
+
+// The leaves, of which some are NULL; NULL before the start.
+static _Atomic(void *) *leaves_now(void)
+{
+  return atomic_load_explicit(&row_table.leaves, memory_order_acquire);  // see track_table_make
 }
 
 // acquire: pairs with record_forget, so that who makes a record that the next generation remembers
@@ -123,10 +116,10 @@ static unsigned class_of(struct page *page)
 static _Atomic(uint64_t) *place_of(const struct page *page)
 {
   size_t index = page_index(page);
-  if (UNLIKELY(row_table.leaves == NULL)) return NULL;
-  // acquire: pairs with make_leaf
-  struct row_leaf *leaf =
-      atomic_load_explicit(&row_table.leaves[index >> LEAF_SHIFT], memory_order_acquire);
+  _Atomic(void *) *leaves = leaves_now();
+  if (UNLIKELY(leaves == NULL)) return NULL;
+  // acquire: pairs with track_table_make
+  struct row_leaf *leaf = atomic_load_explicit(&leaves[index >> LEAF_SHIFT], memory_order_acquire);
   return LIKELY(leaf != NULL) ? &leaf->rows[index % LEAF_ROWS] : NULL;
 }
 
@@ -137,19 +130,6 @@ static uint64_t row_of_page(struct page *page)
   if (place == NULL) return 0;
   uint64_t row = atomic_load_explicit(place, memory_order_acquire);  // pairs with replace_row
   return is_remembered(row) && row_class(row) == class_of(page) ? row : 0;
-}
-
-static bool make_leaf(size_t index)
-{
-  struct row_leaf *leaf = metadata_allocate(sizeof *leaf);
-  if (leaf == NULL) return false;
-  struct row_leaf *before = NULL;
-  if (!atomic_compare_exchange_strong(&row_table.leaves[index], &before, leaf)) {
-    metadata_free(leaf, sizeof *leaf);
-  } else {
-    track_count_table(sizeof *leaf);
-  }
-  return true;
 }
 
 // A row that has been used before; 0 if there is none. From now on its records are of no block.
@@ -167,16 +147,10 @@ static uint64_t take_free_row(unsigned size_class, size_t capacity)
 
 static uint64_t cut_off_row(unsigned size_class, size_t capacity)
 {
-  if (row_table.piece == NULL || ROWS_PIECE_RECORDS - row_table.piece_used < capacity) {
-    row_table.piece = metadata_allocate(ROWS_PIECE_BYTES);
-    row_table.piece_used = 0;
-  }
-  if (row_table.piece == NULL) return 0;
-  const struct record *start = row_table.piece + row_table.piece_used;
+  const struct record *start = track_table_allocate(capacity * sizeof *start);
+  if (start == NULL) return 0;
   size_t place = (size_t)(start - (const struct record *)(const void *)metadata_extent.start);
   if (place > bits_low_mask(PLACE_BITS)) return 0;
-  row_table.piece_used += capacity;
-  track_count_table(capacity * sizeof(struct record));
   return (uint64_t)place | (uint64_t)capacity << CAPACITY_SHIFT |
          (uint64_t)size_class << CLASS_SHIFT;
 }
@@ -209,9 +183,11 @@ static bool replace_row(struct page *page, _Atomic(uint64_t) *place, uint32_t ge
 
 static NOINLINE bool make_row(struct page *page, uint32_t generation)
 {
-  if (row_table.leaves == NULL || class_of(page) == CLASS_COUNT) return false;
+  _Atomic(void *) *leaves = leaves_now();
+  if (leaves == NULL || class_of(page) == CLASS_COUNT) return false;
   if (os_lock_is_mine(&row_table.lock)) return false;
-  if (place_of(page) == NULL && !make_leaf(page_index(page) >> LEAF_SHIFT)) return false;
+  _Atomic(void *) *leaf = &leaves[page_index(page) >> LEAF_SHIFT];
+  if (track_table_make(leaf, sizeof(struct row_leaf)) == NULL) return false;
   os_lock_acquire(&row_table.lock);
   bool is_made = replace_row(page, place_of(page), generation);
   os_lock_release(&row_table.lock);
@@ -223,8 +199,9 @@ static NOINLINE bool make_row(struct page *page, uint32_t generation)
 static void drop_rows(void)
 {
   os_lock_acquire(&row_table.lock);
-  for (size_t i = 0; row_table.leaves != NULL && i < leaf_count(); i++) {
-    struct row_leaf *leaf = atomic_load_explicit(&row_table.leaves[i], memory_order_acquire);
+  _Atomic(void *) *leaves = leaves_now();
+  for (size_t i = 0; leaves != NULL && i < leaf_count(); i++) {
+    struct row_leaf *leaf = atomic_load_explicit(&leaves[i], memory_order_acquire);
     for (size_t j = 0; leaf != NULL && j < LEAF_ROWS; j++) {
       uint64_t row = atomic_load_explicit(&leaf->rows[j], memory_order_relaxed);
       if (row == 0 || row_generation(row) == STAYS) continue;
@@ -253,7 +230,6 @@ INTERNAL bool record_lock_is_mine(void)
 INTERNAL void record_after_fork(void)
 {
   if (!os_lock_take_from_strangers(&row_table.lock)) return;
-  row_table.piece = NULL;
   memset(row_table.free_rows, 0, sizeof row_table.free_rows);
 }
 
@@ -288,7 +264,7 @@ INTERNAL struct record *record_find_past(const void *block, size_t *block_bytes)
   struct page *slice = page_at(block);
   if (slice == NULL) return NULL;
   size_t offset = (size_t)((const char *)block - page_start(slice));
-  for (size_t i = 0; i < PAST_SLICES && i <= page_index(slice); i++, offset += SLICE_BYTES) {
+  for (size_t i = 0; i < TUNING_PAGE_SLICES && i <= page_index(slice); i++, offset += SLICE_BYTES) {
     _Atomic(uint64_t) *place = place_of(slice - i);
     uint64_t row = place != NULL ? atomic_load_explicit(place, memory_order_acquire) : 0;
     if (is_remembered(row)) return record_in_slices(row, offset, block_bytes);
@@ -431,8 +407,9 @@ static void visit_leaf(size_t first, struct row_leaf *leaf,
 
 INTERNAL void record_each_page(void (*visit)(struct page *page, void *argument), void *argument)
 {
-  for (size_t i = 0; row_table.leaves != NULL && i < leaf_count(); i++) {
-    struct row_leaf *leaf = atomic_load_explicit(&row_table.leaves[i], memory_order_acquire);
+  _Atomic(void *) *leaves = leaves_now();
+  for (size_t i = 0; leaves != NULL && i < leaf_count(); i++) {
+    struct row_leaf *leaf = atomic_load_explicit(&leaves[i], memory_order_acquire);
     if (leaf != NULL) visit_leaf(i << LEAF_SHIFT, leaf, visit, argument);
   }
 }

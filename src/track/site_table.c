@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "core/metadata.h"
 #include "track/tables.h"
 
 #define BUCKET_SHIFT 16
@@ -20,18 +19,15 @@ enum { SITE_PIECE_COUNT = 512 };  // 128 MiB: some 400000 stacks
 #endif
 
 static struct {
-  _Atomic(uint32_t) *buckets;                // numbers of first sites
-  _Atomic(char *) pieces[SITE_PIECE_COUNT];  // which are never given back
+  _Atomic(void *) buckets;                   // numbers of first sites
+  _Atomic(void *) pieces[SITE_PIECE_COUNT];  // which are never given back
   _Atomic(uint32_t) used_units;
   _Atomic(uint64_t) lost;
 } site_table = {.used_units = 1};  // no site has the number 0
 
 INTERNAL bool site_table_start(void)
 {
-  if (site_table.buckets == NULL)
-    site_table.buckets = metadata_allocate(BUCKET_COUNT * sizeof(uint32_t));
-  if (site_table.buckets != NULL) track_count_table(BUCKET_COUNT * sizeof(uint32_t));
-  return site_table.buckets != NULL;
+  return track_table_make(&site_table.buckets, BUCKET_COUNT * sizeof(uint32_t)) != NULL;
 }
 
 INTERNAL struct site *site_of(uint32_t number)
@@ -41,9 +37,14 @@ INTERNAL struct site *site_of(uint32_t number)
   return (struct site *)(void *)(piece + number % SITE_PIECE_UNITS * UNIT_BYTES);
 }
 
+static _Atomic(uint32_t) *buckets_now(void)
+{
+  return atomic_load_explicit(&site_table.buckets, memory_order_acquire);  // see track_table_make
+}
+
 static _Atomic(uint32_t) *bucket_of(uint64_t hash)
 {
-  return &site_table.buckets[hash >> (64 - BUCKET_SHIFT)];
+  return &buckets_now()[hash >> (64 - BUCKET_SHIFT)];
 }
 
 // The site of a stack, looked for from one number on in its chain up to another; 0 if not there.
@@ -61,22 +62,6 @@ static uint32_t find_between(uint32_t number, uint32_t end, const uintptr_t *add
   return 0;
 }
 
-// Sees to it that there is a piece.
-static bool make_piece(size_t index)
-{
-  if (atomic_load_explicit(&site_table.pieces[index], memory_order_acquire) != NULL) return true;
-  char *piece = metadata_allocate(SITE_PIECE_BYTES);
-  if (piece == NULL) return false;
-  char *before = NULL;
-  // release: pairs with the load above
-  if (!atomic_compare_exchange_strong(&site_table.pieces[index], &before, piece)) {
-    metadata_free(piece, SITE_PIECE_BYTES);
-  } else {
-    track_count_table(SITE_PIECE_BYTES);
-  }
-  return true;
-}
-
 // Memory for a site; 0 if there is none.
 static uint32_t take_units(uint32_t count)
 {
@@ -87,7 +72,8 @@ static uint32_t take_units(uint32_t count)
     if (start % SITE_PIECE_UNITS + count > SITE_PIECE_UNITS)
       start += SITE_PIECE_UNITS - start % SITE_PIECE_UNITS;
     if (start >> SITE_PIECE_UNITS_SHIFT >= SITE_PIECE_COUNT) return 0;
-    if (!make_piece(start >> SITE_PIECE_UNITS_SHIFT)) return 0;
+    _Atomic(void *) *piece = &site_table.pieces[start >> SITE_PIECE_UNITS_SHIFT];
+    if (track_table_make(piece, SITE_PIECE_BYTES) == NULL) return 0;
   } while (!atomic_compare_exchange_weak_explicit(&site_table.used_units, &used, start + count,
                                                   memory_order_relaxed, memory_order_relaxed));
   return start;
@@ -180,8 +166,9 @@ INTERNAL struct site_sums site_total(struct site *site)
 INTERNAL void site_table_each(void (*visit)(uint32_t number, struct site *site, void *argument),
                               void *argument)
 {
-  for (size_t i = 0; site_table.buckets != NULL && i < BUCKET_COUNT; i++) {
-    uint32_t number = atomic_load_explicit(&site_table.buckets[i], memory_order_acquire);
+  _Atomic(uint32_t) *buckets = buckets_now();
+  for (size_t i = 0; buckets != NULL && i < BUCKET_COUNT; i++) {
+    uint32_t number = atomic_load_explicit(&buckets[i], memory_order_acquire);
     while (number != 0) {
       struct site *site = site_of(number);
       visit(number, site, argument);

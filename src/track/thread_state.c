@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/metadata.h"
 #include "os/code.h"
 #include "track/tables.h"
 
@@ -13,7 +12,8 @@ enum { BATCH_SHIFT = 8, BATCH_THREADS = 1 << BATCH_SHIFT, BATCH_COUNT = 256 };
 struct thread_name {
   _Atomic(uint32_t) kernel_number;  // 0: not yet filled in
   _Atomic(bool) has_ended;
-  char name[OS_THREAD_NAME_BYTES];  // terminated
+  char name[OS_THREAD_NAME_BYTES];       // at first; terminated
+  char last_name[OS_THREAD_NAME_BYTES];  // if it has ended
 };
 
 struct batch {
@@ -23,9 +23,9 @@ struct batch {
 INTERNAL _Atomic(struct thread_state *) thread_states[THREAD_STATES_MOST];
 
 static struct {
-  _Atomic(uint32_t) places;  // up to which there are states, or will be
-  _Atomic(struct batch *) batches[BATCH_COUNT];
-  _Atomic(uint32_t) numbers;  // that were given
+  _Atomic(uint32_t) places;              // up to which there are states, or will be
+  _Atomic(void *) batches[BATCH_COUNT];  // of struct batch
+  _Atomic(uint32_t) numbers;             // that were given
 } threads;
 
 // ---------------------------------------------------------------------------------------------
@@ -39,25 +39,13 @@ static struct thread_name *name_of(uint32_t number)
   return batch != NULL ? &batch->threads[(number - 1) % BATCH_THREADS] : NULL;
 }
 
-static bool make_batch(size_t index)
-{
-  if (atomic_load(&threads.batches[index]) != NULL) return true;
-  struct batch *batch = metadata_allocate(sizeof *batch);
-  if (batch == NULL) return false;
-  struct batch *before = NULL;
-  if (!atomic_compare_exchange_strong(&threads.batches[index], &before, batch)) {
-    metadata_free(batch, sizeof *batch);
-  } else {
-    track_count_table(sizeof *batch);
-  }
-  return true;
-}
-
 static uint32_t take_number(void)
 {
   uint32_t before = atomic_load(&threads.numbers);
   do {
-    if (before >= BATCH_COUNT * BATCH_THREADS || !make_batch(before >> BATCH_SHIFT)) return 0;
+    if (before >= BATCH_COUNT * BATCH_THREADS) return 0;
+    _Atomic(void *) *batch = &threads.batches[before >> BATCH_SHIFT];
+    if (track_table_make(batch, sizeof(struct batch)) == NULL) return 0;
   } while (!atomic_compare_exchange_weak(&threads.numbers, &before, before + 1));
   return before + 1;
 }
@@ -70,6 +58,14 @@ static void note_name(uint32_t number)
   os_thread_name(kernel_number, thread->name);
   // release: who sees the number sees a name
   atomic_store_explicit(&thread->kernel_number, kernel_number, memory_order_release);
+}
+
+// The thread has ended, or is about to, and had this name.
+static void note_end(struct thread_name *thread, const char *name)
+{
+  memcpy(thread->last_name, name, sizeof thread->last_name);
+  // release: who sees it sees the name
+  atomic_store_explicit(&thread->has_ended, true, memory_order_release);
 }
 
 INTERNAL uint32_t thread_state_kernel_number(uint32_t number)
@@ -88,9 +84,9 @@ INTERNAL void thread_state_each_thread(void (*visit)(uint32_t number, uint32_t k
     if (kernel_number == 0) continue;
     struct thread_name *thread = name_of(number);
     char name[OS_THREAD_NAME_BYTES] = "";
-    if (!atomic_load_explicit(&thread->has_ended, memory_order_acquire))
-      os_thread_name(kernel_number, name);
-    if (name[0] == '\0') memcpy(name, thread->name, sizeof name);
+    bool has_ended = atomic_load_explicit(&thread->has_ended, memory_order_acquire);
+    if (!has_ended) os_thread_name(kernel_number, name);
+    if (name[0] == '\0') memcpy(name, has_ended ? thread->last_name : thread->name, sizeof name);
     visit(number, kernel_number, name, argument);
   }
 }
@@ -128,17 +124,18 @@ static uint16_t take_place(void)
   return (uint16_t)(before + 1);
 }
 
+static bool has_places(void)
+{
+  return places_end() < THREAD_STATES_MOST;
+}
+
 static struct thread_state *make_new(void)
 {
-  struct thread_state *state = metadata_allocate(sizeof *state);
+  struct thread_state *state = has_places() ? track_table_allocate(sizeof *state) : NULL;
   if (state == NULL) return NULL;
   state->place = take_place();
-  if (state->place == PLACE_NONE) {
-    metadata_free(state, sizeof *state);
-    return NULL;
-  }
-  track_count_table(sizeof *state);
-  atomic_store(&state->is_taken, true);
+  if (state->place == PLACE_NONE) return NULL;  // others were first: that is rare
+  atomic_store(&state->is_taken, 1U);
   // release: pairs with state_at and thread_state_own
   atomic_store_explicit(&thread_states[state->place], state, memory_order_release);
   return state;
@@ -158,7 +155,11 @@ INTERNAL NOINLINE struct thread_state *thread_state_make(void)
     note_name(state->number);
     os_thread_watch();
   }
-  os_thread_notes.tracker = state != NULL ? state->place : PLACE_NONE;
+  if (state != NULL) {
+    os_thread_notes.tracker = state->place;
+  } else if (has_places()) {
+    os_thread_notes.tracker = PLACE_NONE;  // there may be memory another time
+  }
   errno = saved_errno;
   return state;
 }
@@ -168,11 +169,13 @@ static void state_ends(void)
   struct thread_state *state = thread_state_own();
   os_thread_notes.tracker = PLACE_ENDED;
   if (state == NULL) return;
-  note_name(state->number);
   struct thread_name *thread = name_of(state->number);
-  // release: who sees it sees the name
-  if (thread != NULL) atomic_store_explicit(&thread->has_ended, true, memory_order_release);
-  atomic_store(&state->is_taken, false);
+  if (thread != NULL) {
+    char name[OS_THREAD_NAME_BYTES];
+    os_thread_name(thread->kernel_number, name);
+    note_end(thread, name);
+  }
+  atomic_store(&state->is_taken, 0U);
 }
 
 INTERNAL void thread_state_start(void)
@@ -194,9 +197,8 @@ INTERNAL void thread_state_after_fork(void)
       note_name(state->number);
     } else {
       struct thread_name *thread = name_of(state->number);
-      // release: who sees it sees the name
-      if (thread != NULL) atomic_store_explicit(&thread->has_ended, true, memory_order_release);
-      atomic_store(&state->is_taken, false);
+      if (thread != NULL && !thread->has_ended) note_end(thread, thread->name);
+      atomic_store(&state->is_taken, 0U);
     }
   }
 }

@@ -42,7 +42,7 @@ struct thread_state {
 };
 
 // All states, which live for ever. The places of those that are no state: none yet, and none any
-// more. Threads that find no place do without.
+// more. Threads that find no place do without, for good.
 enum { THREAD_STATES_MOST = 1 << 14, PLACE_NONE = 0, PLACE_ENDED = UINT16_MAX };
 INTERNAL_DATA _Atomic(struct thread_state *) thread_states[THREAD_STATES_MOST];
 

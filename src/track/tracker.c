@@ -6,12 +6,10 @@
 #include "os/system.h"
 #include "track/record.h"
 #include "track/site_table.h"
-#include "track/tables.h"
 #include "track/thread_state.h"
 #include "track/weight.h"
 
 INTERNAL _Atomic(uint32_t) tracker_mode_now;
-INTERNAL _Atomic(size_t) track_table_bytes;
 
 static struct {
   _Atomic(size_t) intervals[RECORD_WEIGHTS];  // that there have been: what weights stand for; 0:

@@ -10,6 +10,7 @@
 
 #include "core/metadata.h"
 #include "track/site_table.h"
+#include "track/tables.h"
 
 enum { THREADS = 4, STACKS = 3000 };
 
@@ -163,7 +164,7 @@ static void each_site_is_visited_once(void **state)
 static void stacks_that_do_not_fit_are_counted(void **state)
 {
   (void)state;
-  bytes_left = (size_t)256 << 10;  // one more piece, in which hundreds fit
+  bytes_left = TRACK_PIECE_BYTES;  // one more piece, in which hundreds fit
   size_t i = 100000;
   while (find(i) != 0) i++;
   assert_true(i >= 100000 + 500 && i < 100000 + 10000);

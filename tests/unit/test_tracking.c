@@ -16,7 +16,6 @@
 #include "mend/mend.h"
 #include "mend/numa.h"
 #include "mend/track.h"
-#include "track/tables.h"
 #include "track/tracker.h"
 
 // ---------------------------------------------------------------------------------------------
@@ -45,7 +44,6 @@ static struct {
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 INTERNAL _Atomic(uint32_t) tracker_mode_now;
-INTERNAL _Atomic(size_t) track_table_bytes;
 
 // 1 - exp(-x)
 static double chance_of(double x)
