@@ -30,8 +30,7 @@ extern "C" {
 // Blocks that were allocated before are not known. What was remembered under another interval stays
 // and is counted rightly. Costs up to some milliseconds, in which other threads wait. False, and
 // all is as before, with errno: ENOMEM if there is no memory for it; EBUSY below a signal handler
-// that has interrupted the allocator, or a call like this one; ENOTSUP in the hardened build. Since
-// 0.5.
+// that has interrupted the allocator or such a call; ENOTSUP in the hardened build. Since 0.5.
 MEND_EXPORT bool mend_profile_start(size_t interval_bytes) MEND_NOTHROW;
 
 // Ends that. What was remembered exactly is forgotten; samples stay in the profile until they are
@@ -85,7 +84,7 @@ struct mend_leaks {
   size_t reached_count;  // all other live blocks
   size_t reached_bytes;
   size_t pause_ns;        // for how long other threads were held up at most
-  size_t check_ns;        // how long the call took
+  size_t check_ns;        // how long the check took, without waiting for another one
   size_t unparked_count;  // threads whose registers could not be seen, when they were needed
 };
 
@@ -100,24 +99,27 @@ struct mend_leaks {
 // SA_RESTART.
 //
 // Fills *summary unless it is NULL, and writes a track file of the kind `leaks` to the descriptor
-// unless it is negative. Allocates nothing here. False if it could not be done, with errno: ENOMEM,
-// EAGAIN, or what a kernel that forbids forks says; EBUSY below a signal handler that has
-// interrupted a check. One check at a time: a second caller waits. Since 0.5.
+// unless it is negative. Allocates nothing here. False if it could not be done, or the file could
+// not be written whole, with errno: what the system says of forking, of pipes, of listing threads
+// and mappings (ENOMEM, EAGAIN, EMFILE, or what forbids it), or of writing; EBUSY below a signal
+// handler that has interrupted a check; EINVAL if summary->bytes is less than that field itself.
+// One check at a time: a second caller waits. Since 0.5.
 MEND_EXPORT bool mend_leak_check(struct mend_leaks *summary, int descriptor) MEND_NOTHROW;
 
 // From now on the block that an address is in counts as reached, with all that it leads to. This is
-// of the address: take it back before the block is freed. False, with ENOMEM, if there is no
-// memory, or below a signal handler. Since 0.5.
+// of the address: take it back before the block is freed. False with errno: ENOMEM if there is no
+// memory, EBUSY below a signal handler that has interrupted one of these four. Since 0.5.
 MEND_EXPORT bool mend_leak_ignore(const void *block) MEND_NOTHROW;
-// Takes that back. False if it was not said. Since 0.5.
+// Takes that back. False with errno: ENOENT if it was not said, EBUSY as above. Since 0.5.
 MEND_EXPORT bool mend_leak_unignore(const void *block) MEND_NOTHROW;
 
 // From now on the words of this memory lead to blocks, whatever it is: such as memory that a fork's
 // child would not see (MADV_DONTFORK leaves it out, too), or one's own pages in files. `bytes` is
-// above 0 and a multiple of 8, as is the address; else false with EINVAL; ENOMEM as above. Since
-// 0.5.
+// above 0 and a multiple of 8, as is the address: else false with EINVAL. ENOMEM and EBUSY as
+// above. Since 0.5.
 MEND_EXPORT bool mend_leak_root_add(const void *start, size_t bytes) MEND_NOTHROW;
-// Takes that back. False if it was not said of the same memory. Since 0.5.
+// Takes that back. False with errno: ENOENT if it was not said of the same memory, EBUSY as above.
+// Since 0.5.
 MEND_EXPORT bool mend_leak_root_remove(const void *start, size_t bytes) MEND_NOTHROW;
 
 #ifdef __cplusplus

@@ -187,17 +187,10 @@ bool mend_leak_check(struct mend_leaks *summary, int descriptor)
   return leaks_check(summary, descriptor, false);
 }
 
-static bool say_leak_root(const void *start, size_t bytes)
-{
-  init_once();
-  if (leak_roots_add(start, bytes)) return true;
-  errno = ENOMEM;
-  return false;
-}
-
 bool mend_leak_ignore(const void *block)
 {
-  return say_leak_root(block, 0);
+  init_once();
+  return leak_roots_add(block, 0);
 }
 
 bool mend_leak_unignore(const void *block)
@@ -211,12 +204,15 @@ bool mend_leak_root_add(const void *start, size_t bytes)
     errno = EINVAL;
     return false;
   }
-  return say_leak_root(start, bytes);
+  init_once();
+  return leak_roots_add(start, bytes);
 }
 
 bool mend_leak_root_remove(const void *start, size_t bytes)
 {
-  return bytes > 0 && leak_roots_remove(start, bytes);
+  if (bytes > 0) return leak_roots_remove(start, bytes);
+  errno = ENOENT;
+  return false;
 }
 
 INTERNAL void leaks_register_forks(void)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "track/leak_roots.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/metadata.h"
@@ -46,18 +47,34 @@ static struct leak_root_table *roomy_leak_roots(void)
   return larger;
 }
 
+static bool lock_leak_roots(void)
+{
+  if (os_lock_is_mine(&leak_roots.lock)) {  // below a signal handler
+    errno = EBUSY;
+    return false;
+  }
+  os_lock_acquire(&leak_roots.lock);
+  return true;
+}
+
+// Whether it was done; `error` says why not.
+static bool unlock_leak_roots(bool is_done, int error)
+{
+  os_lock_release(&leak_roots.lock);
+  if (!is_done) errno = error;
+  return is_done;
+}
+
 INTERNAL bool leak_roots_add(const void *start, size_t bytes)
 {
-  if (os_lock_is_mine(&leak_roots.lock)) return false;  // below a signal handler
-  os_lock_acquire(&leak_roots.lock);
+  if (!lock_leak_roots()) return false;
   struct leak_root_table *table = roomy_leak_roots();
   if (table != NULL) {
     size_t count = atomic_load(&table->count);
     table->of[count] = (struct leak_root){(uintptr_t)start, bytes};
     atomic_store(&table->count, count + 1);
   }
-  os_lock_release(&leak_roots.lock);
-  return table != NULL;
+  return unlock_leak_roots(table != NULL, ENOMEM);
 }
 
 static bool remove_leak_root(struct leak_root_table *table, uintptr_t start, size_t bytes)
@@ -75,12 +92,10 @@ static bool remove_leak_root(struct leak_root_table *table, uintptr_t start, siz
 
 INTERNAL bool leak_roots_remove(const void *start, size_t bytes)
 {
-  if (os_lock_is_mine(&leak_roots.lock)) return false;
-  os_lock_acquire(&leak_roots.lock);
+  if (!lock_leak_roots()) return false;
   struct leak_root_table *table = atomic_load(&leak_roots.table);
   bool is_removed = table != NULL && remove_leak_root(table, (uintptr_t)start, bytes);
-  os_lock_release(&leak_roots.lock);
-  return is_removed;
+  return unlock_leak_roots(is_removed, ENOENT);
 }
 
 INTERNAL void leak_roots_reach(struct reach *reach)

@@ -8,9 +8,12 @@
 
 #include "track/reach.h"
 
-// `bytes` from an address on are roots; 0: the address is one itself. False if there is no memory.
+// Both fail with EBUSY below a signal handler that has interrupted one of them.
+//
+// `bytes` from an address on are roots; 0: the address is one itself. False with ENOMEM if there is
+// no memory.
 INTERNAL bool leak_roots_add(const void *start, size_t bytes);
-// Takes back what the same values added; false if nothing did.
+// Takes back what the same values added; false with ENOENT if nothing did.
 INTERNAL bool leak_roots_remove(const void *start, size_t bytes);
 // In a frozen copy.
 INTERNAL void leak_roots_reach(struct reach *reach);

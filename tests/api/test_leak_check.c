@@ -274,7 +274,9 @@ static void what_the_program_names_is_reached(void **state)
   assert_true(mend_leak_ignore(unhide(lost[2])));
   assert_nothing_lost();
   assert_true(mend_leak_unignore(unhide(lost[2])));
+  errno = 0;
   assert_false(mend_leak_unignore(unhide(lost[2])));
+  assert_int_equal(errno, ENOENT);
   void **memory = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   assert_true(memory != MAP_FAILED);
   memory[0] = memory[5] = unhide(lost[2]);
@@ -286,7 +288,9 @@ static void what_the_program_names_is_reached(void **state)
   static uintptr_t disguised[4];
   assert_true(mend_leak_root_add(disguised, sizeof disguised));
   assert_true(mend_leak_root_remove(disguised, sizeof disguised));
+  errno = 0;
   assert_false(mend_leak_root_remove(disguised, sizeof disguised));
+  assert_int_equal(errno, ENOENT);
   munmap(memory, MIB);
   free_lost(3);
 }
