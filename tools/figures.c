@@ -5,46 +5,60 @@
 #include <stdio.h>
 #include <string.h>
 
+// How much of what pages have handed out once is free; as `mend top` and `mend doctor` see it.
+static bool read_free_share(const struct snapshot *snapshot, double *share)
+{
+  if (snapshot_text(snapshot, "stats.free_bytes") == NULL) return false;
+  double live = snapshot_number(snapshot, "stats.live_bytes");
+  double large = snapshot_number(snapshot, "stats.large_bytes");
+  double free_bytes = snapshot_number(snapshot, "stats.free_bytes");
+  double in_pages = (live > large ? live - large : 0) + free_bytes;
+  *share = in_pages > 0 ? free_bytes / in_pages : 0;
+  return true;
+}
+
 const struct figure_row heap_rows[] = {
-    {"fragmentation.external", "external fragmentation: not blocks", UNIT_SHARE},
-    {"fragmentation.heap", "heap fragmentation: rounding and descriptors too", UNIT_SHARE},
-    {"fragmentation.all_in", "all-in: the handle table too", UNIT_SHARE},
-    {"process_resident_bytes", "resident, of the process", UNIT_BYTES},
-    {"fragmentation.resident_bytes", "resident in pages of objects", UNIT_BYTES},
-    {"fragmentation.objects", "objects", UNIT_COUNT},
-    {"fragmentation.object_bytes", "what was asked for them", UNIT_BYTES},
-    {"fragmentation.block_bytes", "what their blocks hold", UNIT_BYTES},
-    {"fragmentation.free_bytes", "free blocks in pages", UNIT_BYTES},
-    {"fragmentation.rest_bytes", "left over in pages", UNIT_BYTES},
-    {"fragmentation.metadata_bytes", "bitmaps and descriptors", UNIT_BYTES},
-    {"fragmentation.table_bytes", "handle table", UNIT_BYTES},
-    {"fragmentation.cached_bytes", "free pages not returned", UNIT_BYTES},
-    {"stats.live_bytes", "live, objects and other blocks", UNIT_BYTES},
-    {"stats.committed_bytes", "accessible for blocks", UNIT_BYTES},
-    {"stats.page_count", "pages in use", UNIT_COUNT},
-    {"stats.large_count", "large blocks", UNIT_COUNT},
+    {FIGURE_FREE_SHARE, "fragmentation: free blocks, of all in pages", UNIT_SHARE, read_free_share},
+    {"process_resident_bytes", "resident, of the process", UNIT_BYTES, NULL},
+    {"stats.live_bytes", "live, objects and other blocks", UNIT_BYTES, NULL},
+    {"stats.free_bytes", "free blocks in pages", UNIT_BYTES, NULL},
+    {"stats.retained_bytes", "free pages not returned", UNIT_BYTES, NULL},
+    {"stats.committed_bytes", "accessible for blocks", UNIT_BYTES, NULL},
+    {"stats.page_count", "pages in use", UNIT_COUNT, NULL},
+    {"stats.large_count", "large blocks", UNIT_COUNT, NULL},
+    {"fragmentation.objects", "objects that may move, or could", UNIT_COUNT, NULL},
+    {"fragmentation.external", "objects: external fragmentation, not blocks", UNIT_SHARE, NULL},
+    {"fragmentation.heap", "objects: rounding and descriptors too", UNIT_SHARE, NULL},
+    {"fragmentation.all_in", "objects: all-in, the handle table too", UNIT_SHARE, NULL},
+    {"fragmentation.resident_bytes", "objects: resident in their pages", UNIT_BYTES, NULL},
+    {"fragmentation.object_bytes", "objects: what was asked for them", UNIT_BYTES, NULL},
+    {"fragmentation.block_bytes", "objects: what their blocks hold", UNIT_BYTES, NULL},
+    {"fragmentation.free_bytes", "objects: free blocks in their pages", UNIT_BYTES, NULL},
+    {"fragmentation.rest_bytes", "objects: left over in their pages", UNIT_BYTES, NULL},
+    {"fragmentation.metadata_bytes", "objects: bitmaps and descriptors", UNIT_BYTES, NULL},
+    {"fragmentation.table_bytes", "objects: handle table", UNIT_BYTES, NULL},
 };
 const size_t heap_row_count = sizeof heap_rows / sizeof heap_rows[0];
 
 const struct figure_row report_rows[] = {
-    {"report.nanoseconds", "time", UNIT_TIME},
-    {"report.grace_ns", "of which waiting for scopes", UNIT_TIME},
-    {"report.return_ns", "of which returning memory", UNIT_TIME},
-    {"report.objects_moved", "objects moved", UNIT_COUNT},
-    {"report.bytes_moved", "bytes moved", UNIT_BYTES},
-    {"report.pages_examined", "pages examined", UNIT_COUNT},
-    {"report.pages_emptied", "pages emptied", UNIT_COUNT},
-    {"report.bytes_freed", "bytes freed", UNIT_BYTES},
-    {"report.table_freed", "of the handle table freed", UNIT_BYTES},
-    {"report.vetoed", "moves called off by readers", UNIT_COUNT},
-    {"report.pinned", "objects that stayed, pinned", UNIT_COUNT},
-    {"report.blocker_count", "threads in the way", UNIT_COUNT},
-    {"report.before.external", "external fragmentation before", UNIT_SHARE},
-    {"report.after.external", "external fragmentation after", UNIT_SHARE},
-    {"report.before.heap", "heap fragmentation before", UNIT_SHARE},
-    {"report.after.heap", "heap fragmentation after", UNIT_SHARE},
-    {"report.before.all_in", "all-in before", UNIT_SHARE},
-    {"report.after.all_in", "all-in after", UNIT_SHARE},
+    {"report.nanoseconds", "time", UNIT_TIME, NULL},
+    {"report.grace_ns", "of which waiting for scopes", UNIT_TIME, NULL},
+    {"report.return_ns", "of which returning memory", UNIT_TIME, NULL},
+    {"report.objects_moved", "objects moved", UNIT_COUNT, NULL},
+    {"report.bytes_moved", "bytes moved", UNIT_BYTES, NULL},
+    {"report.pages_examined", "pages examined", UNIT_COUNT, NULL},
+    {"report.pages_emptied", "pages emptied", UNIT_COUNT, NULL},
+    {"report.bytes_freed", "bytes freed", UNIT_BYTES, NULL},
+    {"report.table_freed", "of the handle table freed", UNIT_BYTES, NULL},
+    {"report.vetoed", "moves called off by readers", UNIT_COUNT, NULL},
+    {"report.pinned", "objects that stayed, pinned", UNIT_COUNT, NULL},
+    {"report.blocker_count", "threads in the way", UNIT_COUNT, NULL},
+    {"report.before.external", "external fragmentation before", UNIT_SHARE, NULL},
+    {"report.after.external", "external fragmentation after", UNIT_SHARE, NULL},
+    {"report.before.heap", "heap fragmentation before", UNIT_SHARE, NULL},
+    {"report.after.heap", "heap fragmentation after", UNIT_SHARE, NULL},
+    {"report.before.all_in", "all-in before", UNIT_SHARE, NULL},
+    {"report.after.all_in", "all-in after", UNIT_SHARE, NULL},
 };
 const size_t report_row_count = sizeof report_rows / sizeof report_rows[0];
 
@@ -102,14 +116,45 @@ void figure_write(char text[static FIGURE_TEXT_MOST], enum figure_unit unit, dou
   }
 }
 
+bool figure_read(const struct figure_row *row, const struct snapshot *snapshot, double *value)
+{
+  if (row->derive != NULL) return row->derive(snapshot, value);
+  *value = snapshot_number(snapshot, row->name);
+  return snapshot_text(snapshot, row->name) != NULL;
+}
+
 void figure_write_row(char text[static FIGURE_TEXT_MOST], const struct figure_row *row,
                       const struct snapshot *snapshot)
 {
-  if (snapshot_text(snapshot, row->name) != NULL) {
-    figure_write(text, row->unit, snapshot_number(snapshot, row->name));
+  double value;
+  if (figure_read(row, snapshot, &value)) {
+    figure_write(text, row->unit, value);
   } else {
     strcpy(text, "-");
   }
+}
+
+bool snapshots_have_objects(const struct snapshot *snapshots, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    if (snapshot_number(&snapshots[i], "fragmentation.objects") > 0 ||
+        snapshot_number(&snapshots[i], "fragmentation.resident_bytes") > 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool figure_is_of_objects(const struct figure_row *row)
+{
+  return strncmp(row->name, "fragmentation.", 14) == 0;
+}
+
+const struct figure_row *figure_find(const char *name)
+{
+  size_t i = 0;
+  while (i + 1 < heap_row_count && strcmp(heap_rows[i].name, name) != 0) i++;
+  return &heap_rows[i];
 }
 
 bool snapshot_has_report(const struct snapshot *snapshot)

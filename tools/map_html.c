@@ -47,7 +47,12 @@ static const char *state_name(const struct page_set *set, size_t i)
 static void put_value(FILE *file, const struct figure_row *row, const struct snapshot *snapshot)
 {
   char text[FIGURE_TEXT_MOST];
-  const char *value = snapshot_text(snapshot, row->name);
+  char derived[FIGURE_TEXT_MOST] = "";
+  double number;
+  if (row->derive != NULL && row->derive(snapshot, &number)) {
+    snprintf(derived, sizeof derived, "%.6f", number);
+  }
+  const char *value = row->derive != NULL ? derived : snapshot_text(snapshot, row->name);
   figure_write_row(text, row, snapshot);
   fprintf(file, "<data data-figure=\"%s\" value=\"%s\">%s</data>", row->name,
           value != NULL ? value : "", text);
@@ -61,21 +66,31 @@ static void write_title(FILE *file, const struct page_set *set)
   }
 }
 
-// The three levels of fragmentation and what is resident, large.
+static void write_tile(FILE *file, const struct page_set *set, const char *title, const char *name)
+{
+  fprintf(file, "<div class=\"tile\"><h3>%s</h3><p>", title);
+  for (size_t j = 0; j < set->count; j++) {
+    if (j > 0) fputs(" <span class=\"to\" aria-label=\"then\">&rarr;</span> ", file);
+    fprintf(file, "<span class=\"%s\">", j + 1 == set->count ? "now" : "then");
+    put_value(file, figure_find(name), &set->snapshots[j]);
+    fputs("</span>", file);
+  }
+  fputs("</p></div>\n", file);
+}
+
+// What is free in all pages, the levels of fragmentation of objects, and what is resident, large.
 static void write_tiles(FILE *file, const struct page_set *set)
 {
-  static const char *const names[] = {"External fragmentation", "Heap fragmentation",
-                                      "All-in fragmentation", "Resident memory"};
-  for (size_t i = 0; i <= FIGURES_LEVELS; i++) {
-    fprintf(file, "<div class=\"tile\"><h3>%s</h3><p>", names[i]);
-    for (size_t j = 0; j < set->count; j++) {
-      if (j > 0) fputs(" <span class=\"to\" aria-label=\"then\">&rarr;</span> ", file);
-      fprintf(file, "<span class=\"%s\">", j + 1 == set->count ? "now" : "then");
-      put_value(file, &heap_rows[i], &set->snapshots[j]);
-      fputs("</span>", file);
-    }
-    fputs("</p></div>\n", file);
+  write_tile(file, set, "Free blocks, of all in pages", FIGURE_FREE_SHARE);
+  if (snapshots_have_objects(set->snapshots, set->count)) {
+    write_tile(file, set, "Objects: external fragmentation", "fragmentation.external");
+    write_tile(file, set, "Objects: heap fragmentation", "fragmentation.heap");
+    write_tile(file, set, "Objects: all-in fragmentation", "fragmentation.all_in");
+  } else {
+    write_tile(file, set, "Free blocks", "stats.free_bytes");
+    write_tile(file, set, "Live", "stats.live_bytes");
   }
+  write_tile(file, set, "Resident memory", "process_resident_bytes");
 }
 
 static void write_panels(FILE *file, const struct page_set *set)
@@ -102,7 +117,9 @@ static void write_figures(FILE *file, const struct page_set *set)
     fprintf(file, "<th scope=\"col\">%s</th>", state_name(set, i));
   }
   fputs("</tr></thead><tbody>\n", file);
+  bool has_objects = snapshots_have_objects(set->snapshots, set->count);
   for (size_t i = 0; i < heap_row_count; i++) {
+    if (figure_is_of_objects(&heap_rows[i]) && !has_objects) continue;
     fprintf(file, "<tr><th scope=\"row\">%s</th>", heap_rows[i].label);
     for (size_t j = 0; j < set->count; j++) {
       fputs("<td>", file);

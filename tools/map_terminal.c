@@ -16,11 +16,11 @@ typedef const char *const palette[LOOK_COUNT][LEVELS];
 
 static palette utf8_glyphs = {
     {" ", " ", " ", " "}, {"·", "·", "·", "·"}, {"~", "~", "~", "~"},
-    {"r", "r", "R", "R"}, {"░", "▒", "▓", "█"}, {"■", "■", "■", "■"},
+    {"▁", "▃", "▅", "▇"}, {"░", "▒", "▓", "█"}, {"■", "■", "■", "■"},
 };
 static palette ascii_glyphs = {
     {" ", " ", " ", " "}, {"-", "-", "-", "-"}, {"~", "~", "~", "~"},
-    {"r", "r", "R", "R"}, {".", ":", "+", "#"}, {"L", "L", "L", "L"},
+    {"c", "o", "O", "@"}, {".", ":", "+", "#"}, {"L", "L", "L", "L"},
 };
 // With colours blocks and objects are told apart by these.
 static const char *const colours[LOOK_COUNT] = {"", "90", "37", "32", "94", "33"};
@@ -144,7 +144,9 @@ static void draw_figures(const struct snapshot *snapshots, size_t count)
   char text[FIGURE_TEXT_MOST];
   putchar('\n');
   if (count == 2) printf("%*s%*s\n", LABEL_WIDTH + VALUE_WIDTH, "before", VALUE_WIDTH, "after");
+  bool has_objects = snapshots_have_objects(snapshots, count);
   for (size_t i = 0; i < heap_row_count; i++) {
+    if (figure_is_of_objects(&heap_rows[i]) && !has_objects) continue;
     printf("%-*s", LABEL_WIDTH, heap_rows[i].label);
     for (size_t j = 0; j < count; j++) {
       figure_write_row(text, &heap_rows[i], &snapshots[j]);
