@@ -14,7 +14,7 @@ struct code_range {
 
 // Upwards, as the kernel lists them.
 struct code_table {
-  _Atomic(size_t) count;  // above RANGES_MOST: there are too many
+  _Atomic(size_t) count;  // 0: nobody has told; above RANGES_MOST: there are too many
   struct code_range ranges[RANGES_MOST];
 };
 
@@ -48,20 +48,24 @@ static void look(void)
   if (!os_lock_try(&executable.lock)) return;
   unsigned next = 1 - atomic_load_explicit(&executable.current, memory_order_relaxed);
   atomic_store_explicit(&executable.tables[next].count, 0, memory_order_relaxed);
-  (void)os_maps_each(&executable.reader, add_range, &executable.tables[next]);
+  bool is_told = os_maps_each(&executable.reader, add_range, &executable.tables[next]);
   atomic_store_explicit(&executable.looked_ms, now_ms, memory_order_relaxed);
   // release: who sees the table sees its ranges
-  atomic_store_explicit(&executable.current, next, memory_order_release);
+  if (is_told) atomic_store_explicit(&executable.current, next, memory_order_release);
   atomic_store(&executable.has_looked, true);
   os_lock_release(&executable.lock);
 }
 
+static struct code_table *current_table(void)
+{
+  return &executable.tables[atomic_load_explicit(&executable.current, memory_order_acquire)];
+}
+
 static bool is_in_table(uintptr_t address)
 {
-  struct code_table *table =
-      &executable.tables[atomic_load_explicit(&executable.current, memory_order_acquire)];
+  struct code_table *table = current_table();
   size_t low = 0, high = atomic_load_explicit(&table->count, memory_order_relaxed);
-  if (high == 0 || high > RANGES_MOST) return true;
+  if (high > RANGES_MOST) return true;
   while (low < high) {
     size_t middle = (low + high) / 2;
     const struct code_range *range = &table->ranges[middle];
@@ -80,5 +84,11 @@ INTERNAL bool os_code_is_return_address(uintptr_t address)
 {
   if (atomic_load(&executable.has_looked) && is_in_table(address)) return true;
   look();
-  return is_in_table(address);
+  bool is_told = atomic_load_explicit(&current_table()->count, memory_order_relaxed) > 0;
+  return !is_told || is_in_table(address);
+}
+
+INTERNAL void os_code_after_fork(void)
+{
+  (void)os_lock_take_from_strangers(&executable.lock);
 }

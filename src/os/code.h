@@ -5,7 +5,8 @@
 // while, when an address is in none that are known: code may have been loaded since. Who asks right
 // after another may be told no of code that is very new.
 //
-// Nothing here allocates; a lock is only tried; errno stays.
+// What the kernel tells in part is not believed: the last that it has told stays. Nothing here
+// allocates; a lock is only tried; errno stays.
 #ifndef OS_CODE_H
 #define OS_CODE_H
 
@@ -13,5 +14,7 @@
 
 // True of everything where the kernel does not tell, or there are too many mappings to keep.
 INTERNAL bool os_code_is_return_address(uintptr_t address);
+// In the child of a fork: another thread, which is not there, may have been asking the kernel.
+INTERNAL void os_code_after_fork(void);
 
 #endif

@@ -74,16 +74,17 @@ INTERNAL bool os_maps_each(struct os_maps_reader *reader,
 {
   int saved_errno = errno;
   int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  bool is_read = false;
+  bool is_told = false;
   reader->length = 0;
   while (file >= 0) {
     ssize_t got = read(file, reader->chunk, sizeof reader->chunk);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0) is_told = false;
     if (got <= 0) break;
-    is_read = true;
+    is_told = true;
     if (!take_text(reader, (size_t)got, visit, argument)) break;
   }
   if (file >= 0) close(file);
   errno = saved_errno;
-  return is_read;
+  return is_told;
 }

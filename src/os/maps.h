@@ -24,7 +24,8 @@ struct os_maps_reader {
   size_t length;
 };
 
-// Calls `visit` for each mapping, upwards, as long as it returns true. False if nobody tells.
+// Calls `visit` for each mapping, upwards, as long as it returns true. False if nobody tells, or
+// not all that it was to see.
 INTERNAL bool os_maps_each(struct os_maps_reader *reader,
                            bool (*visit)(const struct os_map *map, void *argument), void *argument);
 

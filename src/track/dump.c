@@ -10,6 +10,7 @@
 #include "core/chunk.h"
 #include "core/metadata.h"
 #include "core/registry.h"
+#include "os/code.h"
 #include "os/file.h"
 #include "os/signal.h"
 #include "os/system.h"
@@ -141,6 +142,7 @@ INTERNAL void dump_last_profile(const char *suffix)
 // In the child of a fork: other threads' states and locks are none of ours.
 static void forget_others(void)
 {
+  os_code_after_fork();
   record_after_fork();
   thread_state_after_fork();
   track_file_after_fork();
