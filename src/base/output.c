@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/format.h"
 #include "base/sealed.h"
 
 static struct {
@@ -69,4 +70,19 @@ INTERNAL void output_write(const char *text, size_t bytes)
   // A closed or full descriptor: there is nobody to tell.
   (void)output_write_to(usable_descriptor(), text, bytes);
   errno = saved_errno;
+}
+
+// The name comes last: it may be longer than the line, which is then cut off.
+INTERNAL void output_complain(const char *what, int error, const char *name)
+{
+  char line[320];
+  struct format format = format_begin(line, sizeof line - 1);
+  format_text(&format, "mend: ");
+  format_text(&format, what);
+  format_text(&format, ": error ");
+  format_number(&format, (uint64_t)error, 0);
+  if (name != NULL) format_text(&format, ": ");
+  if (name != NULL) format_text(&format, name);
+  *format.at++ = '\n';
+  output_write(line, (size_t)(format.at - line));
 }

@@ -17,6 +17,8 @@ INTERNAL void output_set(output_function function, void *argument);
 // used if that is of the file, and else nothing is written.
 INTERNAL void output_set_descriptor(int descriptor);
 INTERNAL void output_write(const char *text, size_t bytes);
+// Tells of what went wrong, with an errno, and which file it was about; NULL: it has no name.
+INTERNAL void output_complain(const char *what, int error, const char *name);
 // Writes all of it to this descriptor; false, with errno saying why, if that cannot be done.
 INTERNAL bool output_write_to(int descriptor, const char *text, size_t bytes);
 

@@ -142,18 +142,24 @@ static bool await_answer(const struct os_snapshot *snapshot)
   }
 }
 
-INTERNAL bool os_snapshot_read(const struct os_snapshot *snapshot, void *part, size_t bytes)
+// `awaited`: whose answer that is; NULL: it is all there, or will come.
+static bool read_part(int answer, const struct os_snapshot *awaited, void *part, size_t bytes)
 {
   char *at = part;
   while (bytes > 0) {
-    if (!await_answer(snapshot)) return false;
-    ssize_t got = read(snapshot->answer, at, bytes);
+    if (awaited != NULL && !await_answer(awaited)) return false;
+    ssize_t got = read(answer, at, bytes);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     at += got;
     bytes -= (size_t)got;
   }
   return true;
+}
+
+INTERNAL bool os_snapshot_read(const struct os_snapshot *snapshot, void *part, size_t bytes)
+{
+  return read_part(snapshot->answer, snapshot, part, bytes);
 }
 
 INTERNAL void os_snapshot_end(struct os_snapshot *snapshot)
@@ -168,30 +174,9 @@ INTERNAL void os_snapshot_end(struct os_snapshot *snapshot)
 // ---------------------------------------------------------------------------------------------
 // For the child.
 
-INTERNAL bool os_snapshot_write(int answer, const void *part, size_t bytes)
-{
-  const char *at = part;
-  while (bytes > 0) {
-    ssize_t done = write(answer, at, bytes);
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
-    at += done;
-    bytes -= (size_t)done;
-  }
-  return true;
-}
-
 INTERNAL bool os_snapshot_read_from(int answer, void *part, size_t bytes)
 {
-  char *at = part;
-  while (bytes > 0) {
-    ssize_t got = read(answer, at, bytes);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    at += got;
-    bytes -= (size_t)got;
-  }
-  return true;
+  return read_part(answer, NULL, part, bytes);
 }
 
 static struct {

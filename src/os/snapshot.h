@@ -2,7 +2,7 @@
 //
 // A frozen copy of this process: a child that the kernel makes by copying page tables, while its
 // parent, with all its threads, is held up for the copying alone. What the child has to say it
-// sends through a pipe.
+// sends through a pipe (output_write_to).
 //
 // The child is made by the bare system call: no handler of pthread_atfork runs, and neither
 // SIGCHLD nor a wait of the program tells of it. It has the calling thread only, whatever the other
@@ -34,9 +34,7 @@ INTERNAL bool os_snapshot_read(const struct os_snapshot *snapshot, void *part, s
 // Ends the child, if it is still there.
 INTERNAL void os_snapshot_end(struct os_snapshot *snapshot);
 
-// For the child. Writes a part of its answer; false if nobody reads it any more.
-INTERNAL bool os_snapshot_write(int answer, const void *part, size_t bytes);
-// Reads all of a part from another snapshot's answer.
+// For the child. Reads all of a part from another snapshot's answer.
 INTERNAL bool os_snapshot_read_from(int answer, void *part, size_t bytes);
 // Has faults of os_snapshot_copy come to it from now on.
 INTERNAL void os_snapshot_catch_faults(void);

@@ -2,7 +2,6 @@
 #include "os/thread.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,11 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/format.h"
 #include "base/sealed.h"
 #include "os/file.h"
 #include "os/sealed.h"
 #include "os/system.h"
+#include "os/threads.h"
 
 #ifndef PTHREAD_DESTRUCTOR_ITERATIONS
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
@@ -260,19 +259,7 @@ INTERNAL bool os_thread_exists(uint32_t number)
 INTERNAL void os_thread_name(uint32_t number, char name[static OS_THREAD_NAME_BYTES])
 {
   int saved_errno = errno;
-  char path[48] = {0};
-  struct format format = format_begin(path, sizeof path - 1);
-  format_text(&format, "/proc/");
-  // A frozen copy has none of the threads that it speaks of.
-  if (os_process_id() == (size_t)getpid()) {
-    format_text(&format, "self");
-  } else {
-    format_number(&format, os_process_id(), 0);
-  }
-  format_text(&format, "/task/");
-  format_number(&format, number, 0);
-  format_text(&format, "/comm");
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+  int file = os_threads_open(number, "/comm", 0);
   memset(name, 0, OS_THREAD_NAME_BYTES);  // MemorySanitizer does not see what the kernel writes
   ssize_t length = file >= 0 ? read(file, name, OS_THREAD_NAME_BYTES) : 0;
   if (file >= 0) close(file);

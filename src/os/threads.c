@@ -19,7 +19,7 @@ struct folder_entry {
   char name[];
 };
 
-static int open_task(const char *flags_path, uint32_t number, int flags)
+INTERNAL int os_threads_open(uint32_t number, const char *file, int flags)
 {
   char path[64] = {0};
   struct format format = format_begin(path, sizeof path - 1);
@@ -33,7 +33,7 @@ static int open_task(const char *flags_path, uint32_t number, int flags)
   if (number != 0) {
     format_text(&format, "/");
     format_number(&format, number, 0);
-    format_text(&format, flags_path);
+    format_text(&format, file);
   }
   return open(path, flags | O_RDONLY | O_CLOEXEC);
 }
@@ -53,7 +53,7 @@ static void add_thread(struct os_threads *threads, const char *name)
 INTERNAL bool os_threads_list(struct os_threads *threads)
 {
   _Alignas(8) char buffer[STATUS_BYTES] = {0};
-  int folder = open_task("", 0, O_DIRECTORY);
+  int folder = os_threads_open(0, "", O_DIRECTORY);
   if (folder < 0) return false;
   threads->count = 0;
   threads->is_cut = false;
@@ -87,7 +87,7 @@ static bool read_short(int file, char *text, size_t bytes)
   return got > 0;
 }
 
-static uint64_t read_digits(const char *text)
+static uint64_t read_hex(const char *text)
 {
   uint64_t value = 0;
   while (*text == ' ' || *text == '\t') text++;
@@ -105,14 +105,14 @@ static uint64_t read_digits(const char *text)
 INTERNAL bool os_threads_look(uint32_t number, struct os_thread_state *state)
 {
   char text[STATUS_BYTES];
-  if (!read_short(open_task("/status", number, 0), text, sizeof text)) return false;
+  if (!read_short(os_threads_open(number, "/status", 0), text, sizeof text)) return false;
   const char *word = strstr(text, "\nState:");
   const char *blocked = strstr(text, "\nSigBlk:");
   if (word == NULL || blocked == NULL) return false;
   word += strlen("\nState:");
   while (*word == ' ' || *word == '\t') word++;
   state->is_over = *word == 'Z' || *word == 'X';
-  state->blocked = read_digits(blocked + strlen("\nSigBlk:"));
+  state->blocked = read_hex(blocked + strlen("\nSigBlk:"));
   return true;
 }
 

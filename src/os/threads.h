@@ -24,6 +24,9 @@ struct os_thread_state {
 INTERNAL bool os_threads_list(struct os_threads *threads);
 INTERNAL bool os_threads_has(const struct os_threads *threads, uint32_t number);
 INTERNAL bool os_threads_look(uint32_t number, struct os_thread_state *state);
+// A file that /proc has of a thread ("/status"), or, of number 0, the folder of them all: its
+// descriptor, or -1.
+INTERNAL int os_threads_open(uint32_t number, const char *file, int flags);
 // Where in these words, which lie at an address, the C library's structure of a thread begins that
 // it keeps at the end of the stack that it has made for it: glibc's for x86-64, which is known by
 // holding its own address twice. 0: there is none, or it cannot be told.

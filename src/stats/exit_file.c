@@ -18,19 +18,6 @@ INTERNAL void exit_file_start(void)
   exit_file_process = os_process_id();
 }
 
-static void complain_of_exit_file(const char *name)
-{
-  char line[400];
-  struct format format = format_begin(line, sizeof line - 1);
-  int error = errno;
-  format_text(&format, "mend: the statistics cannot be written to ");
-  format_text(&format, name);
-  format_text(&format, ": error ");
-  format_number(&format, (uint64_t)error, 0);
-  *format.at++ = '\n';
-  output_write(line, (size_t)(format.at - line));
-}
-
 static enum mend_stats_format wanted_format(void)
 {
   static const char *const names[] = {"text", "json", "openmetrics", "prometheus", "xml"};
@@ -51,7 +38,9 @@ INTERNAL void exit_file_write(void)
                    process == exit_file_process);
   *format.at = '\0';
   int file = os_file_create(name);
-  if (file < 0 || !mend_stats_write(file, wanted_format())) complain_of_exit_file(name);
+  if (file < 0 || !mend_stats_write(file, wanted_format())) {
+    output_complain("the statistics cannot be written", errno, name);
+  }
   if (file >= 0) os_file_close(file);
   errno = saved_errno;
 }

@@ -33,20 +33,6 @@ static struct {
 // ---------------------------------------------------------------------------------------------
 // Files.
 
-// The name of a file that could not be made; NULL: it was.
-static void complain(const char *name)
-{
-  char line[320];
-  struct format format = format_begin(line, sizeof line - 1);
-  format_text(&format, "mend: the track file ");
-  format_text(&format, name != NULL ? name : "could not be written whole");
-  if (name != NULL) format_text(&format, " cannot be made");
-  format_text(&format, ": error ");
-  format_number(&format, (uint64_t)errno, 0);
-  *format.at++ = '\n';
-  output_write(line, (size_t)(format.at - line));
-}
-
 INTERNAL int dump_create(const char *suffix)
 {
   static char name[NAME_MOST];  // the lock's holder has it
@@ -58,14 +44,14 @@ INTERNAL int dump_create(const char *suffix)
                    process == dump.first_process);
   *format.at = '\0';
   int descriptor = os_file_create(name);
-  if (descriptor < 0) complain(name);
+  if (descriptor < 0) output_complain("the track file cannot be made", errno, name);
   os_lock_release(&dump.name_lock);
   return descriptor;
 }
 
 INTERNAL void dump_complain(void)
 {
-  complain(NULL);
+  output_complain("the track file could not be written whole", errno, NULL);
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/output.h"
 #include "os/snapshot.h"
 #include "os/system.h"
 #include "os/thread.h"
@@ -93,8 +94,8 @@ struct leak_parcel {
 
 static void send_parcel(struct leak_parcel *parcel)
 {
-  (void)os_snapshot_write(parcel->scan->answer, parcel->addresses,
-                          parcel->count * sizeof parcel->addresses[0]);
+  (void)output_write_to(parcel->scan->answer, (const char *)parcel->addresses,
+                        parcel->count * sizeof parcel->addresses[0]);
   parcel->count = 0;
 }
 
@@ -176,7 +177,8 @@ static void leak_work(void *argument, int answer_end)
     if (!may_be_more) is_done = conclude_scan(&scan, &answer);
   }
   if (!is_done) answer.error = errno != 0 ? errno : ENOMEM;
-  if (!os_snapshot_write(answer_end, &answer, sizeof answer) || answer.is_final || !is_done) return;
+  bool is_heard = output_write_to(answer_end, (const char *)&answer, sizeof answer);
+  if (!is_heard || answer.is_final || !is_done) return;
   struct leak_parcel parcel = {.scan = &scan};
   heap_view_each(&scan.view, send_lost, &parcel);
   send_parcel(&parcel);

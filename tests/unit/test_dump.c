@@ -164,7 +164,10 @@ static void what_goes_wrong_is_one_line(void **state)
   capture_begin();
   dump_last_profile("");
   assert_int_equal(captured_lines(), 1);
-  assert_non_null(strstr(captured.text, "none/none cannot be made: error 2\n"));
+  static const char beginning[] =
+      "mend: the track file cannot be made: error 2: /tmp/mend-test-dump-";
+  assert_int_equal(strncmp(captured.text, beginning, strlen(beginning)), 0);
+  assert_non_null(strstr(captured.text, "/none/none\n"));
   options.track_file = (uintptr_t) "/dev/full";
   capture_begin();
   dump_last_profile(".more");  // a device has no such name

@@ -92,8 +92,10 @@ static void where_it_cannot_be_written(void)
   capture_begin();
   exit_file_write();
   capture_end();
-  CHECK(strstr(captured.text, "mend: the statistics cannot be written to /tmp/mend-test-exit-"));
-  CHECK(strstr(captured.text, ": error 2\n") != NULL && captured.calls == 1);
+  static const char beginning[] =
+      "mend: the statistics cannot be written: error 2: /tmp/mend-test-exit-";
+  CHECK(strncmp(captured.text, beginning, strlen(beginning)) == 0);
+  CHECK(strstr(captured.text, "/no/such/folder\n") != NULL && captured.calls == 1);
 }
 
 static void a_file_is_left_in_each_form(void **state)

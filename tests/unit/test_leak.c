@@ -55,11 +55,6 @@ void os_snapshot_end(struct os_snapshot *snapshot)
   kernel.ends++;
 }
 
-bool os_snapshot_write(int answer, const void *part, size_t bytes)
-{
-  return write(answer, part, bytes) == (ssize_t)bytes;
-}
-
 bool os_snapshot_read_from(int answer, void *part, size_t bytes)
 {
   return read(answer, part, bytes) == (ssize_t)bytes;

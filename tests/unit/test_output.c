@@ -190,6 +190,24 @@ static void a_write_to_a_descriptor_says_whether_it_worked(void **state)
   assert_int_equal(errno, EBADF);
 }
 
+static void a_complaint_has_its_number_however_long_the_name(void **state)
+{
+  (void)state;
+  static char name[10000];
+  memset(name, 'n', sizeof name - 1);
+  capture_begin();
+  output_complain("it broke", 28, NULL);
+  output_complain("it broke", 2, "/a/file");
+  assert_string_equal(captured.text,
+                      "mend: it broke: error 28\nmend: it broke: error 2: /a/file\n");
+  capture_begin();
+  output_complain("it broke", 5, name);
+  capture_end();
+  assert_int_equal(strncmp(captured.text, "mend: it broke: error 5: nnn", 28), 0);
+  assert_int_equal(captured.calls, 1);
+  assert_int_equal(captured.text[captured.bytes - 1], '\n');
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -200,6 +218,7 @@ int main(void)
       cmocka_unit_test(a_closed_descriptor_is_no_error),
       cmocka_unit_test(a_file_that_got_the_number_gets_no_text),
       cmocka_unit_test(a_write_to_a_descriptor_says_whether_it_worked),
+      cmocka_unit_test(a_complaint_has_its_number_however_long_the_name),
   };
   return SUITE_RUN(tests);
 }

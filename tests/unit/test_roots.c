@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../support/hidden.h"
+#include "base/output.h"
 #include "os/snapshot.h"
 #include "os/thread.h"
 #include "track/roots.h"
@@ -46,7 +47,7 @@ static void look(void *argument, int end)
   CHECK(roots_add_all(&roots, &leaks.reach));
   reach_follow(&leaks.reach);
   bool is_reached = reach_has(&leaks.reach, leaks_number(unhide(block)));
-  CHECK(os_snapshot_write(end, &is_reached, sizeof is_reached));
+  CHECK(output_write_to(end, (const char *)&is_reached, sizeof is_reached));
 }
 
 static bool is_reached(struct place place)

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "base/output.h"
 #include "os/snapshot.h"
 #include "os/system.h"
 
@@ -52,7 +53,7 @@ static void answer_all(void *argument, int end)
   answer.readable = os_snapshot_copy(copy, pages, 2 * page_bytes);
   if (answer.readable == page_bytes && copy[page_bytes - 8] != 7) answer.readable = 0;
   if (os_snapshot_copy(copy, pages, 64) != 64) answer.readable = 0;
-  CHECK(os_snapshot_write(end, &answer, sizeof answer));
+  CHECK(output_write_to(end, (const char *)&answer, sizeof answer));
 }
 
 static void it_has_memory_as_it_was_and_nothing_else(void **state)
@@ -130,14 +131,14 @@ static void read_of_another(void *first, int end)
   int numbers[2];
   CHECK(os_snapshot_read_from(*(int *)first, numbers, sizeof numbers));
   numbers[0] += numbers[1];
-  CHECK(os_snapshot_write(end, numbers, sizeof numbers[0]));
+  CHECK(output_write_to(end, (const char *)numbers, sizeof numbers[0]));
 }
 
 static void write_two(void *unused, int end)
 {
   (void)unused;
   int numbers[] = {3, 4};
-  CHECK(os_snapshot_write(end, numbers, sizeof numbers));
+  CHECK(output_write_to(end, (const char *)numbers, sizeof numbers));
 }
 
 static void one_copy_can_read_what_another_says(void **state)
