@@ -87,7 +87,7 @@ static bool read_short(int file, char *text, size_t bytes)
   return got > 0;
 }
 
-static uint64_t read_hex(const char *text)
+static uint64_t read_signal_mask(const char *text)
 {
   uint64_t value = 0;
   while (*text == ' ' || *text == '\t') text++;
@@ -112,7 +112,7 @@ INTERNAL bool os_threads_look(uint32_t number, struct os_thread_state *state)
   word += strlen("\nState:");
   while (*word == ' ' || *word == '\t') word++;
   state->is_over = *word == 'Z' || *word == 'X';
-  state->blocked = read_hex(blocked + strlen("\nSigBlk:"));
+  state->blocked = read_signal_mask(blocked + strlen("\nSigBlk:"));
   return true;
 }
 
