@@ -119,6 +119,7 @@
 
 #include "api/init.c"
 #include "api/control.c"
+#include "api/misuse_file.c"
 #include "api/tracking.c"
 #include "api/allocate.c"
 #include "api/malloc.c"

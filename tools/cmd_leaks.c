@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -14,6 +15,7 @@
 #include "control.h"
 #include "launch.h"
 #include "leak_report.h"
+#include "misuse_text.h"
 #include "track_folder.h"
 
 enum { END_LEAKS = 23, EXIT_CODE_MOST = 255, SUPPRESSION_FILES_MOST = 16 };
@@ -143,12 +145,23 @@ static bool parse(struct leaks_options *options, int count, char **words, int *e
 // ---------------------------------------------------------------------------------------------
 // Reports.
 
+// Of what the process itself has told of with bare addresses.
+static bool tell_misuse(const struct track_file *file, const struct telling *telling)
+{
+  return misuse_text_write(file, telling->options->view.as_json ? stderr : telling->stream);
+}
+
 static bool tell(struct telling *telling, const char *path)
 {
   const struct leaks_options *options = telling->options;
   struct leak_report report = {0};
   struct track_file file;
   bool is_good = track_read(&file, path);
+  if (is_good && file.kind == TRACK_MISUSE) {
+    is_good = tell_misuse(&file, telling);
+    track_free(&file);
+    return is_good;
+  }
   if (is_good && file.kind != TRACK_LEAKS) {
     complain("%s is a profile, not a leak check: `mend profile` reads it", path);
     is_good = false;
@@ -218,6 +231,47 @@ static bool save(const struct leaks_options *options, const char *path)
   return is_saved;
 }
 
+// What the processes have done that ends them, by name. Says whether there was anything.
+static bool tell_misuses(struct telling *telling, struct track_folder *folder)
+{
+  track_folder_list_misuses(folder);
+  for (size_t i = 0; i < folder->count; i++) (void)tell(telling, folder->files[i]);
+  fflush(telling->stream);
+  return folder->count > 0;
+}
+
+static void tell_of_no_report(const struct launch *launch, bool has_misuse)
+{
+  const char *program = launch->arguments[0];
+  if (WIFSIGNALED(launch->status)) {
+    int number = WTERMSIG(launch->status);
+    complain("%s ended without a report: by signal %d (%s)%s", program, number, strsignal(number),
+             has_misuse ? ", after the error above" : "");
+  } else {
+    complain("%s ended without a report: by _exit, or without mend in it", program);
+  }
+}
+
+// Of the program, and of its children if they are asked for. Says whether what there is to tell of
+// has been told.
+static bool tell_of_run(struct telling *telling, struct track_folder *folder,
+                        const struct launch *launch)
+{
+  const struct leaks_options *options = telling->options;
+  bool has_misuse = tell_misuses(telling, folder);
+  bool has_report = track_folder_list(folder, launch->pid);
+  size_t children = folder->count - has_report;
+  if (!has_report) tell_of_no_report(launch, has_misuse);
+  if (children > 0 && !options->has_children) {
+    complain("%zu child process%s not looked at: --children does", children,
+             children == 1 ? " was" : "es were");
+  }
+  size_t count = options->has_children ? folder->count : has_report;
+  bool is_good = count > 0 && tell_all(telling, folder->files, count);
+  if (has_report && options->save != NULL) is_good = save(options, folder->files[0]) && is_good;
+  return is_good;
+}
+
 static int run_program(struct telling *telling)
 {
   const struct leaks_options *options = telling->options;
@@ -231,22 +285,11 @@ static int run_program(struct telling *telling)
       .settings = settings,
       .setting_count = sizeof settings / sizeof settings[0],
   };
-  bool has_report = false;
-  bool is_good = true;
-  if (launch_run(&launch)) {
-    has_report = track_folder_list(&folder, launch.pid);
-    if (!has_report) {
-      complain("%s ended without a report: by _exit, by a signal, or without mend in it",
-               options->program[0]);
-    }
-    size_t count = options->has_children ? folder.count : has_report;
-    if (count > 0) is_good = tell_all(telling, folder.files, count);
-    if (has_report && options->save != NULL) is_good = save(options, folder.files[0]) && is_good;
-  }
+  bool is_good = launch_run(&launch) && tell_of_run(telling, &folder, &launch);
   track_folder_remove(&folder);
   if (telling->has_leaks) return (int)options->exit_code;
   int status = launch_end(&launch);
-  return status == END_OK && !(has_report && is_good) ? END_BAD_INPUT : status;
+  return status == END_OK && !is_good ? END_BAD_INPUT : status;
 }
 
 // Has the process look for what is lost in it.

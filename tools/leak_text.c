@@ -6,40 +6,13 @@
 #include <string.h>
 
 #include "leak_report.h"
+#include "stack_text.h"
 
 #define RULE "================================================================="
 
-static void write_command(const struct track_file *file, FILE *stream)
-{
-  if (file->argument_count == 0) fputs(file->program, stream);
-  for (size_t i = 0; i < file->argument_count; i++) {
-    fprintf(stream, "%s%s", i > 0 ? " " : "", file->arguments[i]);
-  }
-}
-
-static void write_frame(const struct symbol *symbol, size_t index, size_t number, FILE *stream)
-{
-  const struct symbol_frame *frame = &symbol->frames[index];
-  fprintf(stream, "    #%zu 0x%" PRIx64, number, symbol->address);
-  if (frame->function != NULL) fprintf(stream, " in %s", frame->function);
-  if (frame->file != NULL) fprintf(stream, " %s:%" PRIu32, frame->file, frame->line);
-  if (symbol->module != NULL) {
-    fprintf(stream, " (%s+0x%" PRIx64 ")", symbol->module->name, symbol->offset);
-  }
-  fputc('\n', stream);
-}
-
 static void write_stack(const struct leak_report *report, size_t stack, FILE *stream)
 {
-  const uint64_t *frames = track_frames(report->file, stack);
-  size_t count = report->file->stacks[stack].frame_count;
-  size_t first = symbols_own_frames(report->symbols, report->file, stack);
-  size_t number = 0;
-  if (first >= count) fputs("    (a stack that could not be told)\n", stream);
-  for (size_t i = first; i < count; i++) {
-    const struct symbol *symbol = symbols_find(report->symbols, frames[i]);
-    for (size_t j = 0; j < symbol->frame_count; j++) write_frame(symbol, j, number++, stream);
-  }
+  stack_text_write(report->symbols, report->file, stack, stream);
 }
 
 static const char *title_of(const char *kind)
@@ -171,7 +144,7 @@ void leak_text_write(const struct leak_report *report, const struct leak_view *v
   } else {
     fprintf(stream, "==%" PRIu64 "== mend: no leaks in ", file->pid);
   }
-  write_command(file, stream);
+  stack_text_command(file, stream);
   fputs("\n\n", stream);
   write_leaks(report, view, stream);
   if (view->shows_reachable) write_reached(report, view, stream);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "track_resolve.h"
 #include "track_words.h"
 
 #define FORMAT_VERSION 1
@@ -49,15 +50,16 @@ static void *grow(struct reader *reader, void *array, size_t count, size_t *room
 
 static bool read_kind(struct reader *reader)
 {
+  static const char *const kinds[] = {
+      [TRACK_PROFILE] = "profile", [TRACK_LEAKS] = "leaks", [TRACK_MISUSE] = "misuse"};
   const char *word = next_word(reader);
   reader->has_kind = true;
-  if (word != NULL && strcmp(word, "profile") == 0) {
-    reader->file->kind = TRACK_PROFILE;
+  for (size_t i = 0; word != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
+    if (strcmp(word, kinds[i]) != 0) continue;
+    reader->file->kind = (enum track_kind)i;
     return true;
   }
-  reader->file->kind = TRACK_LEAKS;
-  if (word != NULL && strcmp(word, "leaks") == 0) return true;
-  return refuse("the kind is 'profile' or 'leaks'");
+  return refuse("the kind is 'profile', 'leaks' or 'misuse'");
 }
 
 static bool read_mode(struct reader *reader)
@@ -269,6 +271,23 @@ static bool read_block(struct reader *reader)
   return true;
 }
 
+static bool read_misuse(struct reader *reader)
+{
+  return words_text(&reader->words, &reader->file->misuse) &&
+         words_number(&reader->words, "the address", &reader->file->misuse_address);
+}
+
+static bool read_call(struct reader *reader)
+{
+  struct track_file *file = reader->file;
+  struct track_call *call = &file->calls[file->call_count];
+  if (file->call_count == TRACK_CALLS_MOST) return refuse("more calls than a misuse has");
+  file->call_count++;
+  return words_name(&reader->words, "a call's kind", call->kind, sizeof call->kind) &&
+         read_stack_number(reader, &call->stack) &&
+         words_number(&reader->words, "the thread", &call->kernel_thread);
+}
+
 static bool read_range(struct track_map *map, char *word)
 {
   char *end;
@@ -330,7 +349,8 @@ static bool read_line(struct reader *reader)
       {"thread", read_thread},    {"kind", read_kind},       {"pid", read_pid},
       {"program", read_program},  {"command", read_command}, {"time", read_time},
       {"uptime_ms", read_uptime}, {"mode", read_mode},       {"interval", read_interval},
-      {"lost", read_lost},        {"end", read_end},
+      {"lost", read_lost},        {"misuse", read_misuse},   {"call", read_call},
+      {"end", read_end},
   };
   reader->words.rest = reader->words.lines.text;
   const char *word = next_word(reader);
@@ -372,100 +392,25 @@ static bool read_lines(struct reader *reader)
   return refuse("the file does not say its kind, process and mode");
 }
 
-static int compare_stacks(const void *first, const void *second)
-{
-  const struct track_stack *one = first;
-  const struct track_stack *two = second;
-  return (one->number > two->number) - (one->number < two->number);
-}
-
-static int compare_maps(const void *first, const void *second)
-{
-  const struct track_map *one = first;
-  const struct track_map *two = second;
-  return (one->start > two->start) - (one->start < two->start);
-}
-
-static bool order_stacks(struct reader *reader)
-{
-  struct track_file *file = reader->file;
-  bool has_unknown = false;
-  for (size_t i = 0; i < file->stack_count; i++) has_unknown |= file->stacks[i].number == 0;
-  // The one that is not known needs no line.
-  if (!has_unknown && !add_stack(reader, &(struct track_stack){0})) return false;
-  qsort(file->stacks, file->stack_count, sizeof *file->stacks, compare_stacks);
-  for (size_t i = 1; i < file->stack_count; i++) {
-    if (file->stacks[i].number == file->stacks[i - 1].number) {
-      return refuse("stack %" PRIu64 " is there twice", file->stacks[i].number);
-    }
-  }
-  return true;
-}
-
-// From a stack's number to its index.
-static bool find_stack(struct reader *reader, size_t *stack)
+// The one that is not known needs no line.
+static bool add_unknown_stack(struct reader *reader)
 {
   const struct track_file *file = reader->file;
-  const struct track_stack wanted = {.number = *stack};
-  const struct track_stack *found =
-      bsearch(&wanted, file->stacks, file->stack_count, sizeof wanted, compare_stacks);
-  if (found == NULL) return refuse("there is no stack %zu", *stack);
-  *stack = (size_t)(found - file->stacks);
-  return true;
-}
-
-static int compare_threads(const void *first, const void *second)
-{
-  const struct track_thread *one = first;
-  const struct track_thread *two = second;
-  return (one->number > two->number) - (one->number < two->number);
-}
-
-// From a thread's number to its index.
-static void find_thread(const struct track_file *file, uint32_t *thread)
-{
-  const struct track_thread wanted = {.number = *thread};
-  const struct track_thread *found = NULL;
-  if (file->thread_count > 0) {
-    found = bsearch(&wanted, file->threads, file->thread_count, sizeof wanted, compare_threads);
+  for (size_t i = 0; i < file->stack_count; i++) {
+    if (file->stacks[i].number == 0) return true;
   }
-  *thread = found != NULL ? (uint32_t)(found - file->threads) : TRACK_NO_THREAD;
-}
-
-static bool resolve(struct reader *reader)
-{
-  struct track_file *file = reader->file;
-  bool is_sound = order_stacks(reader);
-  if (file->thread_count > 0) {
-    qsort(file->threads, file->thread_count, sizeof *file->threads, compare_threads);
-  }
-  for (size_t i = 0; is_sound && i < file->site_count; i++) {
-    is_sound = find_stack(reader, &file->sites[i].stack);
-  }
-  for (size_t i = 0; is_sound && i < file->leak_count; i++) {
-    is_sound = find_stack(reader, &file->leaks[i].stack);
-    find_thread(file, &file->leaks[i].thread);
-  }
-  for (size_t i = 0; is_sound && i < file->reached_count; i++) {
-    is_sound = find_stack(reader, &file->reached[i].stack);
-  }
-  for (size_t i = 0; is_sound && i < file->block_count; i++) {
-    is_sound = find_stack(reader, &file->blocks[i].stack);
-  }
-  if (file->map_count > 0) {
-    qsort(file->maps, file->map_count, sizeof *file->maps, compare_maps);
-  }
-  return is_sound;
+  return add_stack(reader, &(struct track_stack){0});
 }
 
 bool track_read(struct track_file *file, const char *path)
 {
-  *file = (struct track_file){.program = ""};
+  *file = (struct track_file){.program = "", .misuse = ""};
   struct reader reader = {.file = file};
   bool is_read = lines_open(&reader.words.lines, path, "a track file", LINE_MOST);
   file->path = reader.words.lines.path;
   reader.words.lines.is_ascii = true;
-  is_read = is_read && read_lines(&reader) && resolve(&reader);
+  is_read = is_read && read_lines(&reader) && add_unknown_stack(&reader) &&
+            track_resolve(file, &reader.words);
   lines_close(&reader.words.lines);
   file->texts = reader.words.texts;
   return is_read;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// A track file in memory: what the library has written about allocations, a profile or a leak check
-// (docs/track-file.md). What track_read accepts is sound: every stack that is named is there, no
-// number of a stack stands for two, ranges are not empty, the file has its end. Lines of words that
-// this version does not know are skipped, and so are words behind those it knows. Arguments and
-// names may hold any character. Memory is at most a few times the file's size, and that has a
-// limit.
+// A track file in memory: what the library has written about allocations, a profile, a leak check
+// or a misuse (docs/track-file.md). What track_read accepts is sound: every stack that is named is
+// there, no number of a stack stands for two, ranges are not empty, the file has its end. Lines of
+// words that this version does not know are skipped, and so are words behind those it knows.
+// Arguments and names may hold any character. Memory is at most a few times the file's size, and
+// that has a limit.
 #ifndef TOOLS_TRACK_FILE_H
 #define TOOLS_TRACK_FILE_H
 
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum track_kind { TRACK_PROFILE, TRACK_LEAKS };
+enum track_kind { TRACK_PROFILE, TRACK_LEAKS, TRACK_MISUSE };
 enum track_mode { TRACK_OFF, TRACK_SAMPLED, TRACK_EXACT };
 extern const char *const track_mode_names[3];
 
@@ -66,6 +66,14 @@ struct track_block {
   uint64_t address, bytes;
 };
 
+// What belongs to a misuse: the call itself, the allocation, the first free.
+struct track_call {
+  char kind[TRACK_WORD_MOST];  // called, allocated, freed
+  size_t stack;
+  uint64_t kernel_thread;  // 0: not known
+};
+enum { TRACK_CALLS_MOST = 8 };
+
 struct track_map {
   uint64_t start, end;
   uint64_t offset;  // in the file
@@ -103,6 +111,10 @@ struct track_file {
   size_t reached_count;
   struct track_block *blocks;
   size_t block_count;
+  const char *misuse;  // what was done: "double free"; "" if nothing was
+  uint64_t misuse_address;
+  struct track_call calls[TRACK_CALLS_MOST];
+  size_t call_count;
   struct track_map *maps;  // ordered by address
   size_t map_count;
 

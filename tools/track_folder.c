@@ -35,17 +35,25 @@ static int compare_numbers(const void *first, const void *second)
   return (left > right) - (left < right);
 }
 
-// The names of track files are the numbers of processes; those that were written before the end
-// have a point and another number behind it.
-static bool is_ours(const char *name, bool is_before_end)
+static const char digits[] = "0123456789";
+
+// The names of track files are the numbers of processes; `rest` is what is behind the number.
+
+static bool is_of_the_end(const char *rest)
 {
-  static const char digits[] = "0123456789";
-  size_t length = strspn(name, digits);
-  const char *rest = name + length;
-  if (length == 0) return false;
-  if (*rest == '\0') return true;
-  return is_before_end && *rest == '.' && rest[1] != '\0' &&
-         rest[1 + strspn(rest + 1, digits)] == '\0';
+  return *rest == '\0';
+}
+
+// Those that were written before the end have a point and another number.
+static bool is_of_any_time(const char *rest)
+{
+  return *rest == '\0' ||
+         (*rest == '.' && rest[1] != '\0' && rest[1 + strspn(rest + 1, digits)] == '\0');
+}
+
+static bool is_of_a_misuse(const char *rest)
+{
+  return strcmp(rest, ".misuse") == 0;
 }
 
 static void add_file(struct track_folder *folder, const char *name)
@@ -71,13 +79,23 @@ static bool move_to_front(struct track_folder *folder, pid_t first)
   return false;
 }
 
-static void list(struct track_folder *folder, bool has_before_end)
+static void forget_files(struct track_folder *folder)
 {
+  for (size_t i = 0; i < folder->count; i++) free(folder->files[i]);
+  free(folder->files);
+  folder->files = NULL;
+  folder->count = 0;
+}
+
+static void list(struct track_folder *folder, bool (*is_wanted)(const char *rest))
+{
+  forget_files(folder);
   DIR *directory = opendir(folder->path);
   if (directory == NULL) return;
   const struct dirent *entry;
   while ((entry = readdir(directory)) != NULL) {
-    if (is_ours(entry->d_name, has_before_end)) add_file(folder, entry->d_name);
+    size_t length = strspn(entry->d_name, digits);
+    if (length > 0 && is_wanted(entry->d_name + length)) add_file(folder, entry->d_name);
   }
   closedir(directory);
   if (folder->count > 0) qsort(folder->files, folder->count, sizeof(char *), compare_numbers);
@@ -85,7 +103,7 @@ static void list(struct track_folder *folder, bool has_before_end)
 
 bool track_folder_list(struct track_folder *folder, pid_t first)
 {
-  list(folder, false);
+  list(folder, is_of_the_end);
   return move_to_front(folder, first);
 }
 
@@ -101,9 +119,9 @@ static bool is_whole(const char *path)
   return is_read && strcmp(last, end) == 0;
 }
 
-void track_folder_list_all(struct track_folder *folder)
+static void list_whole(struct track_folder *folder, bool (*is_wanted)(const char *rest))
 {
-  list(folder, true);
+  list(folder, is_wanted);
   size_t kept = 0;
   for (size_t i = 0; i < folder->count; i++) {
     if (is_whole(folder->files[i])) {
@@ -113,6 +131,16 @@ void track_folder_list_all(struct track_folder *folder)
     }
   }
   folder->count = kept;
+}
+
+void track_folder_list_all(struct track_folder *folder)
+{
+  list_whole(folder, is_of_any_time);
+}
+
+void track_folder_list_misuses(struct track_folder *folder)
+{
+  list_whole(folder, is_of_a_misuse);
 }
 
 static void remove_files(const char *path)
@@ -132,7 +160,6 @@ void track_folder_remove(struct track_folder *folder)
     remove_files(folder->path);
     if (rmdir(folder->path) != 0) complain("%s: %s", folder->path, strerror(errno));
   }
-  for (size_t i = 0; i < folder->count; i++) free(folder->files[i]);
-  free(folder->files);
+  forget_files(folder);
   *folder = (struct track_folder){0};
 }

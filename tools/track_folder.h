@@ -21,11 +21,14 @@ struct track_folder {
 
 // Below TMPDIR, or /tmp. False after a complaint.
 bool track_folder_make(struct track_folder *folder);
+// Each of these forgets what was found before.
 // Finds what has been written as processes ended; the file of `first`, if it is there, comes first:
 // says whether it is.
 bool track_folder_list(struct track_folder *folder, pid_t first);
 // Finds everything that has been written whole, also what was written before the ends.
 void track_folder_list_all(struct track_folder *folder);
+// Finds what has been written whole of misuses.
+void track_folder_list_misuses(struct track_folder *folder);
 void track_folder_remove(struct track_folder *folder);
 
 #endif

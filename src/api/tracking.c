@@ -7,6 +7,7 @@
 #include "api/allocate.h"
 #include "api/extent.h"
 #include "api/init.h"
+#include "api/misuse_file.h"
 #include "base/options.h"
 #include "core/block_link.h"
 #include "core/chunk.h"
@@ -104,12 +105,25 @@ static const struct os_stack *stack_of(uint32_t number, struct os_stack *stack)
   return stack;
 }
 
+// The caller's stack, without this library's own frames where they are known; NULL: it cannot be
+// told.
+static const struct os_stack *stack_of_caller(struct os_stack *stack)
+{
+  struct os_stack_bounds bounds = {0};
+  struct os_stack_trace trace;
+  trace.depth = 0;
+  os_stack_walk(&bounds, &trace, OS_STACK_DEPTH);
+  stack->count = trace.count;
+  memcpy(stack->addresses, trace.addresses, trace.count * sizeof trace.addresses[0]);
+  return stack->count > 0 ? stack : NULL;
+}
+
 // Tells of a misuse, with what is known of the block.
 static void tell_misuse(const char *what, const void *pointer, size_t block_bytes,
                         const struct tracker_block *known, const struct block_claim *claim)
 {
-  struct os_stack allocation, release;
-  report_misuse(&(struct misuse){
+  struct os_stack allocation, release, caller;
+  const struct misuse misuse = {
       .what = what,
       .pointer = pointer,
       .block = known->block,
@@ -121,7 +135,11 @@ static void tell_misuse(const char *what, const void *pointer, size_t block_byte
       .free_thread = thread_state_kernel_number(known->free_thread),
       .allocation_stack = stack_of(known->stack, &allocation),
       .free_stack = stack_of(known->free_stack, &release),
-  });
+      .stack = stack_of_caller(&caller),
+  };
+  misuse_write(&misuse);
+  if (options.leaks) misuse_file_write(&misuse, known);
+  misuse_end();
 }
 
 // The page of blocks that an address lies in; NULL if there is none.

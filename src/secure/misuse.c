@@ -340,9 +340,14 @@ INTERNAL void misuse_write(const struct misuse *misuse)
   os_lock_release(&writing.lock);
 }
 
+INTERNAL void misuse_end(void)
+{
+  if (options.on_misuse == 0) abort();
+  if (options.on_misuse == 1) __builtin_trap();
+}
+
 INTERNAL NOINLINE void report_misuse(const struct misuse *misuse)
 {
   misuse_write(misuse);
-  if (options.on_misuse == 0) abort();
-  if (options.on_misuse == 1) __builtin_trap();
+  misuse_end();
 }

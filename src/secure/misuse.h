@@ -35,7 +35,9 @@ struct misuse {
 
 // Writes the report, and returns. Any thread; signal handlers.
 INTERNAL void misuse_write(const struct misuse *misuse);
-// Writes the report, and then aborts, traps or returns, as the option on_misuse says.
+// Aborts, traps or returns, as the option on_misuse says.
+INTERNAL void misuse_end(void);
+// Both.
 INTERNAL NOINLINE void report_misuse(const struct misuse *misuse);
 
 #endif

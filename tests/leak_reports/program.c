@@ -57,19 +57,26 @@ __attribute__((noinline)) static void grow(void)
   for (size_t i = 0; i < 50; i++) kept[i] = malloc(1000);
 }
 
+__attribute__((noinline)) static void free_first(void *block)
+{
+  free(block);
+}
+
+static void *volatile freed_block;
+
+__attribute__((noinline)) static void free_twice(void)
+{
+  freed_block = malloc(100);
+  free_first(freed_block);
+  free(freed_block);
+}
+
 // Says so, and waits to be told to go on.
 static void tell(void)
 {
   puts("here");
   fflush(stdout);
   (void)getchar();
-}
-
-static void end_as(const char *how)
-{
-  if (strcmp(how, "kill") == 0) raise(SIGTERM);
-  if (strcmp(how, "leave") == 0) _exit(0);
-  if (strcmp(how, "fail") == 0) exit(7);
 }
 
 static void fork_then_lose(void)
@@ -83,6 +90,17 @@ static void fork_then_lose(void)
   waitpid(child, NULL, 0);
 }
 
+static void end_as(const char *how)
+{
+  if (strcmp(how, "kill") == 0) raise(SIGTERM);
+  if (strcmp(how, "leave") == 0) _exit(0);
+  if (strcmp(how, "fork-leave") == 0) {
+    fork_then_lose();
+    _exit(0);
+  }
+  if (strcmp(how, "fail") == 0) exit(7);
+}
+
 int main(int count, char **arguments)
 {
   for (int i = 1; i < count; i++) {
@@ -93,6 +111,7 @@ int main(int count, char **arguments)
     if (strcmp(what, "fork") == 0) fork_then_lose();
     if (strcmp(what, "tell") == 0) tell();
     if (strcmp(what, "grow") == 0) grow();
+    if (strcmp(what, "twice") == 0) free_twice();
     below(what);
     wipe();
     fflush(stdout);

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+//
+// Stacks of a track file for people, a line a frame, in the form of LeakSanitizer's.
+#ifndef TOOLS_STACK_TEXT_H
+#define TOOLS_STACK_TEXT_H
+
+#include <stdio.h>
+
+#include "symbols.h"
+#include "track_file.h"
+
+// Without mend's own frames at its inner end.
+void stack_text_write(struct symbols *symbols, const struct track_file *file, size_t stack,
+                      FILE *stream);
+// The command that the file is of.
+void stack_text_command(const struct track_file *file, FILE *stream);
+
+#endif
