@@ -36,7 +36,10 @@ static struct {
 INTERNAL int dump_create(const char *suffix)
 {
   static char name[NAME_MOST];  // the lock's holder has it
-  if (os_lock_is_mine(&dump.name_lock)) return -1;
+  if (os_lock_is_mine(&dump.name_lock)) {  // below a signal handler
+    output_complain("the track file cannot be made", EBUSY, NULL);
+    return -1;
+  }
   os_lock_acquire(&dump.name_lock);
   struct format format = format_begin(name, sizeof name - 1);
   size_t process = os_process_id();
