@@ -10,7 +10,7 @@
 #include "track/thread_state.h"
 #include "track/track_file.h"
 
-enum { STACK_OF_CALL = UINT32_MAX };  // a number that no stack of the table has
+#define STACK_OF_CALL UINT32_MAX  // a number that no stack of the table has
 
 static void put_own_stack(const struct os_stack *stack)
 {
