@@ -142,16 +142,6 @@ static void tell_misuse(const char *what, const void *pointer, size_t block_byte
   misuse_end();
 }
 
-// The page of blocks that an address lies in; NULL if there is none.
-static struct page *page_of_blocks(const void *pointer)
-{
-  struct page *slice = page_around(pointer);
-  struct page *page = slice != NULL ? page_first(slice) : NULL;
-  if (page == NULL) return NULL;
-  enum page_kind kind = page_kind(page);
-  return kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE ? page : NULL;
-}
-
 INTERNAL NOINLINE bool tracking_misuse(const char *what, const void *pointer)
 {
   if (sampling_mode() != SAMPLING_EXACT) return false;

@@ -202,6 +202,16 @@ static inline struct page *page_first(struct page *slice)
   return page_kind(slice) == PAGE_INSIDE ? slice - slice->slices : slice;
 }
 
+// The page of blocks that an address lies in; NULL if there is none.
+static inline struct page *page_of_blocks(const void *address)
+{
+  struct page *slice = page_around(address);
+  struct page *page = slice != NULL ? page_first(slice) : NULL;
+  if (page == NULL) return NULL;
+  enum page_kind kind = page_kind(page);
+  return kind == PAGE_LIST || kind == PAGE_BITMAP || kind == PAGE_LARGE ? page : NULL;
+}
+
 static inline size_t page_index(const struct page *page)
 {
   return (size_t)(page - region.pages);

@@ -23,7 +23,8 @@
 #define INFO_SLACK_MASK ((UINT32_C(1) << INFO_CLASS_SHIFT) - 1)
 #define INFO_SIZE_MASK ((UINT32_C(1) << INFO_TYPE_SHIFT) - 1)
 #define INFO_TYPES 1024
-#define INFO_LARGE_CLASS 127
+#define INFO_CLASS_MASK 127
+#define INFO_LARGE_CLASS INFO_CLASS_MASK
 #define INFO_STILL (UINT32_C(1) << 30)   // never moves: made with MEND_ALLOC_PINNED
 #define INFO_PINNED (UINT32_C(1) << 31)  // does not move now: see pin_table.h
 
@@ -45,7 +46,7 @@ static inline uint32_t info_type(uint32_t info)
 
 static inline unsigned info_class(uint32_t info)
 {
-  return info >> INFO_CLASS_SHIFT & 127;
+  return info >> INFO_CLASS_SHIFT & INFO_CLASS_MASK;
 }
 
 // The size of the object, whose block is in this page.

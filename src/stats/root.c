@@ -139,7 +139,7 @@ const struct mend_root mend_root = {
     .entry_shift = ENTRY_ADDRESS_SHIFT,
     .info_pinned = INFO_PINNED,
     .info_class_shift = INFO_CLASS_SHIFT,
-    .info_class_mask = 127,
+    .info_class_mask = INFO_CLASS_MASK,
     .info_slack_mask = INFO_SLACK_MASK,
     .class_count = SIZE_CLASS_COUNT,
 };

@@ -218,21 +218,29 @@ INTERNAL void heap_view_add_lone(struct heap_view *view, const void *block, size
   view->lone[view->lone_count++] = (struct view_lone){(uintptr_t)block, bytes};
 }
 
-INTERNAL uint32_t heap_view_find_lone(const struct heap_view *view, uintptr_t address)
+INTERNAL uint32_t heap_view_count_up_to(const void *array, size_t element_bytes, uint32_t count,
+                                        uintptr_t address)
 {
   uint32_t low = 0;
-  uint32_t high = view->lone_count;  // those from here on begin behind the address
+  uint32_t high = count;  // those from here on begin behind the address
   while (low < high) {
     uint32_t middle = (low + high) / 2;
-    if (view->lone[middle].start <= address) {
+    const void *start = (const char *)array + middle * element_bytes;
+    if (*(const uintptr_t *)start <= address) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  if (low == 0) return VIEW_NONE;
-  const struct view_lone *lone = &view->lone[low - 1];
-  return address - lone->start < lone->bytes ? view->paged_count + low - 1 : VIEW_NONE;
+  return low;
+}
+
+INTERNAL uint32_t heap_view_find_lone(const struct heap_view *view, uintptr_t address)
+{
+  uint32_t count = heap_view_count_up_to(view->lone, sizeof *view->lone, view->lone_count, address);
+  if (count == 0) return VIEW_NONE;
+  const struct view_lone *lone = &view->lone[count - 1];
+  return address - lone->start < lone->bytes ? view->paged_count + count - 1 : VIEW_NONE;
 }
 
 INTERNAL struct view_block heap_view_block_at(const struct heap_view *view, uintptr_t address)

@@ -65,6 +65,10 @@ static inline bool heap_view_is_live(const struct heap_view *view, uint32_t numb
   return (view->live[number / 64] >> number % 64 & 1) != 0;
 }
 
+// How many elements of an array are of an address or below: each begins with its address, and they
+// rise.
+INTERNAL uint32_t heap_view_count_up_to(const void *array, size_t element_bytes, uint32_t count,
+                                        uintptr_t address);
 INTERNAL uint32_t heap_view_find_lone(const struct heap_view *view, uintptr_t address);
 
 // The number of the live block that an address is in, or VIEW_NONE.

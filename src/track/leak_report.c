@@ -55,13 +55,9 @@ static struct leak_group *find_leak_group(struct leak_grouping *grouping, uint8_
 // What is known of a block; without a record, its place and all that it holds.
 static struct tracker_block look_at_found(uintptr_t start, size_t bytes)
 {
-  struct tracker_block known = {.block = (void *)start};
-  struct page *slice = page_around((const void *)start);
-  struct page *page = slice != NULL ? page_first(slice) : NULL;
-  bool is_known = page != NULL && page_is_tracked(page) &&
-                  tracker_look(page, (const void *)start, &known) && known.is_live;
-  if (!is_known) known = (struct tracker_block){.block = (void *)start, .size = bytes};
-  return known;
+  struct tracker_block known;
+  if (tracker_find((const void *)start, &known)) return known;
+  return (struct tracker_block){.block = (void *)start, .size = bytes};
 }
 
 static size_t add_to_leak_group(struct leak_grouping *grouping, uint8_t kind, uintptr_t start,

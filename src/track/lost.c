@@ -20,7 +20,7 @@ struct lost_search {
   const struct reach *reach;
   lost_counted counted;
   struct lost_block *blocks;
-  uint32_t *rank;          // unreached_bits blocks before each word of the bitmaps
+  uint32_t *rank;          // unreached blocks before each word of the bitmaps
   uint32_t *order;         // of a block: when it was first seen; 0: not yet
   uint32_t *lowest;        // the first seen that is known to be in its component
   uint32_t *component;     // the first block of its component, + 1; 0: not known yet
@@ -51,7 +51,7 @@ struct lost_edge {
   uint64_t word;
 };
 
-// The next word of a block that leads to an unreached_bits one; false if there is none any more.
+// The next word of a block that leads to an unreached one; false if there is none any more.
 static bool next_lost_edge(const struct lost_search *search, struct lost_step *step,
                            struct lost_edge *edge)
 {
@@ -165,12 +165,10 @@ static uint32_t fill_lost_rank(struct lost_search *search, size_t words)
 // what is reached does not depend on this.)
 static size_t known_bytes(const struct view_block *block)
 {
-  struct page *slice = page_around((const void *)block->start);
-  struct page *page = slice != NULL ? page_first(slice) : NULL;
   struct tracker_block known;
-  bool is_known = page != NULL && page_is_tracked(page) &&
-                  tracker_look(page, (const void *)block->start, &known) && known.is_live;
-  return is_known && known.size < block->bytes ? known.size : block->bytes;
+  return tracker_find((const void *)block->start, &known) && known.size < block->bytes
+             ? known.size
+             : block->bytes;
 }
 
 static void add_lost_block(uint32_t number, const struct view_block *block, void *argument)
@@ -229,15 +227,7 @@ INTERNAL bool lost_find(struct lost *lost, const struct reach *reach, struct os_
 
 INTERNAL void lost_set_bytes(struct lost *lost, uintptr_t start, size_t bytes)
 {
-  uint32_t low = 0;
-  uint32_t high = lost->paged_count;  // those from here on begin behind it
-  while (low < high) {
-    uint32_t middle = (low + high) / 2;
-    if (lost->blocks[middle].start <= start) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  if (low > 0 && lost->blocks[low - 1].start == start) lost->blocks[low - 1].bytes = bytes;
+  uint32_t number =
+      heap_view_count_up_to(lost->blocks, sizeof *lost->blocks, lost->paged_count, start);
+  if (number > 0 && lost->blocks[number - 1].start == start) lost->blocks[number - 1].bytes = bytes;
 }

@@ -223,6 +223,13 @@ INTERNAL bool tracker_look(struct page *page, const void *address, struct tracke
   return true;
 }
 
+INTERNAL bool tracker_find(const void *address, struct tracker_block *known)
+{
+  struct page *page = page_of_blocks(address);
+  return page != NULL && page_is_tracked(page) && tracker_look(page, address, known) &&
+         known->is_live;
+}
+
 INTERNAL bool tracker_look_past(const void *block, struct tracker_block *known)
 {
   size_t block_bytes;

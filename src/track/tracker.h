@@ -73,6 +73,8 @@ INTERNAL void tracker_resize(struct page *page, void *block, size_t size);
 
 // False if nothing is known. The address may be anywhere in the block.
 INTERNAL bool tracker_look(struct page *page, const void *address, struct tracker_block *known);
+// The same, whatever lies at the address; false also if the block is not live.
+INTERNAL bool tracker_find(const void *address, struct tracker_block *known);
 // The same of a block whose page is no more. False also if the address is not its start.
 INTERNAL bool tracker_look_past(const void *block, struct tracker_block *known);
 
