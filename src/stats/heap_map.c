@@ -6,8 +6,7 @@
 // the text slowly holds up the writer alone (places.h).
 #include <errno.h>
 
-#include "base/format.h"
-#include "base/output.h"
+#include "base/stream.h"
 #include "core/registry.h"
 #include "handle/fragmentation.h"
 #include "handle/info.h"
@@ -17,57 +16,20 @@
 #include "stats/places.h"
 #include "stats/stats.h"
 
-enum {
-  PIECE_BYTES = 8192,  // of text; on the stack
-  PIECE_RESERVE = 256  // no line is as long as that
-};
-
-// ---------------------------------------------------------------------------------------------
-// Text.
-
-struct map_writer {
-  int descriptor;
-  int error;  // errno of the first write that has failed; 0: none has
-  struct format format;
-  char text[PIECE_BYTES];
-};
-
-static void map_begin_text(struct map_writer *writer)
+static void map_add_number(struct stream *stream, uint64_t number)
 {
-  writer->format = format_begin(writer->text, sizeof writer->text);
+  stream_text(stream, " ");
+  stream_number(stream, number, 0);
 }
 
-static void map_flush(struct map_writer *writer)
+static void map_add_address(struct stream *stream, uintptr_t address)
 {
-  size_t bytes = (size_t)(writer->format.at - writer->text);
-  if (writer->error == 0 && !output_write_to(writer->descriptor, writer->text, bytes)) {
-    writer->error = errno != 0 ? errno : EIO;
-  }
-  map_begin_text(writer);
-}
-
-// Nothing may be locked: there may have to be written first.
-static struct format *map_begin_line(struct map_writer *writer, const char *word)
-{
-  if (writer->format.end - writer->format.at < PIECE_RESERVE) map_flush(writer);
-  format_text(&writer->format, word);
-  return &writer->format;
-}
-
-static void map_add_number(struct format *format, uint64_t number)
-{
-  format_text(format, " ");
-  format_number(format, number, 0);
-}
-
-static void map_add_address(struct format *format, uintptr_t address)
-{
-  format_text(format, " ");
-  format_hex(format, address);
+  stream_text(stream, " ");
+  stream_hex(stream, address);
 }
 
 // A share of 1, to six places.
-static void map_add_share(struct format *format, double share)
+static void map_add_share(struct stream *stream, double share)
 {
   uint64_t millionths = (uint64_t)(share * 1e6 + 0.5);
   char digits[] = ".000000";
@@ -75,8 +37,8 @@ static void map_add_share(struct format *format, double share)
     digits[place] = (char)('0' + millionths % 10);
     millionths /= 10;
   }
-  map_add_number(format, millionths);
-  format_text(format, digits);
+  map_add_number(stream, millionths);
+  stream_text(stream, digits);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -124,80 +86,74 @@ static const struct map_figure report_figures[] = {
 
 #undef FIGURE
 
-static struct format *begin_figure(struct map_writer *writer, const char *prefix, const char *name)
+static void write_number(struct stream *stream, const char *name, uint64_t value)
 {
-  struct format *format = map_begin_line(writer, prefix);
-  format_text(format, name);
-  return format;
+  stream_text(stream, name);
+  map_add_number(stream, value);
+  stream_text(stream, "\n");
 }
 
-static void write_number(struct map_writer *writer, const char *name, uint64_t value)
-{
-  struct format *format = map_begin_line(writer, name);
-  map_add_number(format, value);
-  format_text(format, "\n");
-}
-
-static void write_figures(struct map_writer *writer, const char *prefix,
+static void write_figures(struct stream *stream, const char *prefix,
                           const struct map_figure *figures, size_t count, const void *values)
 {
   for (size_t i = 0; i < count; i++) {
-    struct format *format = begin_figure(writer, prefix, figures[i].name);
-    map_add_number(format,
-                   *(const uint64_t *)(const void *)((const char *)values + figures[i].offset));
-    format_text(format, "\n");
+    const void *value = (const char *)values + figures[i].offset;
+    stream_text(stream, prefix);
+    stream_text(stream, figures[i].name);
+    map_add_number(stream, *(const uint64_t *)value);
+    stream_text(stream, "\n");
   }
 }
 
-static void write_share(struct map_writer *writer, const char *prefix, const char *name,
-                        double share)
+static void write_share(struct stream *stream, const char *prefix, const char *name, double share)
 {
-  struct format *format = begin_figure(writer, prefix, name);
-  map_add_share(format, share);
-  format_text(format, "\n");
+  stream_text(stream, prefix);
+  stream_text(stream, name);
+  map_add_share(stream, share);
+  stream_text(stream, "\n");
 }
 
-static void write_fragmentation(struct map_writer *writer, const char *prefix,
+static void write_fragmentation(struct stream *stream, const char *prefix,
                                 const struct mend_fragmentation *now)
 {
   size_t count = sizeof fragmentation_figures / sizeof fragmentation_figures[0];
-  write_figures(writer, prefix, fragmentation_figures, count, now);
-  write_share(writer, prefix, "external", now->external);
-  write_share(writer, prefix, "heap", now->heap);
-  write_share(writer, prefix, "all_in", now->all_in);
+  write_figures(stream, prefix, fragmentation_figures, count, now);
+  write_share(stream, prefix, "external", now->external);
+  write_share(stream, prefix, "heap", now->heap);
+  write_share(stream, prefix, "all_in", now->all_in);
 }
 
-static void write_stats(struct map_writer *writer)
+static void write_stats(struct stream *stream)
 {
   struct mend_stats stats = stats_collect(NULL);
   size_t count = sizeof stats_figures / sizeof stats_figures[0];
-  write_figures(writer, "stats.", stats_figures, count, &stats);
+  write_figures(stream, "stats.", stats_figures, count, &stats);
 }
 
-static void write_head(struct map_writer *writer)
+static void write_head(struct stream *stream)
 {
-  format_text(map_begin_line(writer, "mend heap map 1"), "\n");
-  write_number(writer, "pid", os_process_id());
-  write_number(writer, "os_page_bytes", os_page_bytes());
-  write_number(writer, "slice_bytes", SLICE_BYTES);
-  write_number(writer, "process_resident_bytes", os_resident().now_bytes);
-  write_stats(writer);
+  stream_text(stream, "mend heap map 1\n");
+  write_number(stream, "pid", os_process_id());
+  write_number(stream, "os_page_bytes", os_page_bytes());
+  write_number(stream, "slice_bytes", SLICE_BYTES);
+  write_number(stream, "process_resident_bytes", os_resident().now_bytes);
+  write_stats(stream);
   struct mend_fragmentation now = fragmentation_of(NULL);
-  write_fragmentation(writer, "fragmentation.", &now);
+  write_fragmentation(stream, "fragmentation.", &now);
 }
 
-static void write_report(struct map_writer *writer, const struct mend_defrag_report *report)
+static void write_report(struct stream *stream, const struct mend_defrag_report *report)
 {
   size_t count = sizeof report_figures / sizeof report_figures[0];
-  write_figures(writer, "report.", report_figures, count, report);
+  write_figures(stream, "report.", report_figures, count, report);
   for (size_t i = 0; i < report->blocker_count && i < MEND_BLOCKERS_MAX; i++) {
-    struct format *format = map_begin_line(writer, "report.blocker");
-    map_add_number(format, report->blockers[i].thread);
-    map_add_number(format, report->blockers[i].scope_age_ns);
-    format_text(format, report->blockers[i].is_implicit ? " implicit\n" : " explicit\n");
+    stream_text(stream, "report.blocker");
+    map_add_number(stream, report->blockers[i].thread);
+    map_add_number(stream, report->blockers[i].scope_age_ns);
+    stream_text(stream, report->blockers[i].is_implicit ? " implicit\n" : " explicit\n");
   }
-  write_fragmentation(writer, "report.before.", &report->before);
-  write_fragmentation(writer, "report.after.", &report->after);
+  write_fragmentation(stream, "report.before.", &report->before);
+  write_fragmentation(stream, "report.after.", &report->after);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -207,34 +163,34 @@ static const char *const kind_words[] = {"list", "bitmap", "large", "free"};
 static const char *const owner_words[] = {" -",     " thread:",  " common",
                                           " heap:", " handles:", " still:"};
 
-static void write_place(struct map_writer *writer, const struct map_place *place)
+static void write_place(struct stream *stream, const struct map_place *place)
 {
-  struct format *format = map_begin_line(writer, "page");
-  map_add_address(format, place->start);
-  map_add_number(format, place->bytes);
-  format_text(format, " ");
-  format_text(format, kind_words[place->kind]);
-  map_add_number(format, place->block_bytes);
-  map_add_number(format, place->capacity);
-  map_add_number(format, place->carved);
-  map_add_number(format, place->used);
-  map_add_number(format, place->resident_bytes);
-  format_text(format, owner_words[place->owner]);
+  stream_text(stream, "page");
+  map_add_address(stream, place->start);
+  map_add_number(stream, place->bytes);
+  stream_text(stream, " ");
+  stream_text(stream, kind_words[place->kind]);
+  map_add_number(stream, place->block_bytes);
+  map_add_number(stream, place->capacity);
+  map_add_number(stream, place->carved);
+  map_add_number(stream, place->used);
+  map_add_number(stream, place->resident_bytes);
+  stream_text(stream, owner_words[place->owner]);
   if (place->owner == OF_HEAP) {
-    format_hex(format, place->owner_number);
+    stream_hex(stream, place->owner_number);
   } else if (place->owner != OF_NOBODY && place->owner != OF_COMMON) {
-    format_number(format, place->owner_number, 0);
+    stream_number(stream, place->owner_number, 0);
   }
-  format_text(format, place->is_closed ? " closed\n" : " -\n");
+  stream_text(stream, place->is_closed ? " closed\n" : " -\n");
 }
 
-static size_t write_pages(struct map_writer *writer)
+static size_t write_pages(struct stream *stream)
 {
   struct places places;
   size_t count = 0;
   places_begin(&places);
-  while (writer->error == 0 && places_next(&places)) {
-    for (uint32_t i = 0; i < places.count; i++) write_place(writer, &places.all[i]);
+  while (stream->error == 0 && places_next(&places)) {
+    for (uint32_t i = 0; i < places.count; i++) write_place(stream, &places.all[i]);
     count += places.count;
   }
   return count;
@@ -254,61 +210,59 @@ static bool map_find_pin(const struct handle_table *table, uint32_t index, uintp
   return entry_load(handle_table_entry(table, index)) == entry;
 }
 
-static size_t write_pins_of(struct map_writer *writer, struct handle_heap *heap)
+static size_t write_pins_of(struct stream *stream, struct handle_heap *heap)
 {
   size_t count = 0;
   uintptr_t address;
   if (atomic_load_explicit(&heap->pins.used, memory_order_relaxed) == 0) return 0;
   uint32_t entries = atomic_load(&heap->table.space->count);
-  for (uint32_t i = 0; i < entries && writer->error == 0; i++) {
+  for (uint32_t i = 0; i < entries && stream->error == 0; i++) {
     if (!map_find_pin(&heap->table, i, &address)) continue;
-    struct format *format = map_begin_line(writer, "pin");
-    map_add_address(format, address);
-    format_text(format, "\n");
+    stream_text(stream, "pin");
+    map_add_address(stream, address);
+    stream_text(stream, "\n");
     count++;
   }
   return count;
 }
 
-static size_t write_pins(struct map_writer *writer)
+static size_t write_pins(struct stream *stream)
 {
   size_t count = 0;
   for (uint32_t slot = 0; slot < HANDLE_SLOTS; slot++) {
     struct handle_heap *heap = handle_heap_at(slot);
-    if (heap != NULL) count += write_pins_of(writer, heap);
+    if (heap != NULL) count += write_pins_of(stream, heap);
   }
   return count;
 }
 
 // ---------------------------------------------------------------------------------------------
 
-static void write_all(struct map_writer *writer, const struct mend_defrag_report *report)
+static void write_all(struct stream *stream, const struct mend_defrag_report *report)
 {
-  write_head(writer);
-  size_t pages = write_pages(writer);
-  size_t pins = write_pins(writer);
-  if (report != NULL) write_report(writer, report);
-  struct format *format = map_begin_line(writer, "end");
-  map_add_number(format, pages);
-  map_add_number(format, pins);
-  format_text(format, "\n");
-  map_flush(writer);
+  write_head(stream);
+  size_t pages = write_pages(stream);
+  size_t pins = write_pins(stream);
+  if (report != NULL) write_report(stream, report);
+  stream_text(stream, "end");
+  map_add_number(stream, pages);
+  map_add_number(stream, pins);
+  stream_text(stream, "\n");
 }
 
 bool mend_heap_map_write(int descriptor, const struct mend_defrag_report *report)
 {
   int saved_errno = errno;
-  struct map_writer writer;
-  writer.descriptor = descriptor;
-  writer.error = 0;
-  map_begin_text(&writer);
+  struct stream stream;
+  stream_begin(&stream, descriptor);
   if (report != NULL && report->bytes < sizeof *report) {
-    writer.error = EINVAL;
+    stream.error = EINVAL;
   } else if (!registry_init()) {
-    writer.error = ENOMEM;
+    stream.error = ENOMEM;
   } else {
-    write_all(&writer, report);
+    write_all(&stream, report);
   }
-  errno = writer.error != 0 ? writer.error : saved_errno;
-  return writer.error == 0;
+  bool is_written = stream_end(&stream);
+  errno = is_written ? saved_errno : stream.error;
+  return is_written;
 }
