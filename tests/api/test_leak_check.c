@@ -11,11 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../support/hidden.h"
+#include "../support/leaks.h"
 #include "mend/handle.h"
 #include "mend/mend.h"
 #include "mend/smart.h"
-#include "mend/track.h"
 
 enum { MANY = 40 };
 
@@ -25,27 +24,6 @@ struct node {
 };
 
 static struct hidden lost[MANY];
-
-__attribute__((noinline)) static void look_into(struct mend_leaks *leaks)
-{
-  *leaks = (struct mend_leaks){.bytes = sizeof *leaks};
-  assert_true(mend_leak_check(leaks, -1));
-}
-
-// A part of its caller: so what is wiped is all that the caller's calls have left.
-__attribute__((always_inline)) static inline struct mend_leaks look(void)
-{
-  struct mend_leaks leaks;
-  wipe_stack();
-  look_into(&leaks);
-  return leaks;
-}
-
-static size_t all_lost(const struct mend_leaks *leaks)
-{
-  return leaks->direct_count + leaks->indirect_count + leaks->cycle_count + leaks->handle_count +
-         leaks->rc_cycle_count;
-}
 
 static void assert_lost(const struct mend_leaks *leaks, size_t direct, size_t indirect,
                         size_t cycle)

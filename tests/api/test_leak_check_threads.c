@@ -15,36 +15,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../support/hidden.h"
+#include "../support/leaks.h"
 #include "mend/mend.h"
-#include "mend/track.h"
 
 struct node {
   struct node *next;
   size_t number;
   char rest[48];
 };
-
-__attribute__((noinline)) static void look_into(struct mend_leaks *leaks)
-{
-  *leaks = (struct mend_leaks){.bytes = sizeof *leaks};
-  CHECK(mend_leak_check(leaks, -1));
-}
-
-// A part of its caller: so what is wiped is all that the caller's calls have left.
-__attribute__((always_inline)) static inline struct mend_leaks look(void)
-{
-  struct mend_leaks leaks;
-  wipe_stack();
-  look_into(&leaks);
-  return leaks;
-}
-
-static size_t all_lost(const struct mend_leaks *leaks)
-{
-  return leaks->direct_count + leaks->indirect_count + leaks->cycle_count + leaks->handle_count +
-         leaks->rc_cycle_count;
-}
 
 // A block of a size that no other test has: at an address that no stack remembers.
 __attribute__((noinline)) static struct hidden make_hidden(size_t more_bytes)
