@@ -2,7 +2,7 @@
 //
 // A server that grows, for `mend profile` to tell why: docs/profile.md goes through it. It knows
 // nothing of mend. Each request has a page, which is freed, and a session, which nobody drops.
-// Before that it has filled a cache and thrown all but every 16th entry away: the others keep the
+// Before that it has filled a cache and thrown all but every 8th entry away: the others keep the
 // pages.
 //
 // usage: growing [REQUESTS [MICROSECONDS BETWEEN TWO]]
@@ -46,7 +46,7 @@ static void fill_cache(void)
 static void empty_cache(void)
 {
   for (int i = 0; i < ENTRIES; i++) {
-    if (i % 16 != 0) free(entries[i]);
+    if (i % 8 != 0) free(entries[i]);
   }
 }
 

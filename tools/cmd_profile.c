@@ -3,6 +3,7 @@
 // `mend profile`: who has allocated the memory of a process. The track file comes from a program
 // that is run, a file, or a process that answers; or there are two of them, of which the difference
 // is shown.
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,24 @@ static bool parse(struct profile_options *options, int count, char **words, int 
 
 // ---------------------------------------------------------------------------------------------
 
+// What is not being sampled is not "nothing". False, after a complaint, if nothing ever was.
+static bool check_mode(const struct profile_options *options, const struct track_file *file)
+{
+  if (file->mode != TRACK_OFF) return true;
+  if (file->site_count == 0) {
+    complain("nobody samples the allocations of process %" PRIu64 ": use --for SECONDS with the "
+             "number of a process that runs, or start it with MEND_PROFILE=1",
+             file->pid);
+    return false;
+  }
+  // A table says so itself.
+  if (!profile_format_is_table(options->output.format)) {
+    complain("sampling of process %" PRIu64 " has ended: nothing allocated since is in it",
+             file->pid);
+  }
+  return true;
+}
+
 // Of a source, or of the difference to an older one.
 static bool show(const struct profile_options *options, const struct profile_source *source,
                  const struct profile_source *old_source)
@@ -151,6 +170,7 @@ static bool show(const struct profile_options *options, const struct profile_sou
   bool has_old = old_source != NULL;
   bool is_good =
       profile_source_read(source, &file) && (!has_old || profile_source_read(old_source, &old));
+  is_good = is_good && check_mode(options, &file);
   if (is_good && profile_format_is_track(options->output.format)) {
     is_good = profile_output_track(&options->output, source->path);
   } else if (is_good) {

@@ -45,3 +45,24 @@ char *demangle(const char *name)
   if (readable != NULL) cut_rust_hash(readable);
   return readable;
 }
+
+// Where the name itself begins, behind what the function returns: behind the last blank that is in
+// no brackets, and before the parameters.
+static const char *skip_return_type(const char *function)
+{
+  const char *start = function;
+  size_t depth = 0;
+  for (const char *at = function; *at != '\0' && (*at != '(' || depth > 0); at++) {
+    depth += *at == '<';
+    depth -= *at == '>' && depth > 0;
+    if (*at == ' ' && depth == 0) start = at + 1;
+  }
+  return start;
+}
+
+bool is_of_cpp_library(const char *function)
+{
+  if (function == NULL) return false;
+  const char *name = skip_return_type(function);
+  return strncmp(name, "std::", 5) == 0 || strncmp(name, "__gnu_cxx::", 11) == 0;
+}

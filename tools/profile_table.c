@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "demangle.h"
 #include "figures.h"
 
 #define BOLD "\033[1m"
@@ -59,6 +60,8 @@ static void write_times(const struct profile *profile, FILE *stream)
   }
   if (file->mode == TRACK_EXACT) {
     fputs(", every allocation counted\n", stream);
+  } else if (file->mode == TRACK_OFF) {
+    fputs(", but sampling has ended: nothing allocated since is in it\n", stream);
   } else {
     figure_write(text, UNIT_BYTES, (double)file->interval);
     fprintf(stream, ", one sample per %s\n", text);
@@ -92,7 +95,8 @@ static void write_head(const struct profile *profile, FILE *stream)
   fprintf(stream, "%s %s, %s blocks", bytes, headings[profile->by].what, count);
   if (file->mode != TRACK_EXACT && profile->base == NULL) {
     enum profile_value value = profile->by == BY_TOTAL ? VALUE_TOTAL_SAMPLES : VALUE_LIVE_SAMPLES;
-    fprintf(stream, " (from %" PRId64 " sample%s)", totals[value], totals[value] == 1 ? "" : "s");
+    write_figure(count, profile, UNIT_COUNT, totals[value]);
+    fprintf(stream, " (from %s sample%s)", count, totals[value] == 1 ? "" : "s");
   }
   fputc('\n', stream);
   if (file->lost_stacks + file->lost_blocks > 0) {
@@ -112,6 +116,23 @@ static void write_beside(char text[static FIGURE_TEXT_MOST + 1], const struct pr
   }
 }
 
+static bool is_of_library(const struct profile_frame *frame)
+{
+  return is_of_cpp_library(frame->symbol->frames[frame->index].function);
+}
+
+// Of functions of the C++ library that call each other the outermost stays, which the program has
+// called. Returns how many frames are left.
+static size_t fold_library(struct profile_frame *frames, size_t count)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < count; i++) {
+    bool is_folded = i + 1 < count && is_of_library(&frames[i]) && is_of_library(&frames[i + 1]);
+    if (!is_folded) frames[kept++] = frames[i];
+  }
+  return kept;
+}
+
 static bool write_row(const struct profile *profile, const struct profile_table *table,
                       const struct profile_row *row, FILE *stream)
 {
@@ -120,6 +141,7 @@ static bool write_row(const struct profile *profile, const struct profile_table 
   size_t frame_count;
   struct profile_frame *frames = profile_frames(row, &frame_count);
   if (frames == NULL) return false;
+  frame_count = fold_library(frames, frame_count);
   write_figure(bytes, profile, UNIT_BYTES, row->values[value]);
   write_beside(beside, profile, row);
   double all = (double)profile->totals[value];

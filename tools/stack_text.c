@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "demangle.h"
+
 void stack_text_command(const struct track_file *file, FILE *stream)
 {
   if (file->argument_count == 0) fputs(file->program, stream);
@@ -23,6 +25,15 @@ static void write_frame(const struct symbol *symbol, size_t index, size_t number
   fputc('\n', stream);
 }
 
+// One of several functions of the C++ library that were inlined into each other: the outermost
+// tells what was called.
+static bool is_folded(const struct symbol *symbol, size_t index)
+{
+  const struct symbol_frame *frame = &symbol->frames[index];
+  return index + 1 < symbol->frame_count && frame->is_inlined &&
+         is_of_cpp_library(frame[0].function) && is_of_cpp_library(frame[1].function);
+}
+
 void stack_text_write(struct symbols *symbols, const struct track_file *file, size_t stack,
                       FILE *stream)
 {
@@ -33,6 +44,8 @@ void stack_text_write(struct symbols *symbols, const struct track_file *file, si
   if (first >= count) fputs("    (a stack that could not be told)\n", stream);
   for (size_t i = first; i < count; i++) {
     const struct symbol *symbol = symbols_find(symbols, frames[i]);
-    for (size_t j = 0; j < symbol->frame_count; j++) write_frame(symbol, j, number++, stream);
+    for (size_t j = 0; j < symbol->frame_count; j++) {
+      if (!is_folded(symbol, j)) write_frame(symbol, j, number++, stream);
+    }
   }
 }
