@@ -35,7 +35,7 @@ static struct {
 
 INTERNAL int dump_create(const char *suffix)
 {
-  static char name[NAME_MOST];  // the lock's holder has it
+  static char name[NAME_MOST];             // the lock's holder has it
   if (os_lock_is_mine(&dump.name_lock)) {  // below a signal handler
     output_complain("the track file cannot be made", EBUSY, NULL);
     return -1;

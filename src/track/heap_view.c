@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "track/heap_view.h"
 
+#include "base/fatal.h"
 #include "core/block_link.h"
 #include "core/large.h"
 #include "core/policy.h"
@@ -272,4 +273,21 @@ INTERNAL void heap_view_each(const struct heap_view *view, heap_view_visitor vis
     struct view_block block = {view->lone[i].start, view->lone[i].bytes, false};
     visit(view->paged_count + i, &block, argument);
   }
+}
+
+INTERNAL void heap_view_assert_valid(const struct heap_view *view)
+{
+  uint32_t first = 0;
+  for (uint32_t i = 0; i < view->page_count; i++) {
+    const struct view_page *page = &view->pages[i];
+    ASSERT(page->first == first &&
+           view->page_of_slice[page_index(page_of_view(view, page))] == i + 1);
+    ASSERT(i == 0 || page->start > view->pages[i - 1].start);
+    first += page->count;
+  }
+  ASSERT(first == view->paged_count && view->lone_count <= view->lone_room);
+  for (uint32_t i = 1; i < view->lone_count; i++) {
+    ASSERT(view->lone[i].start > view->lone[i - 1].start);
+  }
+  (void)first;
 }

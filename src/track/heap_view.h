@@ -104,4 +104,7 @@ INTERNAL struct view_block heap_view_block_at(const struct heap_view *view, uint
 typedef void (*heap_view_visitor)(uint32_t number, const struct view_block *block, void *argument);
 INTERNAL void heap_view_each(const struct heap_view *view, heap_view_visitor visit, void *argument);
 
+// In builds with internal checks.
+INTERNAL void heap_view_assert_valid(const struct heap_view *view);
+
 #endif

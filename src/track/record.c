@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/fatal.h"
 #include "base/options.h"
 #include "base/size_class.h"
 #include "core/metadata.h"
@@ -27,6 +28,7 @@ enum {
 };
 static_assert(GENERATION_SHIFT + GENERATION_BITS == 64, "a row is one word");
 static_assert(TUNING_PAGE_BLOCKS < 1 << CAPACITY_BITS, "any page's row");
+static_assert(RECORD_WEIGHTS == 1 << (CHANGES_SHIFT - WEIGHT_SHIFT), "a weight has its bits");
 
 enum { CLASS_LARGE = SIZE_CLASS_COUNT, CLASS_COUNT, STAYS = 0 };
 
@@ -412,4 +414,40 @@ INTERNAL void record_each_page(void (*visit)(struct page *page, void *argument),
     struct row_leaf *leaf = atomic_load_explicit(&leaves[i], memory_order_acquire);
     if (leaf != NULL) visit_leaf(i << LEAF_SHIFT, leaf, visit, argument);
   }
+}
+
+// ---------------------------------------------------------------------------------------------
+
+static void assert_row_valid(uint64_t row)
+{
+  size_t end = (size_t)(row & bits_low_mask(PLACE_BITS)) + row_capacity(row);
+  ASSERT(row_class(row) < CLASS_COUNT && row_capacity(row) > 0);
+  ASSERT(end * sizeof(struct record) <= atomic_load(&metadata_extent.bytes));
+  (void)end;
+}
+
+static void assert_row_of_page_valid(struct page *page, void *unused)
+{
+  (void)unused;
+  uint64_t row = atomic_load(place_of(page));
+  assert_row_valid(row);
+  for (size_t i = 0; i < row_capacity(row); i++) {
+    struct record_copy copy = record_read(&row_start(row)[i]);
+    ASSERT(copy.state <= RECORD_FREED && copy.weight < RECORD_WEIGHTS);
+    (void)copy;
+  }
+}
+
+INTERNAL void record_assert_valid(void)
+{
+  record_each_page(assert_row_of_page_valid, NULL);
+  os_lock_acquire(&row_table.lock);
+  for (unsigned i = 0; i < CLASS_COUNT; i++) {
+    for (uint64_t row = row_table.free_rows[i]; row != 0;) {
+      assert_row_valid(row);
+      ASSERT(row_class(row) == i);
+      row = atomic_load(&row_start(row)->other);
+    }
+  }
+  os_lock_release(&row_table.lock);
 }

@@ -97,4 +97,7 @@ INTERNAL bool record_lock_is_mine(void);
 // In the child of a fork.
 INTERNAL void record_after_fork(void);
 
+// In builds with internal checks; while nobody changes anything.
+INTERNAL void record_assert_valid(void);
+
 #endif

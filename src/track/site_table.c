@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/fatal.h"
 #include "track/tables.h"
 
 #define BUCKET_SHIFT 16
@@ -175,6 +176,22 @@ INTERNAL void site_table_each(void (*visit)(uint32_t number, struct site *site, 
       number = site->next;
     }
   }
+}
+
+static void assert_site_valid(uint32_t number, struct site *site, void *unused)
+{
+  (void)unused;
+  ASSERT(number < atomic_load(&site_table.used_units) && site->depth <= SITE_DEPTH);
+  ASSERT(site->hash == hash_of(site->addresses, site->depth));
+  // No stack is there twice.
+  ASSERT(find_between(atomic_load(bucket_of(site->hash)), 0, site->addresses, site->depth,
+                      site->hash) == number);
+  (void)number, (void)site;
+}
+
+INTERNAL void site_table_assert_valid(void)
+{
+  site_table_each(assert_site_valid, NULL);
 }
 
 INTERNAL uint64_t site_table_lost(void)

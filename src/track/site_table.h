@@ -65,5 +65,7 @@ INTERNAL void site_table_each(void (*visit)(uint32_t number, struct site *site, 
                               void *argument);
 // How often a stack did not fit.
 INTERNAL uint64_t site_table_lost(void);
+// In builds with internal checks.
+INTERNAL void site_table_assert_valid(void);
 
 #endif

@@ -49,6 +49,7 @@ static void compare(void)
 {
   size_t count = 0;
   leaks_view();
+  heap_view_assert_valid(&leaks.view);
   for (size_t i = 0; i < HELD; i++) {
     if (held[i].block == NULL) continue;
     count++;
@@ -130,6 +131,7 @@ static void lone_blocks_are_found_by_their_order(void **state)
     heap_view_add_lone(&leaks.view, (void *)(i * 1000), 100);  // one more than there is room for
   }
   assert_int_equal(leaks_live_count(), 100);
+  heap_view_assert_valid(&leaks.view);
   for (uintptr_t i = 1; i <= 100; i++) {
     uint32_t number = heap_view_find(&leaks.view, i * 1000 + 99);
     assert_int_equal(number, leaks.view.paged_count + i - 1);

@@ -323,6 +323,13 @@ static void of_two_that_free_a_block_one_is_told(void **state)
   assert_int_equal(closes, 1000);
 }
 
+static int finish(void **state)
+{
+  (void)state;
+  record_assert_valid();
+  return 0;
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -339,5 +346,5 @@ int main(void)
       cmocka_unit_test(a_record_is_read_whole_while_it_changes),
       cmocka_unit_test(of_two_that_free_a_block_one_is_told),
   };
-  return cmocka_run_group_tests(tests, start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
+  return cmocka_run_group_tests(tests, start, finish) == 0 ? TEST_PASS : TEST_FAIL;
 }

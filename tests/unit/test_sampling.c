@@ -164,6 +164,15 @@ static void the_sampling_heap_is_one_and_nobodys(void **state)
   heap_leave(heap);
 }
 
+static void look_at_freed_bin(struct heap *heap, unsigned size_class)
+{
+  const struct bin *freed = heap_freed_bin(heap, size_class);
+  uint32_t most = freed->limit + heap_bin(heap, size_class)->limit;
+  uint32_t length = 0;
+  for (struct block *block = freed->first; block != NULL; block = block_next(block)) length++;
+  assert_true(length <= most);
+}
+
 // A ration is what is handed out before a sample, wherever the blocks come from.
 static void a_bin_holds_no_more_than_the_ration(void **state)
 {
@@ -190,12 +199,7 @@ static void a_bin_holds_no_more_than_the_ration(void **state)
       for (size_t i = 0; i < COUNT; i++) {
         size_t at = round % 2 == 0 ? i : COUNT - 1 - i;
         heap_put(own, page_first(page_at(blocks[at])), blocks[at]);
-        struct bin *freed = heap_freed_bin(own, size_class);
-        uint32_t most = freed->limit + heap_bin(own, size_class)->limit;
-        uint32_t length = 0;
-        struct block *block = i % 100 == 0 ? freed->first : NULL;
-        for (; block != NULL; block = block_next(block)) length++;
-        assert_true(length <= most);
+        if (i % 100 == 0) look_at_freed_bin(own, size_class);
       }
     }
     heap_enter(own);

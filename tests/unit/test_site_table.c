@@ -175,6 +175,13 @@ static void stacks_that_do_not_fit_are_counted(void **state)
   assert_int_not_equal(find(100000), 0);
 }
 
+static int finish(void **state)
+{
+  (void)state;
+  site_table_assert_valid();
+  return 0;
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -184,5 +191,5 @@ int main(void)
       cmocka_unit_test(each_site_is_visited_once),
       cmocka_unit_test(stacks_that_do_not_fit_are_counted),
   };
-  return cmocka_run_group_tests(tests, start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
+  return cmocka_run_group_tests(tests, start, finish) == 0 ? TEST_PASS : TEST_FAIL;
 }
