@@ -125,7 +125,7 @@ static int examine_process(const struct doctor_options *options)
   struct remote remote = {0};
   struct doctor doctor = {.target = &target};
   bool is_good = target_open_process(&target, options->process);
-  enum remote_found found = is_good ? remote_open(&remote, &target) : REMOTE_UNSOUND;
+  enum remote_found found = is_good ? remote_await(&remote, &target) : REMOTE_UNSOUND;
   is_good = found != REMOTE_UNSOUND;
   if (found == REMOTE_FOUND) {
     doctor.remote = &remote;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "process_age.h"
 
 enum {
   SECONDS_MOST = 120,  // of silence; a process may have to look through all of its memory first
@@ -157,19 +158,33 @@ static int converse(int connection, pid_t pid, const char *request, char *why)
   return file >= 0 ? file : fail(why, "the answer of process %ld was cut off", (long)pid);
 }
 
-int control_try(pid_t pid, const char *request, char why[static CONTROL_WHY_MOST])
+static int converse_and_close(int connection, pid_t pid, const char *request, char *why)
 {
-  int connection = connect_to(pid, why);
   if (connection < 0) return -1;
   int file = converse(connection, pid, request, why);
   close(connection);
   return file;
 }
 
+int control_try(pid_t pid, const char *request, char why[static CONTROL_WHY_MOST])
+{
+  return converse_and_close(connect_to(pid, why), pid, request, why);
+}
+
 int control_ask(pid_t pid, const char *request)
 {
   char why[CONTROL_WHY_MOST];
-  int file = control_try(pid, request, why);
+  int connection = connect_to(pid, why);
+  while (connection < 0 && process_wait_young(pid)) connection = connect_to(pid, why);
+  int file = converse_and_close(connection, pid, request, why);
   if (file < 0) complain("%s", why);
   return file;
+}
+
+bool control_answers(pid_t pid)
+{
+  char why[CONTROL_WHY_MOST];
+  int connection = connect_to(pid, why);
+  if (connection >= 0) close(connection);
+  return connection >= 0;
 }

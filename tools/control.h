@@ -18,7 +18,11 @@ bool control_parse_pid(const char *text, pid_t *pid);
 enum { CONTROL_WHY_MOST = 256 };
 int control_try(pid_t pid, const char *request, char why[static CONTROL_WHY_MOST]);
 
-// The same, with a complaint.
+// The same, with a complaint. A process that is younger than a second may not answer yet: it is
+// tried again until it is older.
 int control_ask(pid_t pid, const char *request);
+
+// Whether the process would answer; it is not asked for anything.
+bool control_answers(pid_t pid);
 
 #endif

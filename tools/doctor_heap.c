@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "control.h"
 #include "doctor.h"
 #include "figures.h"
 
@@ -121,11 +122,10 @@ static void judge_growth(struct doctor *doctor)
   char texts[2][FIGURE_TEXT_MOST];
   if (now <= before || seconds < 0.5) return;
   if (now - before < GROWTH_LEAST || percent(now - before, now) < 2) return;
-  bool is_tracked = doctor->last.counters.tracking_mode != MEND_ROOT_TRACKS_NOTHING;
   doctor_find(doctor, SEVERITY_WARNING, "growing",
-              is_tracked
-                  ? "`mend profile --for 30 PID` names who allocates what grows (the process "
-                    "answers if it has MEND_CONTROL=1)."
+              control_answers(doctor->target->process)
+                  ? "`mend profile --for 30 PID` names who allocates what grows, and `mend leaks "
+                    "PID` whether it is lost."
                   : "If it goes on so, start it with MEND_PROFILE=1 MEND_CONTROL=1: then "
                     "`mend profile --for 30 PID` names who allocates what grows, and `mend "
                     "leaks PID` whether it is lost.",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "process_age.h"
 #include "remote_field.h"
 #include "remote_heaps.h"
 
@@ -34,9 +35,11 @@ static bool is_first_part_sound(const struct mend_root *root)
   const struct mend_root_field fields[] = {root->kind,        root->size_class, root->slices,
                                            root->block_bytes, root->carved,     root->capacity,
                                            root->used,        root->remote,     root->bits};
-  return root->bytes >= ROOT_BYTES_LEAST && is_power_of_two(root->slice_bytes) &&
-         root->slice_bytes >= 4096 && root->slice_bytes <= 1 << 30 &&
-         root->descriptor_bytes >= 16 && root->descriptor_bytes <= DESCRIPTOR_MOST &&
+  // The pointers are zero before the loader has put them in.
+  return root->bytes >= ROOT_BYTES_LEAST && root->region_units != NULL &&
+         is_power_of_two(root->slice_bytes) && root->slice_bytes >= 4096 &&
+         root->slice_bytes <= 1 << 30 && root->descriptor_bytes >= 16 &&
+         root->descriptor_bytes <= DESCRIPTOR_MOST &&
          are_sound(fields, sizeof fields / sizeof fields[0], root->descriptor_bytes);
 }
 
@@ -140,19 +143,43 @@ static bool read_options(struct remote *remote)
   return true;
 }
 
-enum remote_found remote_open(struct remote *remote, struct target *target)
+static enum remote_found find_root(struct remote *remote, struct target *target)
 {
   *remote = (struct remote){.target = target};
   struct search search = {.remote = remote};
   target_each_symbol(target, "mend_root", try_root, &search);
-  if (remote->root_count == 0) {
-    if (!search.has_unsound) return REMOTE_ABSENT;
-    complain("%s: its table mend_root makes no sense", target->name);
-    return REMOTE_UNSOUND;
+  if (remote->root_count > 0) return REMOTE_FOUND;
+  return search.has_unsound ? REMOTE_UNSOUND : REMOTE_ABSENT;
+}
+
+// Goes on with what was found.
+static enum remote_found finish_open(struct remote *remote, enum remote_found found)
+{
+  if (found == REMOTE_UNSOUND) {
+    complain("%s: its table mend_root makes no sense", remote->target->name);
   }
+  if (found != REMOTE_FOUND) return found;
   if (remote->module != NULL && read_options(remote)) return REMOTE_FOUND;
   complain("out of memory");
   return REMOTE_UNSOUND;
+}
+
+enum remote_found remote_open(struct remote *remote, struct target *target)
+{
+  return finish_open(remote, find_root(remote, target));
+}
+
+enum remote_found remote_await(struct remote *remote, struct target *target)
+{
+  enum remote_found found = find_root(remote, target);
+  while (found != REMOTE_FOUND && target->is_live && process_wait_young(target->process)) {
+    // It may be another program meanwhile, with another memory.
+    pid_t process = target->process;
+    target_close(target);
+    if (!target_open_process(target, process)) return REMOTE_UNSOUND;
+    found = find_root(remote, target);
+  }
+  return finish_open(remote, found);
 }
 
 void remote_close(struct remote *remote)
@@ -166,7 +193,7 @@ void remote_close(struct remote *remote)
 
 bool remote_require(struct remote *remote, struct target *target)
 {
-  enum remote_found found = remote_open(remote, target);
+  enum remote_found found = remote_await(remote, target);
   if (found == REMOTE_FOUND) return true;
   if (found == REMOTE_ABSENT) {
     complain("%s does not run on mend, or its symbols cannot be read; `mend doctor` says more",

@@ -122,8 +122,11 @@ struct remote {
 // REMOTE_UNSOUND, after a complaint: it has, and that makes no sense. Either way remote_close.
 enum remote_found { REMOTE_FOUND, REMOTE_ABSENT, REMOTE_UNSOUND };
 enum remote_found remote_open(struct remote *remote, struct target *target);
+// The same; but a process that is younger than a second may not have become yet what it will be:
+// it is opened anew, again and again, until it has mend or is older.
+enum remote_found remote_await(struct remote *remote, struct target *target);
 void remote_close(struct remote *remote);
-// remote_open with a complaint if there is none.
+// remote_await with a complaint if there is none.
 bool remote_require(struct remote *remote, struct target *target);
 
 // Reads the counters and the heaps anew. False if the process is gone.
