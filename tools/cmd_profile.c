@@ -105,6 +105,7 @@ static bool check_operands(struct profile_options *options)
 {
   struct profile_output *output = &options->output;
   if (output->format == NULL) output->format = profile_format_of_file(output->path);
+  if (output->format == NULL) return false;
   output->stream = options->is_program ? stderr : stdout;
   const char *contradiction = find_contradiction(options);
   if (contradiction != NULL) complain("%s", contradiction);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Completion of the command `mend` for bash. What there is to complete is asked of the command
-# itself: its --help lists commands and their options, `mend options` the library's options. So
-# nothing here has to be changed when one is added.
+# itself: its --help lists commands, their options and whether these take a value, `mend options` the
+# library's options. What has to be changed here when one is added is the words that a value may be.
 
 _mend_commands() {
   "$1" --help 2>/dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p'
@@ -11,6 +11,11 @@ _mend_commands() {
 # The options of a command: those in the lines of its help that begin with one.
 _mend_options_of() {
   "$1" "$2" --help 2>/dev/null | sed -n '/^  -/p' | grep -oE -- '--[a-z][a-z-]*'
+}
+
+# What an option of a command takes, as its help calls it: FILE, N. Nothing if it takes nothing.
+_mend_value_of() {
+  "$1" "$2" --help 2>/dev/null | sed -n "s/^  \(-., \)\{0,1\}$3 \([A-Z=]*\)  .*/\2/p"
 }
 
 # The library's options.
@@ -66,7 +71,20 @@ _mend_value() {
   value) mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$3") ;;
   --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$3") ;;
   --show) mapfile -t COMPREPLY < <(compgen -W 'blocks reachable' -- "$3") ;;
-  --html | --with | --output | --suppressions) mapfile -t COMPREPLY < <(compgen -f -- "$3") ;;
+  --by) mapfile -t COMPREPLY < <(compgen -W 'live total sparse' -- "$3") ;;
+  --sort) mapfile -t COMPREPLY < <(compgen -W 'live free size' -- "$3") ;;
+  --format)
+    mapfile -t COMPREPLY < <(
+      compgen -W 'table pprof collapsed heap heaptrack massif json track' -- "$3"
+    )
+    ;;
+  --*)
+    # A file, or a number, which nobody else can know.
+    case $(_mend_value_of "$1" "${COMP_WORDS[1]}" "$2") in
+    FILE | LIBRARY) mapfile -t COMPREPLY < <(compgen -f -- "$3") ;;
+    '') return 1 ;;
+    esac
+    ;;
   *) return 1 ;;
   esac
 }

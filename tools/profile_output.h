@@ -12,8 +12,8 @@
 
 struct profile_format;
 
-// By its name, or by the end of a file's name; NULL if there is none of the name, and the table if
-// the end tells nothing (or there is no file: NULL).
+// By its name, or by the end of a file's name; NULL, after a complaint, if there is none. A name
+// without a dot is of a table, and so is what goes to no file (NULL).
 const struct profile_format *profile_format_find(const char *name);
 const struct profile_format *profile_format_of_file(const char *path);
 // It is for people, to be written to terminals.
