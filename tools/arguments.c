@@ -126,6 +126,10 @@ static bool take_option(const struct arguments *arguments, int option, const cha
   if (argument != NULL) return take_argument(argument, optarg);
   if (option == ':') {
     complain("%s lacks its value", word);
+  } else if (optopt >= KNOWN_FIRST) {
+    complain("--%s takes no value", arguments->known[optopt - KNOWN_FIRST].name);
+  } else if (optopt != 0) {
+    complain("-%c is no option of mend %s", optopt, arguments->command);
   } else {
     complain("%s is no option of mend %s; `mend %s --help` lists them", word, arguments->command,
              arguments->command);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,17 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
 #include "process_age.h"
 
 enum {
-  SECONDS_MOST = 120,  // of silence; a process may have to look through all of its memory first
-  STATUS_MOST = 200,   // bytes of the line before the answer
+  SECONDS_MOST = 120,         // until it answers: it may have to look through all its memory first
+  ANSWER_SECONDS_MOST = 300,  // until all of the answer has come
+  ANSWER_BYTES_MOST = 1 << 30,
+  STATUS_MOST = 200,  // bytes of the line before the answer
 };
 
 bool control_parse_pid(const char *text, pid_t *pid)
@@ -62,7 +66,6 @@ static int connect_to(pid_t pid, char *why)
   int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connection < 0) return fail(why, "sockets cannot be had here, to ask process %ld", (long)pid);
   struct timeval patience = {.tv_sec = SECONDS_MOST};
-  setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (connect(connection, (const struct sockaddr *)&address, bytes) != 0) {
     close(connection);
@@ -85,20 +88,31 @@ static void send_request(int connection, const char *request)
   (void)!send(connection, line, (size_t)length, MSG_NOSIGNAL);
 }
 
-static ssize_t receive(int connection, char *text, size_t bytes)
+static double seconds_now(void)
 {
-  ssize_t got;
-  do {
-    got = recv(connection, text, bytes, 0);
-  } while (got < 0 && errno == EINTR);
-  return got;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+// What has come; 0 or below if nothing comes any more, or not before the deadline.
+static ssize_t receive(int connection, double deadline, char *text, size_t bytes)
+{
+  struct pollfd waiting = {.fd = connection, .events = POLLIN};
+  for (;;) {
+    double left = deadline - seconds_now();
+    int ready = left > 0 ? poll(&waiting, 1, (int)(left * 1000) + 1) : 0;
+    ssize_t got = ready > 0 ? recv(connection, text, bytes, 0) : ready;
+    if (got >= 0 || errno != EINTR) return got;
+  }
 }
 
 // Byte by byte, so that nothing behind its end is read.
 static bool read_status(int connection, char line[static STATUS_MOST])
 {
+  double deadline = seconds_now() + SECONDS_MOST;
   for (size_t at = 0; at < STATUS_MOST - 1; at++) {
-    if (receive(connection, line + at, 1) != 1) return false;
+    if (receive(connection, deadline, line + at, 1) != 1) return false;
     if (line[at] != '\n') continue;
     line[at] = '\0';
     return true;
@@ -122,10 +136,12 @@ static bool write_all(int file, const char *text, size_t bytes)
 static int keep_answer(int connection, unsigned long long bytes)
 {
   char text[65536];
+  double deadline = seconds_now() + ANSWER_SECONDS_MOST;
   int file = memfd_create("mend-answer", MFD_CLOEXEC);
   if (file < 0) return -1;
   while (bytes > 0) {
-    ssize_t got = receive(connection, text, bytes < sizeof text ? (size_t)bytes : sizeof text);
+    size_t most = bytes < sizeof text ? (size_t)bytes : sizeof text;
+    ssize_t got = receive(connection, deadline, text, most);
     if (got <= 0 || !write_all(file, text, (size_t)got)) break;
     bytes -= (unsigned long long)got;
   }
@@ -143,8 +159,6 @@ static int converse(int connection, pid_t pid, const char *request, char *why)
     return fail(why, "process %ld has not answered in time", (long)pid);
   }
   if (strncmp(line, "error ", 6) == 0) {
-    // What another process says is shown as far as it is text.
-    for (char *at = line; *at != '\0'; at++) *at = *at >= ' ' && *at < 0x7f ? *at : '?';
     snprintf(why, CONTROL_WHY_MOST, "process %ld: %.180s", (long)pid, line + 6);
     return -1;
   }
@@ -153,6 +167,9 @@ static int converse(int connection, pid_t pid, const char *request, char *why)
   unsigned long long bytes = is_ok ? strtoull(line + 3, &end, 10) : 0;
   if (!is_ok || *end != '\0' || errno != 0) {
     return fail(why, "what process %ld answers is not understood", (long)pid);
+  }
+  if (bytes > ANSWER_BYTES_MOST) {
+    return fail(why, "process %ld announces an answer of over 1 GiB", (long)pid);
   }
   int file = keep_answer(connection, bytes);
   return file >= 0 ? file : fail(why, "the answer of process %ld was cut off", (long)pid);

@@ -9,6 +9,7 @@
 
 #include "figures.h"
 #include "json_text.h"
+#include "plain.h"
 #include "process_name.h"
 
 void doctor_find(struct doctor *doctor, enum severity severity, const char *code,
@@ -127,9 +128,10 @@ static void write_head(const struct doctor *doctor, FILE *stream)
   if (doctor->remote == NULL) return;
   const struct mend_root *root = &doctor->remote->root;
   const struct remote_totals *totals = &doctor->last.totals;
-  fprintf(stream, "  mend %s%s, %s%s\n", root->version >= 2 ? root->library : "before 0.5",
-          (root->flags & MEND_ROOT_IS_HARDENED) != 0 ? ", hardened" : "", doctor->remote->module,
-          doctor->is_redirected ? ": malloc is mend's" : "");
+  fprintf(stream, "  mend %s%s, ", root->version >= 2 ? root->library : "before 0.5",
+          (root->flags & MEND_ROOT_IS_HARDENED) != 0 ? ", hardened" : "");
+  plain_write(stream, doctor->remote->module);
+  fputs(doctor->is_redirected ? ": malloc is mend's\n" : "\n", stream);
   figure_write(texts[0], UNIT_BYTES, (double)doctor->last.resident_bytes);
   figure_write(texts[1], UNIT_BYTES, (double)totals->live_bytes);
   fprintf(stream, "  resident %s; live %s, in %" PRIu64 " pages and %" PRIu64 " large blocks\n",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "leak_report.h"
+#include "plain.h"
 #include "stack_text.h"
 
 #define RULE "================================================================="
@@ -48,7 +49,11 @@ static void write_times(const struct leak_report *report, const struct track_lea
     fprintf(stream, " to %" PRIu64 ".%03" PRIu64 " s", leak->last_ms / 1000, leak->last_ms % 1000);
   }
   if (thread != NULL) fprintf(stream, ", thread %" PRIu64, thread->kernel_id);
-  if (thread != NULL && *thread->name != '\0') fprintf(stream, " (%s)", thread->name);
+  if (thread != NULL && *thread->name != '\0') {
+    fputs(" (", stream);
+    plain_write(stream, thread->name);
+    fputc(')', stream);
+  }
   fputc('\n', stream);
 }
 

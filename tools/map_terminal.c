@@ -8,6 +8,7 @@
 
 #include "cells.h"
 #include "figures.h"
+#include "plain.h"
 
 enum { ROWS_MOST = 16, MARGIN = 12, LEVELS = 4, LABEL_WIDTH = 48, VALUE_WIDTH = 14 };
 
@@ -97,12 +98,9 @@ static bool draw_picture(const struct snapshot *snapshot, const struct axis *axi
   return true;
 }
 
-// Names of files may hold anything, and the terminal obeys some of it.
 static void put_label(const struct snapshot *snapshot)
 {
-  for (const char *at = snapshot_label(snapshot); *at != '\0'; at++) {
-    putchar((unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at);
-  }
+  plain_write(stdout, snapshot_label(snapshot));
 }
 
 static void put_sample(const struct terminal *terminal, const char *gap, enum look look,

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "mend/mend.h"
+#include "plain.h"
 
 struct command {
   const char *name;
@@ -35,12 +36,13 @@ enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 void complain(const char *format, ...)
 {
+  char line[4096];
   va_list values;
   va_start(values, format);
-  fputs("mend: ", stderr);
-  vfprintf(stderr, format, values);
-  fputc('\n', stderr);
+  vsnprintf(line, sizeof line, format, values);
   va_end(values);
+  plain_make(line);
+  fprintf(stderr, "mend: %s\n", line);
 }
 
 static void print_usage(FILE *stream)

@@ -5,19 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-// Names may hold anything, and terminals obey some of it.
-static void make_plain(char *name)
-{
-  for (; *name != '\0'; name++) {
-    if (*name < ' ' || *name > '~' || *name == '"' || *name == '\\') *name = '?';
-  }
-}
+#include "plain.h"
 
 void process_program_name(char name[static PROCESS_NAME_MOST], const struct target *target)
 {
   const char *slash = strrchr(target->program, '/');
   snprintf(name, PROCESS_NAME_MOST, "%.40s", slash != NULL ? slash + 1 : target->program);
-  make_plain(name);
+  plain_make_name(name);
 }
 
 // The name that a thread has given itself; "" if it is not known.
@@ -57,5 +51,5 @@ void process_heap_name(char name[static PROCESS_NAME_MOST], const struct target 
     snprintf(name, PROCESS_NAME_MOST, "pinned objects of handles %" PRIu64, heap->number);
     break;
   }
-  make_plain(name);
+  plain_make_name(name);
 }

@@ -4,6 +4,7 @@
 // share their outer part, and an event for each block, all numbers hexadecimal. Blocks that are
 // gone come first; each is freed when the next is there, and never is it the same description twice
 // in a row, or they would count as short-lived ("temporary"). So the end is the peak.
+#include "plain.h"
 #include "profile_formats.h"
 
 #include <inttypes.h>
@@ -78,8 +79,7 @@ static bool collect_strings(struct heaptrack *heaptrack)
   for (size_t i = 0; i < heaptrack->string_count; i++) {
     const char *text = heaptrack->strings[i];
     fprintf(heaptrack->stream, "s %zx ", strlen(text));
-    for (; *text != '\0'; text++)
-      fputc((unsigned char)*text < ' ' ? '?' : *text, heaptrack->stream);
+    plain_write(heaptrack->stream, text);
     fputc('\n', heaptrack->stream);
   }
   return true;
@@ -261,9 +261,7 @@ static void write_head(const struct heaptrack *heaptrack)
   fputs("v 10400 3\nX", heaptrack->stream);
   for (size_t i = 0; i < file->argument_count; i++) {
     fputc(' ', heaptrack->stream);
-    for (const char *at = file->arguments[i]; *at != '\0'; at++) {
-      fputc((unsigned char)*at < ' ' ? '?' : *at, heaptrack->stream);
-    }
+    plain_write(heaptrack->stream, file->arguments[i]);
   }
   fputs("\nI 1000 0\n", heaptrack->stream);
 }

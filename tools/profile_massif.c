@@ -3,6 +3,7 @@
 // A profile as one detailed snapshot of massif: a tree whose root is all memory and whose leaves
 // are outermost callers. Children are ordered by size; those below a hundredth of all are one line,
 // as massif has it.
+#include "plain.h"
 #include "profile_formats.h"
 
 #include <inttypes.h>
@@ -150,7 +151,8 @@ static bool write_all(struct massif *massif, const struct profile *profile)
   qsort(massif->entries, massif->entry_count, sizeof *massif->entries, compare_entries);
   fputs("desc: mend profile\ncmd:", massif->stream);
   for (size_t i = 0; i < profile->file->argument_count; i++) {
-    fprintf(massif->stream, " %s", profile->file->arguments[i]);
+    fputc(' ', massif->stream);
+    plain_write(massif->stream, profile->file->arguments[i]);
   }
   fputs("\ntime_unit: ms\n", massif->stream);
   write_snapshot(massif->stream, 0, 0, 0, "empty");

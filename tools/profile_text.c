@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A profile as lines of text: collapsed stacks, and gperftools' heap_v2.
+#include "plain.h"
 #include "profile_formats.h"
 
 #include <inttypes.h>
@@ -107,9 +108,10 @@ static void write_maps(const struct track_file *file, FILE *stream)
   fputs("\nMAPPED_LIBRARIES:\n", stream);
   for (size_t i = 0; i < file->map_count; i++) {
     const struct track_map *map = &file->maps[i];
-    fprintf(stream, "%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " 00:00 %" PRIu64 " %s\n",
-            map->start, map->end, map->is_executable ? "r-xp" : "r--p", map->offset, map->inode,
-            map->path);
+    fprintf(stream, "%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " 00:00 %" PRIu64 " ", map->start,
+            map->end, map->is_executable ? "r-xp" : "r--p", map->offset, map->inode);
+    plain_write(stream, map->path);
+    fputc('\n', stream);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "process_age.h"
+#include "plain.h"
 #include "remote_field.h"
 #include "remote_heaps.h"
 
@@ -67,6 +68,12 @@ static bool is_second_part_sound(const struct mend_root *root)
          root->info_class_shift < 32 && root->option_count <= REMOTE_OPTIONS_MOST;
 }
 
+// A table of the first version has none, whatever follows it in memory.
+static void forget_second_part(struct mend_root *root)
+{
+  memset((char *)root + ROOT_BYTES_LEAST, 0, sizeof *root - ROOT_BYTES_LEAST);
+}
+
 // Reads the table at an address. False if there is none that makes sense.
 static bool read_root(const struct target *target, uint64_t address, struct mend_root *root)
 {
@@ -76,6 +83,8 @@ static bool read_root(const struct target *target, uint64_t address, struct mend
   size_t bytes = root->bytes < sizeof *root ? root->bytes : sizeof *root;
   if (target_read(target, address, root, bytes) != bytes) return false;
   root->library[sizeof root->library - 1] = '\0';
+  plain_make_name(root->library);
+  if (root->version < 2) forget_second_part(root);
   return is_first_part_sound(root) && (root->version < 2 || is_second_part_sound(root));
 }
 

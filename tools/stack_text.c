@@ -4,12 +4,14 @@
 #include <inttypes.h>
 
 #include "demangle.h"
+#include "plain.h"
 
 void stack_text_command(const struct track_file *file, FILE *stream)
 {
-  if (file->argument_count == 0) fputs(file->program, stream);
+  if (file->argument_count == 0) plain_write(stream, file->program);
   for (size_t i = 0; i < file->argument_count; i++) {
-    fprintf(stream, "%s%s", i > 0 ? " " : "", file->arguments[i]);
+    if (i > 0) fputc(' ', stream);
+    plain_write(stream, file->arguments[i]);
   }
 }
 
@@ -17,10 +19,19 @@ static void write_frame(const struct symbol *symbol, size_t index, size_t number
 {
   const struct symbol_frame *frame = &symbol->frames[index];
   fprintf(stream, "    #%zu 0x%" PRIx64, number, symbol->address);
-  if (frame->function != NULL) fprintf(stream, " in %s", frame->function);
-  if (frame->file != NULL) fprintf(stream, " %s:%" PRIu32, frame->file, frame->line);
+  if (frame->function != NULL) {
+    fputs(" in ", stream);
+    plain_write(stream, frame->function);
+  }
+  if (frame->file != NULL) {
+    fputc(' ', stream);
+    plain_write(stream, frame->file);
+    fprintf(stream, ":%" PRIu32, frame->line);
+  }
   if (symbol->module != NULL) {
-    fprintf(stream, " (%s+0x%" PRIx64 ")", symbol->module->name, symbol->offset);
+    fputs(" (", stream);
+    plain_write(stream, symbol->module->name);
+    fprintf(stream, "+0x%" PRIx64 ")", symbol->offset);
   }
   fputc('\n', stream);
 }

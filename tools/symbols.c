@@ -15,6 +15,7 @@
 #include "command.h"
 #include "demangle.h"
 #include "dwarf_frames.h"
+#include "plain.h"
 
 struct module {
   struct symbol_module public;
@@ -319,14 +320,6 @@ const struct symbol *symbols_find(struct symbols *symbols, uint64_t return_addre
 
 // ---------------------------------------------------------------------------------------------
 
-// Names come from files that may hold anything: nothing of it may steer a terminal.
-static void make_printable(char *text)
-{
-  for (; *text != '\0'; text++) {
-    if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
-  }
-}
-
 void symbols_name(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbol, size_t index)
 {
   const struct symbol_frame *frame = &symbol->frames[index];
@@ -337,7 +330,7 @@ void symbols_name(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbo
   } else {
     snprintf(text, SYMBOL_TEXT_MOST, "0x%" PRIx64, symbol->address);
   }
-  make_printable(text);
+  plain_make(text);
 }
 
 void symbols_describe(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbol, size_t index)
@@ -352,7 +345,7 @@ void symbols_describe(char text[static SYMBOL_TEXT_MOST], const struct symbol *s
   } else if (symbol->module != NULL) {
     snprintf(text + length, SYMBOL_TEXT_MOST - length, " (%s)", symbol->module->name);
   }
-  make_printable(text);
+  plain_make(text);
 }
 
 size_t symbols_own_frames(struct symbols *symbols, const struct track_file *file, size_t stack)
