@@ -46,12 +46,21 @@ static uintptr_t stack_pointer_of(const ucontext_t *context)
 #endif
 }
 
-// The end of the stack that the handler is on, if that is another than the thread's.
-static uintptr_t end_of_handlers_stack(const ucontext_t *context, uintptr_t address)
+// The end of the stack for signals, if an address is in it; else 0.
+static uintptr_t end_of_signal_stack(const ucontext_t *context, uintptr_t address)
 {
   uintptr_t start = (uintptr_t)context->uc_stack.ss_sp;
   bool is_there = address >= start && address - start < context->uc_stack.ss_size;
   return is_there ? start + context->uc_stack.ss_size : 0;
+}
+
+// Where what is in use of the thread's stack begins. A handler that was interrupted has been called
+// by somebody, whose stack may be the memory around.
+static uintptr_t stack_in_use(const ucontext_t *context, const struct os_parked *parked)
+{
+  uintptr_t pointer = stack_pointer_of(context);
+  if (end_of_signal_stack(context, pointer) != 0) return 0;
+  return parked->handler_end != 0 ? pointer - PARKING_RED_ZONE : parked->handler;
 }
 
 static void wait_for_round_end(uint32_t round)
@@ -65,10 +74,10 @@ static void parking_stay(uint32_t round, const ucontext_t *context)
 {
   struct os_parked parked;
   parked.handler = (uintptr_t)__builtin_frame_address(0);
-  parked.handler_end = end_of_handlers_stack(context, parked.handler);
-  parked.stack = stack_pointer_of(context) - PARKING_RED_ZONE;
-  if (parked.handler_end == 0) parked.stack = parked.handler;
+  parked.handler_end = end_of_signal_stack(context, parked.handler);
+  parked.stack = stack_in_use(context, &parked);
   parked.thread = os_thread_id();
+  parked.is_first = os_thread_number() == os_process_id();
   parked.next = atomic_load(&parking.first);
   while (!atomic_compare_exchange_weak(&parking.first, &parked.next, &parked)) continue;
   atomic_fetch_add(&parking.arrived, 1);

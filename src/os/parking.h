@@ -16,10 +16,12 @@
 // On the stack of a parked thread.
 struct os_parked {
   struct os_parked *next;
-  uintptr_t stack;        // what lies from here on is in use: of the stack that it was on,
+  uintptr_t stack;        // what lies from here on is in use: of the stack that it was on (0: it
+                          // was on its signal stack: so of which is not known),
   uintptr_t handler;      // and of the one that the handler is on, up to its end,
   uintptr_t handler_end;  // which is 0 if that is the same
   uintptr_t thread;       // its id
+  bool is_first;          // of the process
 };
 
 // Parks them, and says how many could not be. False, with errno, if nobody tells which threads

@@ -2,14 +2,20 @@
 #include "os/threads.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/format.h"
+#include "os/snapshot.h"
 #include "os/system.h"
 
-enum { STATUS_BYTES = 2048, STACK_FIELD = 28 };
+enum { STATUS_BYTES = 2048, STACK_FIELD = 28, STRUCTURE_WORDS = 512, STACK_UNIT = 4096 };
+
+// No thread has a larger stack, nor more data of its own above it.
+#define STACK_MOST_BYTES ((uintptr_t)1 << 36)
+#define LOCALS_MOST_BYTES ((uintptr_t)1 << 30)
 
 struct folder_entry {
   uint64_t inode;
@@ -126,6 +132,45 @@ INTERNAL uintptr_t os_threads_find(uintptr_t address, const uint64_t *words, siz
 #endif
   (void)address, (void)words, (void)count;
   return 0;
+}
+
+// Its words are three sizes that belong together: an address, and multiples of an os page.
+static bool is_stack_noted(const uint64_t words[3], uintptr_t thread, uintptr_t address)
+{
+  if (words[0] < STACK_UNIT || words[0] > address || words[0] % STACK_UNIT != 0) return false;
+  if (words[1] > STACK_MOST_BYTES || words[1] % STACK_UNIT != 0) return false;
+#if defined(__GLIBC__)
+  if (words[2] >= words[1] || words[2] % STACK_UNIT != 0) return false;
+#endif
+  uintptr_t below = thread - words[0];
+  return words[1] > below && words[1] - below < LOCALS_MOST_BYTES;
+}
+
+INTERNAL bool os_threads_stack(uintptr_t thread, uintptr_t address, struct os_thread_stack *stack)
+{
+  uint64_t words[STRUCTURE_WORDS];
+#if defined(__x86_64__)
+  uintptr_t structure = thread;
+#else
+  uintptr_t structure = thread - sizeof words;  // it ends there
+#endif
+  if (address >= thread) return false;
+  size_t count = os_snapshot_copy(words, (const void *)structure, sizeof words) / sizeof words[0];
+  for (size_t i = 0; i + 2 < count; i++) {
+    if (!is_stack_noted(&words[i], thread, address)) continue;
+    *stack = (struct os_thread_stack){words[i], words[i + 1], 0};
+#if defined(__GLIBC__)
+    stack->guard_bytes = words[i + 2];
+#endif
+    return true;
+  }
+  return false;
+}
+
+INTERNAL bool os_threads_is_on_signal_stack(void)
+{
+  stack_t stack;
+  return sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_ONSTACK) != 0;
 }
 
 // The fields are counted from the name on, which may hold anything but is in parentheses.

@@ -31,6 +31,18 @@ INTERNAL int os_threads_open(uint32_t number, const char *file, int flags);
 // it keeps at the end of the stack that it has made for it: glibc's for x86-64, which is known by
 // holding its own address twice. 0: there is none, or it cannot be told.
 INTERNAL uintptr_t os_threads_find(uintptr_t address, const uint64_t *words, size_t count);
+// The memory that the C library has set aside for the stack of a thread and its structure.
+struct os_thread_stack {
+  uintptr_t start;  // of the guard, if it has made one
+  size_t bytes;
+  size_t guard_bytes;  // 0 also if that is not known
+};
+// What it has noted of that in its structure of the thread, if an address is below the structure in
+// the same memory. False if nothing is found: as for the first thread, whose stack the kernel made.
+// For a frozen copy that catches faults.
+INTERNAL bool os_threads_stack(uintptr_t thread, uintptr_t address, struct os_thread_stack *stack);
+// Whether the calling thread is on the stack that it has set aside for signals.
+INTERNAL bool os_threads_is_on_signal_stack(void);
 // Where the stack of the first thread was empty, below what the kernel has put there; 0: nobody
 // tells.
 INTERNAL uintptr_t os_threads_first_stack(void);

@@ -33,9 +33,9 @@ struct leak_answer {
 struct leak_job {
   const struct leak_plan *plan;
   enum leak_turn turn;
-  uintptr_t thread;     // the caller's id
-  int earlier;          // the first copy's answer; -1: there is none
-  uint64_t candidates;  // that it has
+  struct root_stack stack;  // the caller's
+  int earlier;              // the first copy's answer; -1: there is none
+  uint64_t candidates;      // that it has
 };
 
 // Of a copy.
@@ -66,7 +66,7 @@ static bool scan_all_memory(struct leak_scan *scan)
   knows->add_blocks(&scan->view);
   knows->add_ours(&scan->roots);
   roots_add_ours(&scan->roots, scan->scratch.start, scan->scratch.bytes);
-  roots_add_stack(&scan->roots, scan->job->plan->stack, scan->job->thread);
+  roots_add_stack(&scan->roots, scan->job->stack);
   if (!reach_begin(&scan->reach, &scan->view, &scan->scratch, &scan->written, knows->handle)) {
     return false;
   }
@@ -247,10 +247,25 @@ static bool ask_copies(struct leak_job *job, struct leak_result *result, struct 
   return is_done;
 }
 
+// A handler on a stack of its own has been called by somebody, whose stack is not known then.
+static struct root_stack own_stack(const struct leak_plan *plan)
+{
+  return (struct root_stack){
+      .pointer = os_threads_is_on_signal_stack() ? 0 : plan->stack,
+      .thread = os_thread_id(),
+      .is_first = os_thread_number() == os_process_id(),
+  };
+}
+
 static bool check_leaks(const struct leak_plan *plan, struct leak_result *result)
 {
   struct leak_answer answer;
-  struct leak_job job = {plan, plan->is_exit ? LEAK_ALONE : LEAK_FIRST, os_thread_id(), -1, 0};
+  struct leak_job job = {
+      .plan = plan,
+      .turn = plan->is_exit ? LEAK_ALONE : LEAK_FIRST,
+      .stack = own_stack(plan),
+      .earlier = -1,
+  };
   uint64_t begin = os_clock_ns();
   *result = (struct leak_result){.unparked = 0};
   if (!ask_copies(&job, result, &answer)) return false;

@@ -87,10 +87,21 @@ static void sort_roots_ours(struct roots *roots)
 // ---------------------------------------------------------------------------------------------
 // Stacks.
 
-INTERNAL void roots_add_stack(struct roots *roots, uintptr_t pointer, uintptr_t thread)
+INTERNAL void roots_add_stack(struct roots *roots, struct root_stack stack)
 {
-  if (roots->stack_count == roots->stack_room) return;
-  roots->stacks[roots->stack_count++] = (struct root_stack){pointer, thread};
+  if (stack.pointer == 0 || roots->stack_count == roots->stack_room) return;
+  roots->stacks[roots->stack_count++] = stack;
+}
+
+// What lies below the pointers of stacks that the C library knows of.
+static void leave_out_unused(struct roots *roots)
+{
+  for (size_t i = 0; i < roots->stack_count; i++) {
+    const struct root_stack *stack = &roots->stacks[i];
+    struct os_thread_stack known;
+    if (!os_threads_stack(stack->thread, stack->pointer, &known)) continue;
+    roots_add_ours(roots, (const void *)known.start, stack->pointer - known.start);
+  }
 }
 
 static size_t count_parked(void)
@@ -114,16 +125,16 @@ static void look_for_threads(struct roots *roots, struct os_scratch *scratch)
 INTERNAL bool roots_begin(struct roots *roots, struct os_scratch *scratch, size_t more_ours)
 {
   *roots = (struct roots){0};
-  roots->ours_room = ROOTS_OF_CORE + count_foreign_runs() + 1 + more_ours;
-  roots->ours = os_scratch_take_array(scratch, roots->ours_room, sizeof *roots->ours);
   roots->stack_room = count_parked() + 1;
+  roots->ours_room = ROOTS_OF_CORE + count_foreign_runs() + 1 + more_ours + roots->stack_room;
+  roots->ours = os_scratch_take_array(scratch, roots->ours_room, sizeof *roots->ours);
   roots->stacks = os_scratch_take_array(scratch, roots->stack_room, sizeof *roots->stacks);
   if (roots->ours == NULL || roots->stacks == NULL) return false;
   look_for_threads(roots, scratch);
   add_ours_of_core(roots);
   const struct os_parked *parked = os_parking_threads();
   for (; parked != NULL; parked = parked->next) {
-    roots_add_stack(roots, parked->stack, parked->thread);
+    roots_add_stack(roots, (struct root_stack){parked->stack, parked->thread, parked->is_first});
   }
   return true;
 }
@@ -172,6 +183,23 @@ static bool names_living_thread(const struct roots *roots, const uint64_t *words
   return false;
 }
 
+static bool has_pointer_in(const struct roots *roots, const struct os_map *map)
+{
+  for (size_t i = 0; i < roots->stack_count; i++) {
+    uintptr_t pointer = roots->stacks[i].pointer;
+    if (pointer >= map->start && pointer < map->end) return true;
+  }
+  return false;
+}
+
+// Whether the C library has made all of a mapping, and a guard below, for the stack of a thread.
+static bool is_thread_mapping(const struct os_map *map, uintptr_t thread)
+{
+  struct os_thread_stack stack;
+  return os_threads_stack(thread, map->start, &stack) && stack.guard_bytes > 0 &&
+         stack.start + stack.guard_bytes == map->start && stack.start + stack.bytes == map->end;
+}
+
 // Up to where a mapping is the stack of a thread that has ended; its start if it is not.
 static uintptr_t ended_stack_up_to(const struct roots *roots, const struct os_map *map)
 {
@@ -180,30 +208,33 @@ static uintptr_t ended_stack_up_to(const struct roots *roots, const struct os_ma
   if (roots->threads == NULL || map->path[0] != '\0' || from <= map->start) return map->start;
   if (os_snapshot_copy(words, (const void *)from, sizeof words) != sizeof words) return map->start;
   uintptr_t thread = os_threads_find(from, words, THREAD_WORDS);
-  if (thread == 0) return map->start;
+  if (thread == 0 || !is_thread_mapping(map, thread)) return map->start;
   size_t first = (thread - from) / sizeof words[0];
   if (names_living_thread(roots, words + first, THREAD_WORDS - first)) return map->start;
   return thread;
 }
 
-// Where what is in use begins.
-static uintptr_t stack_used_from(const struct roots_walk *walk, const struct os_map *map)
+// Where what is in use of the first thread's stack begins.
+static uintptr_t first_stack_from(const struct roots *roots, const struct os_map *map)
 {
-  uintptr_t lowest = UINTPTR_MAX;
-  bool is_end = walk->was_barred && walk->last_end == map->start;
-  bool is_first = strcmp(map->path, "[stack]") == 0;
-  for (size_t i = 0; i < walk->roots->stack_count; i++) {
-    const struct root_stack *stack = &walk->roots->stacks[i];
+  uintptr_t pointer = roots->first_stack;
+  for (size_t i = 0; i < roots->stack_count; i++) {
+    const struct root_stack *stack = &roots->stacks[i];
     if (stack->pointer < map->start || stack->pointer >= map->end) continue;
-    bool has_thread = stack->thread >= stack->pointer && stack->thread < map->end;
-    if (!is_first && !(is_end && has_thread)) return map->start;
-    if (stack->pointer < lowest) lowest = stack->pointer;
+    if (!stack->is_first) return map->start;  // somebody else is in it
+    pointer = stack->pointer;
   }
-  if (lowest != UINTPTR_MAX) return lowest;
-  if (is_first && walk->roots->first_stack > map->start && walk->roots->first_stack < map->end) {
-    return walk->roots->first_stack;
-  }
-  return is_end && !is_first ? ended_stack_up_to(walk->roots, map) : map->start;
+  return pointer > map->start && pointer < map->end ? pointer : map->start;
+}
+
+// Where what is in use of a mapping begins, but for what is left out.
+static uintptr_t mapping_used_from(const struct roots_walk *walk, const struct os_map *map)
+{
+  if (map->is_shared) return map->start;
+  if (strcmp(map->path, "[stack]") == 0) return first_stack_from(walk->roots, map);
+  bool is_behind_guard = walk->was_barred && walk->last_end == map->start;
+  if (!is_behind_guard || has_pointer_in(walk->roots, map)) return map->start;
+  return ended_stack_up_to(walk->roots, map);
 }
 
 // Adds what is not ours.
@@ -228,7 +259,7 @@ static bool add_root_mapping(const struct os_map *map, void *argument)
 {
   struct roots_walk *walk = argument;
   if (is_root_mapping(walk, map)) {
-    uintptr_t start = map->is_shared ? map->start : stack_used_from(walk, map);
+    uintptr_t start = mapping_used_from(walk, map);
     add_rest_of_mapping(walk, start, map->end, map->is_shared ? REACH_SHARED : REACH_PRIVATE);
   }
   walk->last_end = map->end;
@@ -240,6 +271,7 @@ INTERNAL bool roots_add_all(struct roots *roots, struct reach *reach)
 {
   struct os_maps_reader reader;
   struct roots_walk walk = {.roots = roots, .reach = reach};
+  leave_out_unused(roots);
   sort_roots_ours(roots);
   const struct os_parked *parked = os_parking_threads();
   for (; parked != NULL; parked = parked->next) {

@@ -7,9 +7,10 @@
 // to be shared are not looked at: an address would mean nothing to who reads them later.
 //
 // What threads that have ended left on their stacks, which the C library keeps for others, is no
-// root, where that can be told. For a frozen copy of the process. A stack is cut off below its
-// pointer only where it is certain to be one: the mapping has the thread's own data at its other
-// end, and cannot have been joined with another.
+// root, where that can be told. For a frozen copy of the process. What lies below a thread's
+// pointer is left out only as far as that stack is known to reach: as the C library has noted for
+// the thread, and, for the first one, in the mapping that the kernel calls the stack. A pointer
+// that is not in there is of some other stack, which is looked at whole.
 #ifndef TRACK_ROOTS_H
 #define TRACK_ROOTS_H
 
@@ -25,6 +26,7 @@ struct root_range {
 struct root_stack {
   uintptr_t pointer;  // what lies below is not in use
   uintptr_t thread;   // the thread's id, which is an address too
+  bool is_first;      // the thread is the process's first
 };
 
 struct roots {
@@ -42,7 +44,8 @@ struct roots {
 // False if there is no memory. Notes the allocator's own memory and the stacks of parked threads.
 INTERNAL bool roots_begin(struct roots *roots, struct os_scratch *scratch, size_t more_ours);
 INTERNAL void roots_add_ours(struct roots *roots, const void *start, size_t bytes);
-INTERNAL void roots_add_stack(struct roots *roots, uintptr_t pointer, uintptr_t thread);
+// A pointer of 0: what is in use is not known.
+INTERNAL void roots_add_stack(struct roots *roots, struct root_stack stack);
 // Makes roots of the rest. False if it cannot be found out what that is.
 INTERNAL bool roots_add_all(struct roots *roots, struct reach *reach);
 

@@ -102,9 +102,9 @@ void roots_add_ours(struct roots *roots, const void *start, size_t bytes)
   (void)roots, (void)start, (void)bytes;
 }
 
-void roots_add_stack(struct roots *roots, uintptr_t pointer, uintptr_t thread)
+void roots_add_stack(struct roots *roots, struct root_stack stack)
 {
-  (void)roots, (void)pointer, (void)thread;
+  (void)roots, (void)stack;
 }
 
 bool roots_add_all(struct roots *roots, struct reach *reach)

@@ -16,6 +16,7 @@
 
 #include "os/parking.h"
 #include "os/thread.h"
+#include "os/threads.h"
 
 enum { RUNNERS = 3, PATIENCE_MS = 20000 };
 
@@ -183,6 +184,47 @@ static void a_handler_on_a_stack_of_its_own_has_its_registers_there(void **state
   pthread_join(thread, NULL);
 }
 
+static void wait_in_handler(int number)
+{
+  (void)number;
+  CHECK(os_threads_is_on_signal_stack());
+  atomic_store(&ids[0], os_thread_id());
+  while (!atomic_load(&is_over)) usleep(1000);
+}
+
+static void *wait_on_signal_stack(void *unused)
+{
+  static char stack[64 << 10];
+  (void)unused;
+  stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
+  CHECK(!os_threads_is_on_signal_stack());
+  CHECK(sigaltstack(&own, NULL) == 0);
+  CHECK(pthread_kill(pthread_self(), SIGUSR2) == 0);
+  own.ss_flags = SS_DISABLE;
+  CHECK(sigaltstack(&own, NULL) == 0);
+  return NULL;
+}
+
+// What called the handler that is interrupted may be anywhere.
+static void of_a_thread_on_its_signal_stack_no_pointer_is_known(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  struct sigaction action = {.sa_handler = wait_in_handler, .sa_flags = SA_ONSTACK};
+  assert_int_equal(sigaction(SIGUSR2, &action, NULL), 0);
+  atomic_store(&is_over, false);
+  atomic_store(&ids[0], 0);
+  assert_int_equal(pthread_create(&thread, NULL, wait_on_signal_stack, NULL), 0);
+  while (atomic_load(&ids[0]) == 0) sched_yield();
+  assert_int_equal(park(), 0);
+  const struct os_parked *parked = parked_of(0);
+  bool is_told = parked != NULL && parked->stack == 0 && parked->handler_end > parked->handler;
+  os_parking_end();
+  assert_true(is_told);
+  atomic_store(&is_over, true);
+  pthread_join(thread, NULL);
+}
+
 static atomic_int handled;
 
 static void on_signal(int number)
@@ -249,6 +291,7 @@ int main(void)
       cmocka_unit_test(a_thread_that_blocks_signals_is_counted),
       cmocka_unit_test(threads_that_come_and_go_do_no_harm),
       cmocka_unit_test(a_handler_on_a_stack_of_its_own_has_its_registers_there),
+      cmocka_unit_test(of_a_thread_on_its_signal_stack_no_pointer_is_known),
       cmocka_unit_test(the_caller_gets_its_signals_afterwards),
       cmocka_unit_test(without_a_list_nobody_is_parked),
   };

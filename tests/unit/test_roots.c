@@ -29,7 +29,7 @@ __attribute__((noinline)) static void make_block(void)
 struct place {
   void *start;
   size_t bytes;  // of what is said to be ours
-  uintptr_t stack, thread;
+  struct root_stack stack;
 };
 
 // In a process of its own: faults are caught.
@@ -43,7 +43,7 @@ static void look(void *argument, int end)
   roots_add_ours(&roots, place->start, place->bytes);
   roots_add_ours(&roots, leaks.scratch.start, leaks.scratch.bytes);
   roots_add_ours(&roots, &leaks, sizeof leaks);
-  if (place->stack != 0) roots_add_stack(&roots, place->stack, place->thread);
+  roots_add_stack(&roots, place->stack);
   CHECK(roots_add_all(&roots, &leaks.reach));
   reach_follow(&leaks.reach);
   bool is_reached = reach_has(&leaks.reach, leaks_number(unhide(block)));
@@ -54,8 +54,9 @@ static bool is_reached(struct place place)
 {
   struct os_snapshot snapshot;
   bool answer = false;
-  place.stack = place.stack != 0 ? place.stack : (uintptr_t)__builtin_frame_address(0);
-  place.thread = place.thread != 0 ? place.thread : os_thread_id();
+  if (place.stack.thread == 0) {
+    place.stack = (struct root_stack){(uintptr_t)__builtin_frame_address(0), os_thread_id(), true};
+  }
   struct os_snapshot_plan plan = {look, &place, {2, -1}, false};
   wipe_stack();
   CHECK(os_snapshot_take(&snapshot, &plan));
@@ -128,23 +129,68 @@ static void *leave_traces(void *unused)
   return NULL;
 }
 
+static pthread_t start_thread(const pthread_attr_t *attributes)
+{
+  pthread_t thread;
+  atomic_store(&is_there, false);
+  atomic_store(&may_end, false);
+  CHECK(pthread_create(&thread, attributes, leave_traces, NULL) == 0);
+  while (!atomic_load(&is_there)) usleep(1000);
+  return thread;
+}
+
+static void end_thread(pthread_t thread)
+{
+  atomic_store(&may_end, true);
+  CHECK(pthread_join(thread, NULL) == 0);
+}
+
+// With its stack's pointer, or 0, as known.
+static bool is_reached_beside_thread(uintptr_t pointer)
+{
+  return is_reached((struct place){.stack = {pointer, atomic_load(&thread_id), false}});
+}
+
 static void what_lies_below_a_stack_pointer_is_no_root(void **state)
 {
   (void)state;
-  pthread_t thread;
   make_block();
   wipe_stack();
-  assert_int_equal(pthread_create(&thread, NULL, leave_traces, NULL), 0);
-  while (!atomic_load(&is_there)) usleep(1000);
+  pthread_t thread = start_thread(NULL);
   assert_true(is_reached((struct place){.bytes = 0}));
-#if defined(__x86_64__) && defined(__GLIBC__)
-  if (!test_is_instrumented()) {
-    struct place known = {.stack = atomic_load(&thread_stack), .thread = atomic_load(&thread_id)};
-    assert_false(is_reached(known));
-  }
+#if defined(__GLIBC__)
+  assert_false(is_reached_beside_thread(atomic_load(&thread_stack)));
+  assert_true(is_reached_beside_thread(0));
 #endif
-  atomic_store(&may_end, true);
-  pthread_join(thread, NULL);
+  end_thread(thread);
+  mend_free(unhide(block));
+}
+
+enum { GUARD = 1 << 16, HALF = 1 << 20 };
+
+// Behind a guard: data, and above these a thread's stack.
+static void data_below_a_stack_are_roots(void **state)
+{
+  (void)state;
+  pthread_attr_t attributes;
+  char *memory =
+      mmap(NULL, GUARD + 2 * HALF, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void **data = (void **)(void *)(memory + GUARD);
+  assert_true(memory != MAP_FAILED && mprotect(memory, GUARD, PROT_NONE) == 0);
+  assert_int_equal(pthread_attr_init(&attributes), 0);
+  assert_int_equal(pthread_attr_setstack(&attributes, memory + GUARD + HALF, HALF), 0);
+  make_block();
+  wipe_stack();
+  pthread_t thread = start_thread(&attributes);
+#if defined(__GLIBC__)
+  assert_false(is_reached_beside_thread(atomic_load(&thread_stack)));
+#endif
+  data[7] = unhide(block);
+  assert_true(is_reached_beside_thread(atomic_load(&thread_stack)));
+  data[7] = NULL;
+  end_thread(thread);
+  assert_int_equal(munmap(memory, GUARD + 2 * HALF), 0);
+  pthread_attr_destroy(&attributes);
   mend_free(unhide(block));
 }
 
@@ -157,6 +203,7 @@ int main(void)
       cmocka_unit_test(mapped_memory_is_a_root_unless_it_is_ours),
       cmocka_unit_test(shared_files_are_no_roots),
       cmocka_unit_test(what_lies_below_a_stack_pointer_is_no_root),
+      cmocka_unit_test(data_below_a_stack_are_roots),
   };
   return SUITE_RUN(tests);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The threads of the process: those that there are, with the signals that they block.
+// The threads of the process: those that there are, with the signals that they block, and where
+// their stacks are.
 #define _GNU_SOURCE 1
 #include "../support/suite.h"
 
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "os/snapshot.h"
 #include "os/thread.h"
 #include "os/threads.h"
 
@@ -60,6 +62,48 @@ static void the_first_stack_begins_above_this(void **state)
   assert_true(start - (uintptr_t)__builtin_frame_address(0) < 8 * MIB);
 }
 
+#if defined(__GLIBC__)
+static void *look_at_own_stack(void *unused)
+{
+  (void)unused;
+  char here;
+  void *start;
+  size_t bytes;
+  pthread_attr_t attributes;
+  struct os_thread_stack stack = {0, 0, 0};
+  CHECK(pthread_getattr_np(pthread_self(), &attributes) == 0);
+  CHECK(pthread_attr_getstack(&attributes, &start, &bytes) == 0);
+  pthread_attr_destroy(&attributes);
+  CHECK(os_threads_stack(os_thread_id(), (uintptr_t)&here, &stack));
+  CHECK(stack.start + stack.guard_bytes == (uintptr_t)start);
+  CHECK(stack.start + stack.bytes == (uintptr_t)start + bytes);
+  CHECK(!os_threads_stack(os_thread_id(), os_thread_id(), &stack));
+  CHECK(!os_threads_stack(os_thread_id(), stack.start - 1, &stack));
+  return NULL;
+}
+
+static void a_thread_stack_is_where_the_c_library_says(void **state)
+{
+  (void)state;
+  char here;
+  pthread_t thread;
+  pthread_attr_t attributes;
+  struct os_thread_stack stack;
+  if (test_is_instrumented()) skip();  // a checker has a word to say in how threads are made
+  void *memory = mmap(NULL, 2 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(memory != MAP_FAILED);
+  os_snapshot_catch_faults();
+  assert_int_equal(pthread_create(&thread, NULL, look_at_own_stack, NULL), 0);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_int_equal(pthread_attr_init(&attributes), 0);
+  assert_int_equal(pthread_attr_setstack(&attributes, (char *)memory + MIB, MIB), 0);
+  assert_int_equal(pthread_create(&thread, &attributes, look_at_own_stack, NULL), 0);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_false(os_threads_stack(os_thread_id(), (uintptr_t)&here, &stack));  // the first's
+  munmap(memory, 2 * MIB);
+}
+#endif
+
 static void a_structure_that_holds_its_address_twice_is_a_threads(void **state)
 {
   (void)state;
@@ -76,9 +120,12 @@ static void a_structure_that_holds_its_address_twice_is_a_threads(void **state)
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(those_that_there_are_are_listed),
-      cmocka_unit_test(the_first_stack_begins_above_this),
-      cmocka_unit_test(a_structure_that_holds_its_address_twice_is_a_threads),
+    cmocka_unit_test(those_that_there_are_are_listed),
+    cmocka_unit_test(the_first_stack_begins_above_this),
+#if defined(__GLIBC__)
+    cmocka_unit_test(a_thread_stack_is_where_the_c_library_says),
+#endif
+    cmocka_unit_test(a_structure_that_holds_its_address_twice_is_a_threads),
   };
   return SUITE_RUN(tests);
 }
