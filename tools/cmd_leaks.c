@@ -4,6 +4,7 @@
 // more when it ended; or asks a process that runs what nothing in it reaches; or tells it of track
 // files that were written before.
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,8 +246,11 @@ static void tell_of_no_report(const struct launch *launch, bool has_misuse)
   const char *program = launch->arguments[0];
   if (WIFSIGNALED(launch->status)) {
     int number = WTERMSIG(launch->status);
+    bool is_asked = number == SIGINT || number == SIGTERM;
     complain("%s ended without a report: by signal %d (%s)%s", program, number, strsignal(number),
-             has_misuse ? ", after the error above" : "");
+             has_misuse ? ", after the error above"
+             : is_asked ? "; with MEND_CONTROL=1, `mend leaks PID` asks a program that runs"
+                        : "");
   } else {
     complain("%s ended without a report: by _exit, or without mend in it", program);
   }

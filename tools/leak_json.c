@@ -106,10 +106,14 @@ static void write_summary(const struct leak_report *report, FILE *stream)
 static void write_leak(const struct leak_report *report, const struct track_leak *leak,
                        bool shows_blocks, FILE *stream)
 {
-  fprintf(stream,
-          "{\"kind\":\"%s\",\"blocks\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"first_ms\":%" PRIu64
-          ",\"last_ms\":%" PRIu64,
-          leak->kind, leak->count, leak->bytes, leak->first_ms, leak->last_ms);
+  fprintf(stream, "{\"kind\":\"%s\",\"blocks\":%" PRIu64 ",\"bytes\":%" PRIu64, leak->kind,
+          leak->count, leak->bytes);
+  if (leak_report_has_times(report, leak)) {
+    fprintf(stream, ",\"first_ms\":%" PRIu64 ",\"last_ms\":%" PRIu64, leak->first_ms,
+            leak->last_ms);
+  } else {
+    fputs(",\"first_ms\":null,\"last_ms\":null", stream);
+  }
   write_thread(leak_report_thread(report, leak), stream);
   if (shows_blocks) write_blocks(report->file, leak, stream);
   write_stack(report, leak->stack, stream);
@@ -160,6 +164,7 @@ void leak_json_write(const struct leak_report *report, const struct leak_view *v
 {
   write_head(report->file, stream);
   write_summary(report, stream);
+  fprintf(stream, ",\n \"strays\":%" PRIu64, report->file->strays);
   size_t shown = report->leak_count < view->limit ? report->leak_count : view->limit;
   fprintf(stream, ",\n \"omitted_stacks\":%zu,\n \"leaks\":[", report->leak_count - shown);
   for (size_t i = 0; i < shown; i++) {

@@ -193,3 +193,9 @@ const struct track_thread *leak_report_thread(const struct leak_report *report,
   bool is_known = leak->thread < file->thread_count;
   return is_known ? &file->threads[leak->thread] : NULL;
 }
+
+bool leak_report_has_times(const struct leak_report *report, const struct track_leak *leak)
+{
+  const struct track_file *file = report->file;
+  return file->mode == TRACK_EXACT || file->stacks[leak->stack].number != 0;
+}

@@ -60,6 +60,9 @@ size_t leak_report_kind(const struct leak_report *report, size_t first, struct l
 const struct track_thread *leak_report_thread(const struct leak_report *report,
                                               const struct track_leak *leak);
 
+// Whether it is known when the blocks were allocated.
+bool leak_report_has_times(const struct leak_report *report, const struct track_leak *leak);
+
 void leak_text_write(const struct leak_report *report, const struct leak_view *view, FILE *stream);
 void leak_text_write_suppressions(const struct suppressions *suppressions, FILE *stream);
 

@@ -42,6 +42,7 @@ static void write_blocks(const struct leak_report *report, const struct track_le
 static void write_times(const struct leak_report *report, const struct track_leak *leak,
                         FILE *stream)
 {
+  if (!leak_report_has_times(report, leak)) return;
   const struct track_thread *thread = leak_report_thread(report, leak);
   fprintf(stream, "  %s %" PRIu64 ".%03" PRIu64 " s", leak->count > 1 ? "from" : "at",
           leak->first_ms / 1000, leak->first_ms % 1000);
@@ -141,6 +142,28 @@ static void write_summary(const struct leak_report *report, FILE *stream)
   }
 }
 
+static void write_cut_stacks(const struct leak_report *report, const struct leak_view *view,
+                             FILE *stream)
+{
+  size_t cut = 0;
+  for (size_t i = 0; i < report->leak_count && i < view->limit; i++) {
+    cut += stack_text_is_cut(report->symbols, report->file, report->leaks[i]->stack);
+  }
+  if (cut == 0) return;
+  fprintf(stream, "%zu stack%s cut short by code without frame pointers (docs/leaks.md).\n", cut,
+          cut == 1 ? " is" : "s are");
+}
+
+// Other threads may have been at work on one each.
+static void write_strays(const struct track_file *file, FILE *stream)
+{
+  if (file->strays == 0 || file->strays < file->thread_count) return;
+  fprintf(stream,
+          "%" PRIu64 " block%s neither in use nor on a list of free ones: was something written "
+          "after its free?\n",
+          file->strays, file->strays == 1 ? " is" : "s are");
+}
+
 void leak_text_write(const struct leak_report *report, const struct leak_view *view, FILE *stream)
 {
   const struct track_file *file = report->file;
@@ -154,9 +177,8 @@ void leak_text_write(const struct leak_report *report, const struct leak_view *v
   write_leaks(report, view, stream);
   if (view->shows_reachable) write_reached(report, view, stream);
   write_growth(report, view, stream);
-  if (file->mode != TRACK_EXACT) {
-    fputs("Of the blocks that were sampled: others were not looked at.\n", stream);
-  }
+  write_cut_stacks(report, view, stream);
+  write_strays(file, stream);
   write_summary(report, stream);
 }
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "plain.h"
 #include "stack_text.h"
 #include "symbols.h"
 
@@ -10,8 +11,9 @@ bool misuse_text_write(const struct track_file *file, FILE *stream)
 {
   struct symbols *symbols = symbols_open(file);
   if (symbols == NULL) return false;
-  fprintf(stream, "==%" PRIu64 "==ERROR: mend: %s: 0x%" PRIx64 " in ", file->pid, file->misuse,
-          file->misuse_address);
+  fprintf(stream, "==%" PRIu64 "==ERROR: mend: ", file->pid);
+  plain_write(stream, file->misuse);
+  fprintf(stream, ": 0x%" PRIx64 " in ", file->misuse_address);
   stack_text_command(file, stream);
   fputs("\n\n", stream);
   for (size_t i = 0; i < file->call_count; i++) {

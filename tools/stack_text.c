@@ -2,9 +2,15 @@
 #include "stack_text.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "demangle.h"
 #include "plain.h"
+
+#define UNKNOWN_STACK "    (a stack that could not be told)\n"
+#define NOT_TRACKED "    (not tracked: MEND_LEAKS=1 has all stacks, MEND_PROFILE=1 samples)\n"
+
+enum { STACK_MOST = 32 };  // frames that the library keeps
 
 void stack_text_command(const struct track_file *file, FILE *stream)
 {
@@ -52,11 +58,30 @@ void stack_text_write(struct symbols *symbols, const struct track_file *file, si
   size_t count = file->stacks[stack].frame_count;
   size_t first = symbols_own_frames(symbols, file, stack);
   size_t number = 0;
-  if (first >= count) fputs("    (a stack that could not be told)\n", stream);
+  bool is_untracked = file->mode != TRACK_EXACT && count == 0;
+  if (first >= count) fputs(is_untracked ? NOT_TRACKED : UNKNOWN_STACK, stream);
   for (size_t i = first; i < count; i++) {
     const struct symbol *symbol = symbols_find(symbols, frames[i]);
     for (size_t j = 0; j < symbol->frame_count; j++) {
       if (!is_folded(symbol, j)) write_frame(symbol, j, number++, stream);
     }
   }
+}
+
+static bool is_of_c_library(const struct symbol_module *module)
+{
+  return module != NULL &&
+         (strncmp(module->name, "libc.", 5) == 0 || strncmp(module->name, "libc-", 5) == 0 ||
+          strncmp(module->name, "libpthread", 10) == 0 || strncmp(module->name, "ld-", 3) == 0);
+}
+
+bool stack_text_is_cut(struct symbols *symbols, const struct track_file *file, size_t stack)
+{
+  const uint64_t *frames = track_frames(file, stack);
+  size_t count = file->stacks[stack].frame_count;
+  size_t first = symbols_own_frames(symbols, file, stack);
+  if (first == count || count >= STACK_MOST) return false;
+  if (!is_of_c_library(symbols_find(symbols, frames[count - 1])->module)) return true;
+  while (first < count && is_of_c_library(symbols_find(symbols, frames[first])->module)) first++;
+  return first == count;
 }

@@ -329,6 +329,11 @@ static bool read_lost(struct reader *reader)
                      {"the blocks that were lost", &file->lost_blocks});
 }
 
+static bool read_strays(struct reader *reader)
+{
+  return words_number(&reader->words, "the number of strays", &reader->file->strays);
+}
+
 static bool read_end(struct reader *reader)
 {
   reader->has_ended = true;
@@ -350,7 +355,7 @@ static bool read_line(struct reader *reader)
       {"program", read_program},  {"command", read_command}, {"time", read_time},
       {"uptime_ms", read_uptime}, {"mode", read_mode},       {"interval", read_interval},
       {"lost", read_lost},        {"misuse", read_misuse},   {"call", read_call},
-      {"end", read_end},
+      {"strays", read_strays},    {"end", read_end},
   };
   reader->words.rest = reader->words.lines.text;
   const char *word = next_word(reader);

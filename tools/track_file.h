@@ -111,6 +111,7 @@ struct track_file {
   size_t reached_count;
   struct track_block *blocks;
   size_t block_count;
+  uint64_t strays;     // blocks that are neither in use nor on a list of free ones
   const char *misuse;  // what was done: "double free"; "" if nothing was
   uint64_t misuse_address;
   struct track_call calls[TRACK_CALLS_MOST];

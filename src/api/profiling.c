@@ -54,7 +54,10 @@ INTERNAL void profiling_start_by_options(void)
   static const char line[] = "mend: MEND_PROFILE, MEND_LEAKS: this build remembers no stacks\n";
   tracker_start_clock();
   if (!options.profile && !options.leaks) return;
-  if (tracking_start(options.leaks ? MEND_PROFILE_EXACT : options.profile_interval)) return;
+  if (tracking_start(options.leaks ? MEND_PROFILE_EXACT : options.profile_interval)) {
+    if (options.leaks) tracker_begin_complete();
+    return;
+  }
   output_write(line, sizeof line - 1);
 }
 

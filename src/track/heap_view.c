@@ -155,6 +155,38 @@ static bool clear_twin_in_view(const struct tracker_block *block, void *argument
   return true;
 }
 
+// The blocks of a page that are in use by their records.
+struct recorded_blocks {
+  const struct view_page *page;
+  uint64_t live[(TUNING_PAGE_BLOCKS + 63) / 64];
+};
+
+static bool add_recorded_block(const struct tracker_block *block, void *argument)
+{
+  struct recorded_blocks *recorded = argument;
+  size_t index = ((uintptr_t)block->block - recorded->page->start) / recorded->page->block_bytes;
+  if (index < recorded->page->count) set_view_bits(recorded->live, index, 1);
+  return true;
+}
+
+static void believe_records(struct heap_view *view, const struct view_page *viewed,
+                            struct page *page)
+{
+  struct recorded_blocks recorded = {.page = viewed};
+  if (page_is_tracked(page)) (void)tracker_visit(page, add_recorded_block, &recorded);
+  for (uint32_t i = 0; i < viewed->count; i++) {
+    bool is_recorded = (recorded.live[i / 64] >> i % 64 & 1) != 0;
+    bool is_live = heap_view_is_live(view, viewed->first + i);
+    if (is_recorded == is_live) continue;
+    if (is_recorded) {
+      set_view_bits(view->live, viewed->first + i, 1);
+    } else {
+      clear_view_bit(view->live, viewed->first + i);
+      view->strays++;
+    }
+  }
+}
+
 static struct page *page_of_view(const struct heap_view *view, const struct view_page *viewed)
 {
   return &region.pages[(viewed->start - view->start) >> SLICE_SHIFT];
@@ -196,7 +228,12 @@ INTERNAL bool heap_view_read(struct heap_view *view, struct os_scratch *scratch,
   }
   for (uint32_t i = 0; i < view->page_count; i++) {
     struct page *page = page_of_view(view, &view->pages[i]);
-    if (page_is_tracked(page)) (void)tracker_visit(page, clear_twin_in_view, view);
+    if (tracker_is_complete()) {
+      bool is_list = page_kind(page) == PAGE_LIST && !view->pages[i].has_objects;
+      if (is_list) believe_records(view, &view->pages[i], page);
+    } else if (page_is_tracked(page)) {
+      (void)tracker_visit(page, clear_twin_in_view, view);
+    }
   }
   return true;
 }

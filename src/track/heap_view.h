@@ -9,6 +9,10 @@
 // is the twin of a sample (track/tracker.h), which nobody uses. A block that was on its way from
 // one of these to another when the copy was made counts as live.
 //
+// Chains of free blocks lead through the blocks themselves, so who writes into a block that is free
+// has made them others. Where all blocks have records, from the first on, these say what is live;
+// what has none and is on no chain either is a *stray*: such a write, most likely.
+//
 // An object of a handle is live as long as an entry leads to it, which the layer above knows: pages
 // of objects begin without live blocks, and heap_view_add_object adds them. Blocks outside of the
 // region (those that are guarded one by one) are added by heap_view_add_lone.
@@ -45,6 +49,7 @@ struct heap_view {
   uint32_t lone_count;
   uint32_t lone_room;
   uint64_t *live;  // bit a block
+  size_t strays;
 };
 
 // Looks at all pages. `lone_room`: how many lone blocks may be added. False if there is no memory,

@@ -160,6 +160,12 @@ static bool write_leak_report(const struct leak_grouping *grouping)
     if (grouping->groups[i].is_used) write_leak_group(&grouping->groups[i]);
   }
   write_lost_blocks(grouping->report->lost);
+  size_t strays = grouping->report->reach->view->strays;
+  if (strays > 0) {
+    track_file_line("strays");
+    track_file_number(strays);
+    track_file_end_line();
+  }
   return track_file_end();
 }
 

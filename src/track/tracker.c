@@ -16,6 +16,7 @@ static struct {
                                               // exact, and those not yet used
   _Atomic(uint32_t) weight;                   // of samples now
   _Atomic(uint64_t) forgone;                  // blocks that there was no memory to remember
+  _Atomic(bool) is_complete;                  // nothing but what was forgone is not remembered
   uint32_t start_ms;
 } tracker;
 
@@ -50,13 +51,25 @@ INTERNAL bool tracker_start(enum tracker_mode mode, size_t interval_bytes)
   tracker_start_clock();
   uint32_t weight = mode == TRACKER_EXACT ? 0 : weight_for(bits_larger(interval_bytes, 1));
   atomic_store(&tracker.weight, weight);
+  atomic_store(&tracker.is_complete, false);
   // release: pairs with tracker_mode's users, who find the tables by it
   atomic_store_explicit(&tracker_mode_now, mode, memory_order_release);
   return true;
 }
 
+INTERNAL void tracker_begin_complete(void)
+{
+  atomic_store(&tracker.is_complete, true);
+}
+
+INTERNAL bool tracker_is_complete(void)
+{
+  return atomic_load(&tracker.is_complete) && tracker_forgone() == 0;
+}
+
 INTERNAL void tracker_stop(void)
 {
+  atomic_store(&tracker.is_complete, false);
   atomic_store(&tracker_mode_now, TRACKER_OFF);
   record_forget();
 }

@@ -34,6 +34,10 @@ INTERNAL bool tracker_start(enum tracker_mode mode, size_t interval_bytes);
 // Ends that; after the allocator's own change. Blocks that were remembered exactly are forgotten;
 // samples stay what they are until they are freed.
 INTERNAL void tracker_stop(void);
+// No block was handed out before the exact mode that has just begun. From then on, until another
+// mode begins or there is no memory for a record, what has no record is no block that is in use.
+INTERNAL void tracker_begin_complete(void);
+INTERNAL bool tracker_is_complete(void);
 // The mean distance of samples, of the mode that is or was last; 0: exact. It is the one that was
 // asked for, unless there have been very many others.
 INTERNAL size_t tracker_interval_bytes(void);

@@ -71,6 +71,20 @@ __attribute__((noinline)) static void free_twice(void)
   free(freed_block);
 }
 
+// The link in a block that is free leads to one that is in use, and no more to the others.
+__attribute__((noinline)) static void write_after_free(void)
+{
+  struct node *volatile freed = malloc(200);
+  struct node *volatile held = malloc(200);
+  free(freed);
+  freed->next = held;
+  for (int i = 0; i < 10; i++) {
+    void *volatile other = malloc(200);
+    free(other);
+  }
+  free(held);
+}
+
 // Says so, and waits to be told to go on.
 static void tell(void)
 {
@@ -112,6 +126,7 @@ int main(int count, char **arguments)
     if (strcmp(what, "tell") == 0) tell();
     if (strcmp(what, "grow") == 0) grow();
     if (strcmp(what, "twice") == 0) free_twice();
+    if (strcmp(what, "after") == 0) write_after_free();
     below(what);
     wipe();
     fflush(stdout);

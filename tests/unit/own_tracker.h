@@ -64,6 +64,15 @@ INTERNAL void tracker_stop(void)
 {
 }
 
+INTERNAL void tracker_begin_complete(void)
+{
+}
+
+INTERNAL bool tracker_is_complete(void)
+{
+  return false;
+}
+
 INTERNAL size_t tracker_interval_bytes(void)
 {
   return (size_t)table.interval;
