@@ -121,6 +121,7 @@
 #include "api/control.c"
 #include "api/misuse_file.c"
 #include "api/tracking.c"
+#include "api/exact.c"
 #include "api/allocate.c"
 #include "api/malloc.c"
 #include "api/heaps.c"

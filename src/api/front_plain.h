@@ -8,19 +8,22 @@
 #include <string.h>
 
 #include "api/allocate.h"
+#include "api/exact.h"
 #include "api/extent.h"
 #include "api/tracking.h"
 
 // What the bins do not serve.
 static NOINLINE void *front_allocate_slowly(size_t size, enum block_kind kind)
 {
+  enum sampling_mode mode = sampling_mode();
+  if (UNLIKELY(EXTENT_IS_PLAIN && mode == SAMPLING_EXACT)) return exact_allocate(size, kind);
+  bool is_small = EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES;
+  bool is_medium = EXTENT_IS_PLAIN && !is_small && size <= SIZE_CLASS_MAX_BYTES;
   void *block = NULL;
-  if (UNLIKELY(tracking_is_on())) {
-    if (EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES) {
-      block = heap_turn_over(heap_current, size_class_of(size));
-    }
-  } else if (EXTENT_IS_PLAIN && size > SIZE_CLASS_SMALL_BYTES && size <= SIZE_CLASS_MAX_BYTES) {
+  if (is_medium && LIKELY(mode == SAMPLING_OFF)) {
     block = heap_take_medium(heap_current, size_class_of(size));
+  } else if (is_small && mode == SAMPLING_SAMPLED) {
+    block = heap_turn_over(heap_current, size_class_of(size));
   }
   return LIKELY(block != NULL) ? block : allocate_as(kind, size, NATURAL_ALIGNMENT);
 }
@@ -57,8 +60,8 @@ static inline void *front_allocate_zeroed(size_t size)
   return allocate(NULL, size, NATURAL_ALIGNMENT, true);
 }
 
-static NOINLINE void front_free_refused(struct page *slice, void *block,
-                                        const struct block_claim *claim)
+static NOINLINE void front_free_otherwise(struct page *slice, void *block,
+                                          const struct block_claim *claim)
 {
   struct heap *heap = heap_current;
   heap_refused(heap, slice);
@@ -70,6 +73,18 @@ static NOINLINE void front_free_refused(struct page *slice, void *block,
   heap_put(heap, slice, block);
   allocate_count_slow_call();
   errno = saved_errno;
+}
+
+// What the bins have no room for.
+static NOINLINE void front_free_refused(struct page *slice, void *block,
+                                        const struct block_claim *claim)
+{
+  bool is_exact = EXTENT_IS_PLAIN && sampling_mode() == SAMPLING_EXACT;
+  if (UNLIKELY(is_exact && page_bin_offset(slice) == 0)) {
+    exact_free(slice, block, claim);
+  } else {
+    front_free_otherwise(slice, block, claim);
+  }
 }
 
 // Frees a block, of which the fast path believes what the caller claims.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/allocate.h"
+#include "api/exact.h"
 #include "api/extent.h"
 #include "api/init.h"
 #include "api/misuse_file.h"
@@ -62,14 +63,6 @@ static void *exchange(struct page *page, void *twin, size_t size)
   return twin;
 }
 
-// A link that is left in a block, and what another has left behind the bytes that were asked for,
-// would lead a leak check to other blocks.
-static void clear_remains(const struct page *page, void *block, size_t size)
-{
-  memset(block, 0, sizeof(struct block));
-  memset((char *)block + size, 0, page->block_bytes - size);
-}
-
 INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_kind kind)
 {
   uint32_t state = sampling_state();
@@ -79,7 +72,7 @@ INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_
   if (sampling_mode_of(state) == SAMPLING_EXACT) {
     if (UNLIKELY(page_bin_offset(page) != 0))
       page_set_bin_offset(page, 0);  // its heap was given up
-    if (EXTENT_IS_PLAIN && page_kind(page) == PAGE_LIST) clear_remains(page, block, size);
+    if (EXTENT_IS_PLAIN && page_kind(page) == PAGE_LIST) exact_clear_remains(page, block, size);
     (void)remember(page, block, size, kind, state);
   } else if (page_kind(page) == PAGE_LIST && !page->is_direct) {
     if (takes_sample) return exchange(page, block, size);
@@ -112,7 +105,7 @@ static const struct os_stack *stack_of_caller(struct os_stack *stack)
   struct os_stack_bounds bounds = {0};
   struct os_stack_trace trace;
   trace.depth = 0;
-  os_stack_walk(&bounds, &trace, OS_STACK_DEPTH);
+  os_stack_walk(&bounds, &trace, (uintptr_t)__builtin_frame_address(0), OS_STACK_DEPTH);
   stack->count = trace.count;
   memcpy(stack->addresses, trace.addresses, trace.count * sizeof trace.addresses[0]);
   return stack->count > 0 ? stack : NULL;

@@ -107,6 +107,12 @@ static inline struct bin *heap_freed_bin(struct heap *heap, unsigned size_class)
   return &heap->bins[1 + SIZE_CLASS_SMALL_COUNT + size_class];
 }
 
+// The same for a request.
+static inline struct bin *heap_freed_bin_for(struct heap *heap, size_t size)
+{
+  return bin_at(heap->bins + SIZE_CLASS_SMALL_COUNT, bin_offset_of_units[(size + 15) >> 4]);
+}
+
 // The bin that takes the blocks of a page; bin 0 for slices whose blocks no bin takes.
 static inline struct bin *heap_bin_of_page(struct heap *heap, const struct page *slice)
 {

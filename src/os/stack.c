@@ -9,19 +9,7 @@
 #include "os/system.h"
 #include "os/thread.h"
 
-// The farthest that one frame may be from the next.
-#define MOST_FRAME_BYTES ((uintptr_t)8 << 20)
-#define FRAME_ALIGNMENT 16
 #define LOWEST_CODE 4096
-
-// Where a frame keeps its caller's frame pointer and the address that it returns to.
-#if defined(__riscv)
-#define CALLERS_FRAME (-2 * (intptr_t)sizeof(uintptr_t))
-#define RETURN_ADDRESS (-(intptr_t)sizeof(uintptr_t))
-#else
-#define CALLERS_FRAME ((intptr_t)0)
-#define RETURN_ADDRESS ((intptr_t)sizeof(uintptr_t))
-#endif
 
 static uintptr_t without_signature(uintptr_t address)
 {
@@ -30,11 +18,6 @@ static uintptr_t without_signature(uintptr_t address)
 #else
   return address;
 #endif
-}
-
-static bool is_caller_of(uintptr_t frame, uintptr_t inner)
-{
-  return frame % FRAME_ALIGNMENT == 0 && frame > inner && frame - inner < MOST_FRAME_BYTES;
 }
 
 static void add_address(struct os_stack *stack, uintptr_t address)
@@ -47,11 +30,12 @@ static void walk_frames(struct os_stack *stack, uintptr_t frame)
   struct os_probe probe = {0, false};
   while (stack->count < OS_STACK_DEPTH) {
     uintptr_t address, next;
-    if (!os_probe_word(&probe, frame + (uintptr_t)RETURN_ADDRESS, &address)) return;
+    uintptr_t words = (uintptr_t)os_stack_words(frame);
+    if (!os_probe_word(&probe, words + sizeof words, &address)) return;
     if (address < LOWEST_CODE) return;
     add_address(stack, address);
-    if (!os_probe_word(&probe, frame + (uintptr_t)CALLERS_FRAME, &next)) return;
-    if (!is_caller_of(next, frame)) return;
+    if (!os_probe_word(&probe, words, &next)) return;
+    if (!os_stack_is_caller(next, frame)) return;
     frame = next;
   }
 }
@@ -67,7 +51,7 @@ INTERNAL void os_stack_read_from(struct os_stack *stack, uintptr_t address, uint
 {
   stack->count = 0;
   add_address(stack, address);
-  if (frame % FRAME_ALIGNMENT == 0 && frame != 0) walk_frames(stack, frame);
+  if (frame % OS_STACK_FRAME_ALIGNMENT == 0 && frame != 0) walk_frames(stack, frame);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -76,15 +60,6 @@ INTERNAL void os_stack_read_from(struct os_stack *stack, uintptr_t address, uint
 #define STACK_PAGE ((uintptr_t)4096)
 // A frame's two words: the caller's frame pointer, and behind it the address.
 #define FRAME_BYTES (2 * sizeof(uintptr_t))
-
-// Whether frames are read through the kernel all the same: a checker would have something to say
-// of words that nobody has written.
-#if HAS_ADDRESS_SANITIZER || HAS_MEMORY_SANITIZER || HAS_THREAD_SANITIZER || \
-    defined(MEND_ANNOTATE_VALGRIND)
-#define ALWAYS_PROBES 1
-#else
-#define ALWAYS_PROBES 0
-#endif
 
 // Where the one file's code begins and ends: labels before and behind all of it.
 #if defined(MEND_ONE_FILE)
@@ -131,7 +106,7 @@ static bool can_read(uintptr_t from, uintptr_t to)
 // data lie elsewhere, and perhaps directly above a coroutine's stack.)
 static bool is_own_stack(uintptr_t low, uintptr_t end)
 {
-  if (end - low >= MOST_FRAME_BYTES) return false;
+  if (end - low >= OS_STACK_MOST_FRAME_BYTES) return false;
   if (end == os_thread_id() && os_thread_number() == os_process_id()) return false;
   return can_read(low, end);
 }
@@ -140,7 +115,7 @@ static bool is_own_stack(uintptr_t low, uintptr_t end)
 static NOINLINE void move_bounds(struct os_stack_bounds *bounds, uintptr_t words)
 {
   uintptr_t low = bits_align_down(words, STACK_PAGE);
-  bool is_below = words < bounds->low && bounds->low - words < MOST_FRAME_BYTES;
+  bool is_below = words < bounds->low && bounds->low - words < OS_STACK_MOST_FRAME_BYTES;
   if (!bounds->lasts || !is_below || !can_read(low, bounds->low)) {
     uintptr_t end = stack_limit(words);
     bounds->lasts = is_own_stack(low, end);
@@ -160,8 +135,8 @@ static NOINLINE bool widen_bounds(struct os_stack_bounds *bounds, uintptr_t word
 
 static bool read_frame(struct os_stack_bounds *bounds, uintptr_t frame, uintptr_t words[2])
 {
-  uintptr_t at = frame + (uintptr_t)CALLERS_FRAME;
-  if (ALWAYS_PROBES) {
+  uintptr_t at = (uintptr_t)os_stack_words(frame);
+  if (OS_STACK_ALWAYS_PROBES) {
     struct os_probe probe = {0, false};
     return os_probe_word(&probe, at, &words[0]) &&
            os_probe_word(&probe, at + sizeof(uintptr_t), &words[1]);
@@ -172,26 +147,11 @@ static bool read_frame(struct os_stack_bounds *bounds, uintptr_t frame, uintptr_
   return true;
 }
 
-// Whether a walk from a frame would find what it found last. Each frame is where it was if the one
-// before it says so, and all are within the bounds.
-static bool is_as_before(const struct os_stack_bounds *bounds, const struct os_stack_trace *trace,
-                         uintptr_t frame)
-{
-  uintptr_t words = frame + (uintptr_t)CALLERS_FRAME;
-  if (ALWAYS_PROBES || frame != trace->first || !bounds->lasts) return false;
-  if (words < bounds->low || trace->end > bounds->high) return false;
-  for (size_t i = 0; i < trace->frame_count; i++) {
-    const volatile uintptr_t *at = (const volatile uintptr_t *)(frame + (uintptr_t)CALLERS_FRAME);
-    if (at[0] != trace->frames[i][0] || at[1] != trace->frames[i][1]) return false;
-    frame = trace->frames[i][0];
-  }
-  return true;
-}
-
 // Notes a frame that a walk has read; one that has come through too many is not compared.
 static void note_frame(struct os_stack_trace *trace, size_t index, uintptr_t frame,
                        const uintptr_t words[2])
 {
+  if (index == 0) trace->first = frame;
   if (index >= OS_STACK_TRACE_FRAMES) {
     trace->first = 0;
     return;
@@ -199,40 +159,36 @@ static void note_frame(struct os_stack_trace *trace, size_t index, uintptr_t fra
   trace->frames[index][0] = words[0];
   trace->frames[index][1] = words[1];
   trace->frame_count = index + 1;
-  trace->end = frame + (uintptr_t)CALLERS_FRAME + FRAME_BYTES;
+  trace->end = (uintptr_t)os_stack_words(frame) + FRAME_BYTES;
 }
 
-static void walk_anew(struct os_stack_bounds *bounds, struct os_stack_trace *trace, uintptr_t frame,
-                      size_t depth)
+INTERNAL NOINLINE void os_stack_walk_anew(struct os_stack_bounds *bounds,
+                                          struct os_stack_trace *trace, uintptr_t frame,
+                                          size_t depth)
 {
-  uintptr_t start = frame + (uintptr_t)CALLERS_FRAME;
+  uintptr_t start = (uintptr_t)os_stack_words(frame);
   uint64_t sum = depth;
   uintptr_t words[2];
   bool is_within = start >= bounds->low && start < bounds->high;
   if (UNLIKELY(!bounds->lasts || !is_within)) move_bounds(bounds, start);
-  trace->first = frame;
+  trace->depth = depth;
+  trace->first = 0;
   trace->frame_count = 0;
   trace->count = 0;
+  trace->why = OS_STACK_UNREADABLE;
   for (size_t i = 0; read_frame(bounds, frame, words); i++) {
     note_frame(trace, i, frame, words);
     uintptr_t address = without_signature(words[1]);
-    if (address < LOWEST_CODE) break;
-    if (trace->count > 0 || !is_own_code(address)) {
+    if (address >= LOWEST_CODE && (trace->count > 0 || !is_own_code(address))) {
       trace->addresses[trace->count++] = address;
       sum = (sum ^ address) * UINT64_C(0x9e3779b97f4a7c15);
-      if (trace->count == depth) break;
     }
-    if (!is_caller_of(words[0], frame)) break;
+    bool is_enough = address < LOWEST_CODE || trace->count == depth;
+    if (is_enough || !os_stack_is_caller(words[0], frame)) {
+      trace->why = is_enough ? OS_STACK_ENOUGH : OS_STACK_NO_CALLER;
+      break;
+    }
     frame = words[0];
   }
   trace->hash = sum ^ sum >> 32;
-}
-
-INTERNAL NOINLINE void os_stack_walk(struct os_stack_bounds *bounds, struct os_stack_trace *trace,
-                                     size_t depth)
-{
-  uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-  if (LIKELY(trace->depth == depth && is_as_before(bounds, trace, frame))) return;
-  trace->depth = depth;
-  walk_anew(bounds, trace, frame, depth);
 }

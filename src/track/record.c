@@ -7,41 +7,18 @@
 #include "base/options.h"
 #include "base/size_class.h"
 #include "core/metadata.h"
+#include "track/record_exact.h"
 #include "track/tables.h"
 
-// A record's word: the state, which weight, how often it has changed, and the size.
-enum { WEIGHT_SHIFT = 2, CHANGES_SHIFT = 6, SIZE_SHIFT = 16 };
-#define STATE_MASK UINT64_C(3)
-#define CHANGES_MASK (UINT64_C(0x3ff) << CHANGES_SHIFT)
-
-// The table: leaves of so many pages' rows.
-enum { LEAF_SHIFT = 10, LEAF_ROWS = 1 << LEAF_SHIFT };
-
-// A row in one word: its place among the metadata in records, its capacity, its class and its
-// generation. 0: none.
-enum { PLACE_BITS = 30, CAPACITY_BITS = 13, CLASS_BITS = 7, GENERATION_BITS = 14 };
-enum {
-  CAPACITY_SHIFT = PLACE_BITS,
-  CLASS_SHIFT = CAPACITY_SHIFT + CAPACITY_BITS,
-  GENERATION_SHIFT = CLASS_SHIFT + CLASS_BITS,
-  GENERATIONS = 1 << GENERATION_BITS,
-};
-static_assert(GENERATION_SHIFT + GENERATION_BITS == 64, "a row is one word");
-static_assert(TUNING_PAGE_BLOCKS < 1 << CAPACITY_BITS, "any page's row");
-static_assert(RECORD_WEIGHTS == 1 << (CHANGES_SHIFT - WEIGHT_SHIFT), "a weight has its bits");
-
+enum { GENERATIONS = 1 << GENERATION_BITS };
 enum { CLASS_LARGE = SIZE_CLASS_COUNT, CLASS_COUNT, STAYS = 0 };
 
-struct row_leaf {
-  _Atomic(uint64_t) rows[LEAF_ROWS];
-};
+INTERNAL struct row_table row_table = {.generation = 1};
 
 static struct {
-  _Atomic(void *) leaves;           // one for each LEAF_ROWS slices of the region
-  _Atomic(uint32_t) generation;     // 1 at least
   struct os_lock lock;              // protects the rest
   uint64_t free_rows[CLASS_COUNT];  // linked by `other` of the first record
-} row_table = {.generation = 1};
+} row_memory;
 
 static size_t leaf_count(void)
 {
@@ -53,27 +30,8 @@ INTERNAL bool record_start(void)
   return track_table_make(&row_table.leaves, leaf_count() * sizeof(_Atomic(void *))) != NULL;
 }
 
-// The leaves, of which some are NULL; NULL before the start.
-static _Atomic(void *) *leaves_now(void)
-{
-  return atomic_load_explicit(&row_table.leaves, memory_order_acquire);  // see track_table_make
-}
-
-// acquire: pairs with record_forget, so that who makes a record that the next generation remembers
-// sees what ended the one before
-static uint32_t generation_now(void)
-{
-  return atomic_load_explicit(&row_table.generation, memory_order_acquire);
-}
-
 // ---------------------------------------------------------------------------------------------
 // Rows.
-
-static struct record *row_start(uint64_t row)
-{
-  size_t place = (size_t)(row & bits_low_mask(PLACE_BITS));
-  return (struct record *)(void *)metadata_extent.start + place;
-}
 
 static size_t row_capacity(uint64_t row)
 {
@@ -97,7 +55,7 @@ static uint64_t with_generation(uint64_t row, uint32_t generation)
 
 static bool is_remembered(uint64_t row)
 {
-  return row != 0 && (row_generation(row) == STAYS || row_generation(row) == generation_now());
+  return row != 0 && (row_generation(row) == STAYS || row_generation(row) == row_generation_now());
 }
 
 // The class of a page's row; CLASS_COUNT: it is no page of blocks.
@@ -114,21 +72,10 @@ static unsigned class_of(struct page *page)
   }
 }
 
-// Where the row of a page is kept; NULL if there is no leaf.
-static _Atomic(uint64_t) *place_of(const struct page *page)
-{
-  size_t index = page_index(page);
-  _Atomic(void *) *leaves = leaves_now();
-  if (UNLIKELY(leaves == NULL)) return NULL;
-  // acquire: pairs with track_table_make
-  struct row_leaf *leaf = atomic_load_explicit(&leaves[index >> LEAF_SHIFT], memory_order_acquire);
-  return LIKELY(leaf != NULL) ? &leaf->rows[index % LEAF_ROWS] : NULL;
-}
-
 // The row that holds what is known of a page's blocks; 0: nothing is.
 static uint64_t row_of_page(struct page *page)
 {
-  _Atomic(uint64_t) *place = place_of(page);
+  _Atomic(uint64_t) *place = row_place(page);
   if (place == NULL) return 0;
   uint64_t row = atomic_load_explicit(place, memory_order_acquire);  // pairs with replace_row
   return is_remembered(row) && row_class(row) == class_of(page) ? row : 0;
@@ -137,10 +84,10 @@ static uint64_t row_of_page(struct page *page)
 // A row that has been used before; 0 if there is none. From now on its records are of no block.
 static uint64_t take_free_row(unsigned size_class, size_t capacity)
 {
-  uint64_t row = row_table.free_rows[size_class];
+  uint64_t row = row_memory.free_rows[size_class];
   if (row == 0 || row_capacity(row) < capacity) return 0;
   struct record *record = row_start(row);
-  row_table.free_rows[size_class] = atomic_load(&record->other);
+  row_memory.free_rows[size_class] = atomic_load(&record->other);
   for (size_t i = 0; i < row_capacity(row); i++) {
     atomic_store_explicit(&record[i].word, 0, memory_order_relaxed);
   }
@@ -161,8 +108,8 @@ static void put_free_row(uint64_t row)
 {
   struct record *record = row_start(row);
   atomic_store_explicit(&record->word, 0, memory_order_relaxed);
-  atomic_store(&record->other, row_table.free_rows[row_class(row)]);
-  row_table.free_rows[row_class(row)] = row;
+  atomic_store(&record->other, row_memory.free_rows[row_class(row)]);
+  row_memory.free_rows[row_class(row)] = row;
 }
 
 // Gives the page a row of its class. The lock is held.
@@ -185,14 +132,14 @@ static bool replace_row(struct page *page, _Atomic(uint64_t) *place, uint32_t ge
 
 static NOINLINE bool make_row(struct page *page, uint32_t generation)
 {
-  _Atomic(void *) *leaves = leaves_now();
+  _Atomic(void *) *leaves = row_leaves();
   if (leaves == NULL || class_of(page) == CLASS_COUNT) return false;
-  if (os_lock_is_mine(&row_table.lock)) return false;
+  if (os_lock_is_mine(&row_memory.lock)) return false;
   _Atomic(void *) *leaf = &leaves[page_index(page) >> LEAF_SHIFT];
   if (track_table_make(leaf, sizeof(struct row_leaf)) == NULL) return false;
-  os_lock_acquire(&row_table.lock);
-  bool is_made = replace_row(page, place_of(page), generation);
-  os_lock_release(&row_table.lock);
+  os_lock_acquire(&row_memory.lock);
+  bool is_made = replace_row(page, row_place(page), generation);
+  os_lock_release(&row_memory.lock);
   return is_made;
 }
 
@@ -200,8 +147,8 @@ static NOINLINE bool make_row(struct page *page, uint32_t generation)
 // begins the first anew; others may be making rows of the last.
 static void drop_rows(void)
 {
-  os_lock_acquire(&row_table.lock);
-  _Atomic(void *) *leaves = leaves_now();
+  os_lock_acquire(&row_memory.lock);
+  _Atomic(void *) *leaves = row_leaves();
   for (size_t i = 0; leaves != NULL && i < leaf_count(); i++) {
     struct row_leaf *leaf = atomic_load_explicit(&leaves[i], memory_order_acquire);
     for (size_t j = 0; leaf != NULL && j < LEAF_ROWS; j++) {
@@ -211,12 +158,12 @@ static void drop_rows(void)
       put_free_row(row);
     }
   }
-  os_lock_release(&row_table.lock);
+  os_lock_release(&row_memory.lock);
 }
 
 INTERNAL void record_forget(void)
 {
-  uint32_t next = generation_now() + 1;
+  uint32_t next = row_generation_now() + 1;
   if (next == GENERATIONS) {
     drop_rows();
     next = 1;
@@ -226,13 +173,13 @@ INTERNAL void record_forget(void)
 
 INTERNAL bool record_lock_is_mine(void)
 {
-  return os_lock_is_mine(&row_table.lock);
+  return os_lock_is_mine(&row_memory.lock);
 }
 
 INTERNAL void record_after_fork(void)
 {
-  if (!os_lock_take_from_strangers(&row_table.lock)) return;
-  memset(row_table.free_rows, 0, sizeof row_table.free_rows);
+  if (!os_lock_take_from_strangers(&row_memory.lock)) return;
+  memset(row_memory.free_rows, 0, sizeof row_memory.free_rows);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -267,7 +214,7 @@ INTERNAL struct record *record_find_past(const void *block, size_t *block_bytes)
   if (slice == NULL) return NULL;
   size_t offset = (size_t)((const char *)block - page_start(slice));
   for (size_t i = 0; i < TUNING_PAGE_SLICES && i <= page_index(slice); i++, offset += SLICE_BYTES) {
-    _Atomic(uint64_t) *place = place_of(slice - i);
+    _Atomic(uint64_t) *place = row_place(slice - i);
     uint64_t row = place != NULL ? atomic_load_explicit(place, memory_order_acquire) : 0;
     if (is_remembered(row)) return record_in_slices(row, offset, block_bytes);
   }
@@ -276,7 +223,7 @@ INTERNAL struct record *record_find_past(const void *block, size_t *block_bytes)
 
 INTERNAL struct record *record_make(struct page *page, const void *block, bool stays)
 {
-  uint32_t generation = stays ? STAYS : generation_now();
+  uint32_t generation = stays ? STAYS : row_generation_now();
   uint64_t row = row_of_page(page);
   if (UNLIKELY(row == 0 || row_generation(row) != generation ||
                row_capacity(row) < page->capacity)) {
@@ -293,30 +240,9 @@ INTERNAL bool record_is_current(struct page *page, const struct record *record)
   return row != 0 && record >= row_start(row) && record < row_start(row) + row_capacity(row);
 }
 
-static uint64_t next_word(uint64_t before, enum record_life state, uint64_t weight, uint64_t size)
-{
-  uint64_t changes = (before + (UINT64_C(1) << CHANGES_SHIFT)) & CHANGES_MASK;
-  return (uint64_t)state | weight << WEIGHT_SHIFT | changes | size << SIZE_SHIFT;
-}
-
 static unsigned weight_of(uint64_t word)
 {
-  return word >> WEIGHT_SHIFT & (RECORD_WEIGHTS - 1);
-}
-
-INTERNAL void record_set(struct record *record, const struct record_copy *copy)
-{
-  uint64_t before = atomic_load_explicit(&record->word, memory_order_relaxed);
-  // A reader that sees one of the values below sees a changed word, too: record_read.
-  atomic_store_explicit(&record->word, next_word(before, RECORD_NONE, 0, 0), memory_order_relaxed);
-  atomic_thread_fence(memory_order_release);
-  atomic_store_explicit(&record->site, copy->site, memory_order_relaxed);
-  atomic_store_explicit(&record->thread, copy->thread, memory_order_relaxed);
-  atomic_store_explicit(&record->ms, copy->ms, memory_order_relaxed);
-  atomic_store_explicit(&record->free_site, 0, memory_order_relaxed);
-  atomic_store_explicit(&record->other, copy->other, memory_order_relaxed);
-  uint64_t word = next_word(before, copy->state, copy->weight, copy->size);
-  atomic_store_explicit(&record->word, word, memory_order_release);
+  return (word & WEIGHT_MASK) >> WEIGHT_SHIFT;
 }
 
 static struct record_copy copy_of(struct record *record, uint64_t word)
@@ -340,28 +266,23 @@ INTERNAL bool record_close(struct record *record, struct record_copy *copy, uint
   if ((word & STATE_MASK) != RECORD_LIVE) return false;
   *copy = copy_of(record, word);
   bool is_sample = copy->weight != 0;
-  uint64_t freed =
-      is_sample ? next_word(word, RECORD_NONE, 0, 0) : next_word(word, RECORD_FREED, 0, copy->size);
-  if (!atomic_compare_exchange_strong_explicit(&record->word, &word, freed, memory_order_acq_rel,
-                                               memory_order_relaxed)) {
-    return false;
-  }
-  atomic_store_explicit(&record->free_site, free_site, memory_order_relaxed);
-  atomic_store_explicit(&record->other, free_thread, memory_order_relaxed);
-  return true;
+  uint64_t freed = is_sample ? record_next_word(word, RECORD_NONE, 0, 0)
+                             : record_next_word(word, RECORD_FREED, 0, copy->size);
+  return record_end_life(record, word, freed, free_site, free_thread);
 }
 
 INTERNAL void record_clear(struct record *record)
 {
   uint64_t before = atomic_load_explicit(&record->word, memory_order_relaxed);
-  atomic_store_explicit(&record->word, next_word(before, RECORD_NONE, 0, 0), memory_order_release);
+  atomic_store_explicit(&record->word, record_next_word(before, RECORD_NONE, 0, 0),
+                        memory_order_release);
 }
 
 INTERNAL void record_resize(struct record *record, size_t size)
 {
   uint64_t word = atomic_load_explicit(&record->word, memory_order_relaxed);
   if ((word & STATE_MASK) != RECORD_LIVE) return;
-  uint64_t resized = next_word(word, RECORD_LIVE, weight_of(word), size);
+  uint64_t resized = record_next_word(word, RECORD_LIVE, weight_of(word), size);
   (void)atomic_compare_exchange_strong(&record->word, &word, resized);
 }
 
@@ -380,7 +301,7 @@ INTERNAL struct record_copy record_read(struct record *record)
 
 INTERNAL struct record_row record_row(struct page *page)
 {
-  _Atomic(uint64_t) *place = place_of(page);
+  _Atomic(uint64_t) *place = row_place(page);
   uint64_t word = place != NULL ? atomic_load_explicit(place, memory_order_acquire) : 0;
   if (!is_remembered(word)) return (struct record_row){NULL, 0, 0, 0};
   unsigned size_class = row_class(word);
@@ -394,7 +315,7 @@ INTERNAL struct record_row record_row(struct page *page)
 
 INTERNAL bool record_row_is_current(struct page *page, const struct record_row *row)
 {
-  return atomic_load_explicit(place_of(page), memory_order_acquire) == row->word &&
+  return atomic_load_explicit(row_place(page), memory_order_acquire) == row->word &&
          is_remembered(row->word);
 }
 
@@ -409,7 +330,7 @@ static void visit_leaf(size_t first, struct row_leaf *leaf,
 
 INTERNAL void record_each_page(void (*visit)(struct page *page, void *argument), void *argument)
 {
-  _Atomic(void *) *leaves = leaves_now();
+  _Atomic(void *) *leaves = row_leaves();
   for (size_t i = 0; leaves != NULL && i < leaf_count(); i++) {
     struct row_leaf *leaf = atomic_load_explicit(&leaves[i], memory_order_acquire);
     if (leaf != NULL) visit_leaf(i << LEAF_SHIFT, leaf, visit, argument);
@@ -429,7 +350,7 @@ static void assert_row_valid(uint64_t row)
 static void assert_row_of_page_valid(struct page *page, void *unused)
 {
   (void)unused;
-  uint64_t row = atomic_load(place_of(page));
+  uint64_t row = atomic_load(row_place(page));
   assert_row_valid(row);
   for (size_t i = 0; i < row_capacity(row); i++) {
     struct record_copy copy = record_read(&row_start(row)[i]);
@@ -441,13 +362,13 @@ static void assert_row_of_page_valid(struct page *page, void *unused)
 INTERNAL void record_assert_valid(void)
 {
   record_each_page(assert_row_of_page_valid, NULL);
-  os_lock_acquire(&row_table.lock);
+  os_lock_acquire(&row_memory.lock);
   for (unsigned i = 0; i < CLASS_COUNT; i++) {
-    for (uint64_t row = row_table.free_rows[i]; row != 0;) {
+    for (uint64_t row = row_memory.free_rows[i]; row != 0;) {
       assert_row_valid(row);
       ASSERT(row_class(row) == i);
       row = atomic_load(&row_start(row)->other);
     }
   }
-  os_lock_release(&row_table.lock);
+  os_lock_release(&row_memory.lock);
 }

@@ -65,8 +65,7 @@ INTERNAL struct record *record_make(struct page *page, const void *block, bool s
 // Whether the record is that of the page still.
 INTERNAL bool record_is_current(struct page *page, const struct record *record);
 
-// The block is handed out, as the copy says. By who allocates it.
-INTERNAL void record_set(struct record *record, const struct record_copy *copy);
+// (record_set, by who hands a block out, is in record_exact.h.)
 // The block is about to be free. False if it is not in use, so that of two that free it one is
 // told; else the copy is what was known. Of a sample nothing is kept: its row may outlast the mode,
 // and the block be handed out again unseen.

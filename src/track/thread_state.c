@@ -206,11 +206,6 @@ INTERNAL void thread_state_after_fork(void)
 // ---------------------------------------------------------------------------------------------
 // Recent stacks.
 
-static struct recent_stack *recent_of(struct thread_state *state, uint64_t hash)
-{
-  return &state->recent[hash >> (64 - RECENT_SHIFT)];
-}
-
 static void settle(struct recent_stack *recent)
 {
   uint32_t count = atomic_load_explicit(&recent->count, memory_order_relaxed);
@@ -231,37 +226,23 @@ static uint32_t find_credible(const uintptr_t *addresses, size_t depth)
   return site_table_find(addresses, credible);
 }
 
-INTERNAL uint32_t thread_state_site(struct thread_state *state, const uintptr_t *addresses,
-                                    size_t depth, uint64_t hash)
+INTERNAL NOINLINE uint32_t thread_state_find_site(struct thread_state *state,
+                                                  const struct os_stack_trace *trace)
 {
-  if (UNLIKELY(state == NULL)) return find_credible(addresses, depth);
-  struct recent_stack *recent = recent_of(state, hash);
-  uint32_t site = atomic_load_explicit(&recent->site, memory_order_relaxed);
-  if (LIKELY(recent->hash == hash && site != 0)) return site;
+  uint32_t site = find_credible(trace->addresses, trace->count);
+  if (state == NULL) return site;
+  struct recent_stack *recent = thread_state_recent(state, trace->hash);
   settle(recent);
-  site = find_credible(addresses, depth);
-  recent->hash = hash;
+  recent->hash = trace->hash;
   atomic_store_explicit(&recent->site, site, memory_order_relaxed);
   return site;
 }
 
-INTERNAL void thread_state_count(struct thread_state *state, uint32_t site, uint64_t hash,
-                                 size_t size)
+INTERNAL NOINLINE void thread_state_settle_and_count(struct thread_state *state, uint32_t site,
+                                                     uint64_t hash, size_t size)
 {
-  if (UNLIKELY(state == NULL)) {
-    site_add_exact(site, 1, size);
-    return;
-  }
-  struct recent_stack *recent = recent_of(state, hash);
-  uint32_t count = atomic_load_explicit(&recent->count, memory_order_relaxed);
-  uint64_t bytes = atomic_load_explicit(&recent->bytes, memory_order_relaxed);
-  if (UNLIKELY(count == UINT32_MAX)) {
-    settle(recent);
-    count = 0;
-    bytes = 0;
-  }
-  atomic_store_explicit(&recent->count, count + 1, memory_order_relaxed);
-  atomic_store_explicit(&recent->bytes, bytes + size, memory_order_relaxed);
+  if (state != NULL) settle(thread_state_recent(state, hash));
+  site_add_exact(site, 1, size);
 }
 
 INTERNAL void thread_state_each_count(void (*visit)(uint32_t site, uint64_t count, uint64_t bytes,

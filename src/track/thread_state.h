@@ -22,7 +22,7 @@
 #include "os/thread.h"
 #include "track/site_table.h"
 
-enum { RECENT_SHIFT = 7, RECENT_STACKS = 1 << RECENT_SHIFT, RECENT_TRACES = 8 };
+enum { RECENT_SHIFT = 7, RECENT_STACKS = 1 << RECENT_SHIFT, TRACES_SHIFT = 5 };
 
 struct recent_stack {
   uint64_t hash;
@@ -36,8 +36,8 @@ struct thread_state {
   uint32_t number;
   uint16_t place;  // in thread_states
   bool is_inside;
-  _Atomic(uint32_t) is_taken;                      // a word: not every processor exchanges bytes
-  struct os_stack_trace traces[2][RECENT_TRACES];  // of frees or not; by where a walk began
+  _Atomic(uint32_t) is_taken;  // a word: not every processor exchanges bytes
+  struct os_stack_trace traces[2][1 << TRACES_SHIFT];  // of frees or not; thread_state_trace
   struct recent_stack recent[RECENT_STACKS];
 };
 
@@ -74,12 +74,52 @@ static inline void thread_state_leave(struct thread_state *state)
   state->is_inside = false;
 }
 
+// Where the thread keeps a walk from a frame: by the frame, and by who is returned to from there,
+// so that calls from several places of one function do not displace each other.
+static inline struct os_stack_trace *thread_state_trace(struct thread_state *state, uintptr_t frame,
+                                                        bool is_free)
+{
+  uintptr_t sum = frame / 16 + os_stack_return_address(frame);
+  return &state->traces[is_free][sum * UINT64_C(0x9e3779b97f4a7c15) >> (64 - TRACES_SHIFT)];
+}
+
+static inline struct recent_stack *thread_state_recent(struct thread_state *state, uint64_t hash)
+{
+  return &state->recent[hash >> (64 - RECENT_SHIFT)];
+}
+
 // The number of the site of a stack. Inside; the state may be NULL.
-INTERNAL uint32_t thread_state_site(struct thread_state *state, const uintptr_t *addresses,
-                                    size_t depth, uint64_t hash);
+INTERNAL NOINLINE uint32_t thread_state_find_site(struct thread_state *state,
+                                                  const struct os_stack_trace *trace);
+static inline uint32_t thread_state_site(struct thread_state *state,
+                                         const struct os_stack_trace *trace)
+{
+  if (LIKELY(state != NULL)) {
+    struct recent_stack *recent = thread_state_recent(state, trace->hash);
+    uint32_t site = atomic_load_explicit(&recent->site, memory_order_relaxed);
+    if (LIKELY(recent->hash == trace->hash && site != 0)) return site;
+  }
+  return thread_state_find_site(state, trace);
+}
+
 // A block was allocated there, in exact mode. Inside; likewise.
-INTERNAL void thread_state_count(struct thread_state *state, uint32_t site, uint64_t hash,
-                                 size_t size);
+INTERNAL NOINLINE void thread_state_settle_and_count(struct thread_state *state, uint32_t site,
+                                                     uint64_t hash, size_t size);
+static inline void thread_state_count(struct thread_state *state, uint32_t site, uint64_t hash,
+                                      size_t size)
+{
+  struct recent_stack *recent = state != NULL ? thread_state_recent(state, hash) : NULL;
+  uint32_t count =
+      recent != NULL ? atomic_load_explicit(&recent->count, memory_order_relaxed) : UINT32_MAX;
+  if (UNLIKELY(count == UINT32_MAX)) {
+    thread_state_settle_and_count(state, site, hash, size);
+    return;
+  }
+  uint64_t bytes = atomic_load_explicit(&recent->bytes, memory_order_relaxed);
+  atomic_store_explicit(&recent->count, count + 1, memory_order_relaxed);
+  atomic_store_explicit(&recent->bytes, bytes + size, memory_order_relaxed);
+}
+
 // What is in the recent stacks of all threads.
 INTERNAL void thread_state_each_count(void (*visit)(uint32_t site, uint64_t count, uint64_t bytes,
                                                     void *argument),

@@ -4,7 +4,7 @@
 #include "base/annotate.h"
 #include "core/large.h"
 #include "os/system.h"
-#include "track/record.h"
+#include "track/record_exact.h"
 #include "track/site_table.h"
 #include "track/thread_state.h"
 #include "track/weight.h"
@@ -116,27 +116,34 @@ static void count_sample(uint32_t site, size_t block_bytes, size_t size, unsigne
 
 static_assert((int)SITE_DEPTH <= (int)OS_STACK_TRACE_DEPTH, "a trace has room for a site");
 
-static NOINLINE uint32_t find_site_without_state(size_t depth, uint64_t *hash)
+static NOINLINE uint32_t find_site_without_state(uintptr_t frame, size_t depth, uint64_t *hash)
 {
   struct os_stack_bounds bounds = {0};
   struct os_stack_trace trace;
   trace.depth = 0;
-  os_stack_walk(&bounds, &trace, depth);
+  os_stack_walk(&bounds, &trace, frame, depth);
   *hash = trace.hash;
-  return thread_state_site(NULL, trace.addresses, trace.count, trace.hash);
+  return thread_state_site(NULL, &trace);
 }
 
-// The calling thread's stack, as a site. Inside; the state may be NULL.
-static inline uint32_t find_site(struct thread_state *state, size_t depth, uint64_t *hash)
+// A walk of the calling thread's stack from a frame on. Inside.
+static inline const struct os_stack_trace *walk(struct thread_state *state, uintptr_t frame,
+                                                bool is_free)
 {
-  if (UNLIKELY(state == NULL)) return find_site_without_state(depth, hash);
-  uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-  bool is_free = depth == SITE_FREE_DEPTH;
-  struct os_stack_trace *trace =
-      &state->traces[is_free][frame / KIND_NATURAL_ALIGNMENT % RECENT_TRACES];
-  os_stack_walk(&state->bounds, trace, depth);
+  struct os_stack_trace *trace = thread_state_trace(state, frame, is_free);
+  os_stack_walk(&state->bounds, trace, frame, is_free ? SITE_FREE_DEPTH : SITE_DEPTH);
+  return trace;
+}
+
+// The same as a site; the state may be NULL.
+static uint32_t find_site(struct thread_state *state, uintptr_t frame, bool is_free, uint64_t *hash)
+{
+  if (UNLIKELY(state == NULL)) {
+    return find_site_without_state(frame, is_free ? SITE_FREE_DEPTH : SITE_DEPTH, hash);
+  }
+  const struct os_stack_trace *trace = walk(state, frame, is_free);
   *hash = trace->hash;
-  return thread_state_site(state, trace->addresses, trace->count, trace->hash);
+  return thread_state_site(state, trace);
 }
 
 INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin,
@@ -148,13 +155,14 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
     atomic_fetch_add_explicit(&tracker.forgone, 1, memory_order_relaxed);
     return false;
   }
+  uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
   struct thread_state *state = thread_state_enter();
   uint64_t hash;
   struct record_copy copy = {
       .size = size,
       .state = RECORD_LIVE,
       .weight = weight,
-      .site = find_site(state, SITE_DEPTH, &hash),
+      .site = find_site(state, frame, false, &hash),
       .thread = state != NULL ? state->number : 0,
       .ms = tracker_clock_ms(),
       .other = twin != NULL ? (uintptr_t)twin : (uintptr_t)kind,
@@ -169,6 +177,38 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
   if (LIKELY(record_is_current(page, record))) return true;
   record_clear(record);  // another mode has begun meanwhile, and the row is another page's
   return false;
+}
+
+INTERNAL bool tracker_add_exact(struct page *page, void *block, size_t size, enum block_kind kind,
+                                uintptr_t frame)
+{
+  struct record *record = record_find_exact(page, block);
+  struct thread_state *state = record != NULL ? thread_state_enter() : NULL;
+  if (UNLIKELY(state == NULL)) return false;
+  const struct os_stack_trace *trace = walk(state, frame, false);
+  struct record_copy copy = {
+      .size = size,
+      .state = RECORD_LIVE,
+      .site = thread_state_site(state, trace),
+      .thread = state->number,
+      .ms = tracker_clock_ms(),
+      .other = (uint64_t)kind,
+  };
+  thread_state_count(state, copy.site, trace->hash, size);
+  thread_state_leave(state);
+  record_set(record, &copy);
+  return true;
+}
+
+INTERNAL bool tracker_remove_exact(struct page *page, void *block, const struct block_claim *claim,
+                                   uintptr_t frame)
+{
+  struct record *record = record_find_exact(page, block);
+  struct thread_state *state = record != NULL ? thread_state_enter() : NULL;
+  if (UNLIKELY(state == NULL)) return false;
+  uint32_t site = thread_state_site(state, walk(state, frame, true));
+  thread_state_leave(state);
+  return record_close_exact(record, claim, site, state->number);
 }
 
 static struct tracker_block block_of(void *block, size_t block_bytes,
@@ -201,7 +241,8 @@ INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_bloc
   if (tracker_mode() == TRACKER_EXACT) {
     uint64_t hash;
     state = thread_state_enter();
-    site = find_site(state, SITE_FREE_DEPTH, &hash);
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    site = find_site(state, frame, true, &hash);
   }
   struct record_copy copy;
   bool was_live = record_close(record, &copy, site, state != NULL ? state->number : 0);

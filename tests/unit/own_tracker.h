@@ -10,6 +10,7 @@
 
 #include "../support/suite.h"
 #include "core/heap.h"
+#include "os/stack.h"
 #include "track/tracker.h"
 
 enum { SLOTS = 1 << 21, CLASSES = 128 };
@@ -124,6 +125,23 @@ INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_bloc
   if (is_live) table.removed++;
   pthread_mutex_unlock(&table.lock);
   return is_live;
+}
+
+INTERNAL bool tracker_add_exact(struct page *page, void *block, size_t size, enum block_kind kind,
+                                uintptr_t frame)
+{
+  CHECK(os_stack_return_address(frame) != 0 || OS_STACK_ALWAYS_PROBES);
+  return tracker_add(page, block, size, NULL, kind);
+}
+
+INTERNAL bool tracker_remove_exact(struct page *page, void *block, const struct block_claim *claim,
+                                   uintptr_t frame)
+{
+  CHECK(os_stack_return_address(frame) != 0 || OS_STACK_ALWAYS_PROBES);
+  struct tracker_block known;
+  if (!tracker_look(page, block, &known) || !known.is_live) return false;
+  if (claim_refusal(claim, known.kind, known.size, claim->alignment) != NULL) return false;
+  return tracker_remove(page, block, &known);
 }
 
 INTERNAL void tracker_withdraw(struct page *page, void *block)

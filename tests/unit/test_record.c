@@ -8,7 +8,7 @@
 
 #include "core/large.h"
 #include "core/registry.h"
-#include "track/record.h"
+#include "track/record_exact.h"
 
 static struct heap *heap;
 

@@ -149,11 +149,20 @@ static struct sums sums_of(uint32_t site)
 
 enum { STACKS = 1000 };
 
+// The site of a walk that has found these.
+static uint32_t site_of_walk(struct thread_state *state, const uintptr_t *addresses, size_t count,
+                             uint64_t hash)
+{
+  struct os_stack_trace trace = {.hash = hash, .count = count};
+  memcpy(trace.addresses, addresses, count * sizeof *addresses);
+  return thread_state_site(state, &trace);
+}
+
 static uint32_t allocate_at(struct thread_state *state, size_t i)
 {
   const uintptr_t addresses[] = {0x5000 + i, 0x6000};
   uint64_t hash = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
-  uint32_t site = thread_state_site(state, addresses, 2, hash);
+  uint32_t site = site_of_walk(state, addresses, 2, hash);
   thread_state_count(state, site, hash, i);
   return site;
 }
@@ -165,11 +174,11 @@ static void a_stack_ends_where_no_call_returns_to(void **state)
   const uintptr_t code = (uintptr_t)allocate_at + 1;
   const uintptr_t addresses[] = {1, code, code + 1, (uintptr_t)&data, code};
   struct thread_state *own = thread_state_enter();
-  uint32_t whole = thread_state_site(own, addresses, 3, 1);
+  uint32_t whole = site_of_walk(own, addresses, 3, 1);
   assert_int_equal(site_of(whole)->depth, 3);
-  assert_int_equal(thread_state_site(own, addresses, 5, 2), whole);
-  assert_int_equal(site_of(thread_state_site(own, addresses + 3, 2, 3))->depth, 2);
-  assert_int_equal(site_of(thread_state_site(own, addresses, 0, 4))->depth, 0);
+  assert_int_equal(site_of_walk(own, addresses, 5, 2), whole);
+  assert_int_equal(site_of(site_of_walk(own, addresses + 3, 2, 3))->depth, 2);
+  assert_int_equal(site_of(site_of_walk(own, addresses, 0, 4))->depth, 0);
   thread_state_leave(own);
 }
 
