@@ -11,9 +11,11 @@
 #include "command.h"
 #include "doctor.h"
 #include "launch.h"
+#include "progress.h"
 #include "screen.h"
 
 enum { END_FINDINGS = 3, FIRST_LOOK_MS = 30, LOOK_MS_MOST = 2000, GROWTH_AFTER_S = 10 };
+enum { WAIT_STEP_MS = 50 };
 
 struct doctor_options {
   double wait;  // seconds between the looks
@@ -112,10 +114,23 @@ static bool tell(const struct doctor *doctor, const struct doctor_options *optio
   return is_good;
 }
 
+// The second look is what growth and standstill are told by.
+static void wait_between(double seconds)
+{
+  struct progress progress = progress_begin("watching what changes");
+  int steps = (int)(seconds * 1000) / WAIT_STEP_MS;
+  for (int i = 0; i < steps; i++) {
+    screen_sleep(WAIT_STEP_MS);
+    progress_show(&progress, (double)(i + 1) / (double)steps);
+  }
+  screen_sleep((int)(seconds * 1000) % WAIT_STEP_MS);
+  progress_end(&progress);
+}
+
 static bool look_twice(struct doctor *doctor, double wait)
 {
   if (!doctor_look(doctor)) return false;
-  screen_sleep((int)(wait * 1000));
+  wait_between(wait);
   return doctor_look(doctor);
 }
 

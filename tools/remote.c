@@ -205,8 +205,11 @@ bool remote_require(struct remote *remote, struct target *target)
   enum remote_found found = remote_await(remote, target);
   if (found == REMOTE_FOUND) return true;
   if (found == REMOTE_ABSENT) {
-    complain("%s does not run on mend, or its symbols cannot be read; `mend doctor` says more",
-             target->name);
+    complain("%s %s", target->name,
+             target->is_live
+                 ? "does not run on mend, or its symbols cannot be read; `mend doctor` says more"
+                 : "has no mend in it, or the files of the program and its libraries are not what "
+                   "and where they were");
   }
   return false;
 }
