@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +22,13 @@ enum {
   ANSWER_SECONDS_MOST = 300,  // until all of the answer has come
   ANSWER_BYTES_MOST = 1 << 30,
   STATUS_MOST = 200,  // bytes of the line before the answer
+  RETRY_MS = 20,      // after which a process that has too many visitors is tried again
+};
+
+struct asking {
+  pid_t pid;
+  int connection;  // never blocks
+  int cancel;      // if it can be read, the answer is wanted no more; or -1
 };
 
 bool control_parse_pid(const char *text, pid_t *pid)
@@ -46,37 +52,79 @@ static int fail(char *why, const char *format, long number)
   return -1;
 }
 
+static double seconds_now(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+// Waits until there is something to read, or for that long. Negative if it is cancelled or fails.
+static int wait_for(const struct asking *asking, int milliseconds)
+{
+  struct pollfd files[] = {{.fd = asking->connection, .events = POLLIN},
+                           {.fd = asking->cancel, .events = POLLIN}};
+  int ready = poll(files, 2, milliseconds);
+  if (ready < 0 || files[1].revents == 0) return ready;
+  errno = ECANCELED;
+  return -1;
+}
+
 // Whoever answers under that name is the process itself, or somebody who has taken its name.
-static bool is_answered_by(int connection, pid_t pid)
+static bool is_answered_by(const struct asking *asking)
 {
   struct ucred peer = {0};
   socklen_t bytes = sizeof peer;
-  return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 && peer.pid == pid;
+  return getsockopt(asking->connection, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 &&
+         peer.pid == asking->pid;
 }
 
-static int connect_to(pid_t pid, char *why)
+// A process that is stopped takes nobody in, and its queue may be full.
+static bool reach(const struct asking *asking)
 {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "mend-%ld", (long)pid);
+  int length =
+      snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "mend-%ld", (long)asking->pid);
   socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+  struct asking queued = {.connection = -1, .cancel = asking->cancel};
+  double deadline = seconds_now() + SECONDS_MOST;
+  while (connect(asking->connection, (const struct sockaddr *)&address, bytes) != 0) {
+    if ((errno != EAGAIN && errno != EINTR) || seconds_now() > deadline) return false;
+    if (wait_for(&queued, RETRY_MS) < 0 && errno != EINTR) return false;
+  }
+  return true;
+}
+
+// Connects. False if that fails.
+static bool connect_to(struct asking *asking, char *why)
+{
+  long pid = asking->pid;
   char folder[64];
   struct stat status;
-  snprintf(folder, sizeof folder, "/proc/%ld", (long)pid);
-  if (stat(folder, &status) != 0) return fail(why, "there is no process %ld", (long)pid);
-  int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (connection < 0) return fail(why, "sockets cannot be had here, to ask process %ld", (long)pid);
-  struct timeval patience = {.tv_sec = SECONDS_MOST};
-  setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  if (connect(connection, (const struct sockaddr *)&address, bytes) != 0) {
-    close(connection);
-    return fail(why,
-                "process %ld does not answer: it does not run on mend, was not started with "
-                "MEND_CONTROL=1, or is in another network namespace",
-                (long)pid);
+  asking->connection = -1;
+  snprintf(folder, sizeof folder, "/proc/%ld", pid);
+  if (stat(folder, &status) != 0) {
+    fail(why, "there is no process %ld", pid);
+    return false;
   }
-  if (is_answered_by(connection, pid)) return connection;
-  close(connection);
-  return fail(why, "somebody else answers in the name of process %ld", (long)pid);
+  asking->connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (asking->connection < 0) {
+    fail(why, "sockets cannot be had here, to ask process %ld", pid);
+    return false;
+  }
+  if (!reach(asking)) {
+    fail(why,
+         "process %ld does not answer: it does not run on mend, was not started with "
+         "MEND_CONTROL=1, or is in another network namespace",
+         pid);
+  } else if (is_answered_by(asking)) {
+    return true;
+  } else {
+    fail(why, "somebody else answers in the name of process %ld", pid);
+  }
+  close(asking->connection);
+  asking->connection = -1;
+  return false;
 }
 
 // If that fails there may be an answer all the same: who refuses does so before the request is
@@ -88,31 +136,23 @@ static void send_request(int connection, const char *request)
   (void)!send(connection, line, (size_t)length, MSG_NOSIGNAL);
 }
 
-static double seconds_now(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 // What has come; 0 or below if nothing comes any more, or not before the deadline.
-static ssize_t receive(int connection, double deadline, char *text, size_t bytes)
+static ssize_t receive(const struct asking *asking, double deadline, char *text, size_t bytes)
 {
-  struct pollfd waiting = {.fd = connection, .events = POLLIN};
   for (;;) {
     double left = deadline - seconds_now();
-    int ready = left > 0 ? poll(&waiting, 1, (int)(left * 1000) + 1) : 0;
-    ssize_t got = ready > 0 ? recv(connection, text, bytes, 0) : ready;
-    if (got >= 0 || errno != EINTR) return got;
+    int ready = left > 0 ? wait_for(asking, (int)(left * 1000) + 1) : 0;
+    ssize_t got = ready > 0 ? recv(asking->connection, text, bytes, 0) : ready;
+    if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
   }
 }
 
 // Byte by byte, so that nothing behind its end is read.
-static bool read_status(int connection, char line[static STATUS_MOST])
+static bool read_status(const struct asking *asking, char line[static STATUS_MOST])
 {
   double deadline = seconds_now() + SECONDS_MOST;
   for (size_t at = 0; at < STATUS_MOST - 1; at++) {
-    if (receive(connection, deadline, line + at, 1) != 1) return false;
+    if (receive(asking, deadline, line + at, 1) != 1) return false;
     if (line[at] != '\n') continue;
     line[at] = '\0';
     return true;
@@ -133,7 +173,7 @@ static bool write_all(int file, const char *text, size_t bytes)
 }
 
 // The answer in a file of its own, or -1 if not all of it has come.
-static int keep_answer(int connection, unsigned long long bytes)
+static int keep_answer(const struct asking *asking, unsigned long long bytes)
 {
   char text[65536];
   double deadline = seconds_now() + ANSWER_SECONDS_MOST;
@@ -141,7 +181,7 @@ static int keep_answer(int connection, unsigned long long bytes)
   if (file < 0) return -1;
   while (bytes > 0) {
     size_t most = bytes < sizeof text ? (size_t)bytes : sizeof text;
-    ssize_t got = receive(connection, deadline, text, most);
+    ssize_t got = receive(asking, deadline, text, most);
     if (got <= 0 || !write_all(file, text, (size_t)got)) break;
     bytes -= (unsigned long long)got;
   }
@@ -150,50 +190,53 @@ static int keep_answer(int connection, unsigned long long bytes)
   return -1;
 }
 
-static int converse(int connection, pid_t pid, const char *request, char *why)
+static int converse(const struct asking *asking, const char *request, char *why)
 {
   char line[STATUS_MOST] = "";
   char *end = line;
-  send_request(connection, request);
-  if (!read_status(connection, line)) {
-    return fail(why, "process %ld has not answered in time", (long)pid);
+  long pid = asking->pid;
+  send_request(asking->connection, request);
+  if (!read_status(asking, line)) {
+    return fail(why, "process %ld has not answered in time", pid);
   }
   if (strncmp(line, "error ", 6) == 0) {
-    snprintf(why, CONTROL_WHY_MOST, "process %ld: %.180s", (long)pid, line + 6);
+    snprintf(why, CONTROL_WHY_MOST, "process %ld: %.180s", pid, line + 6);
     return -1;
   }
   errno = 0;
   bool is_ok = strncmp(line, "ok ", 3) == 0 && line[3] >= '0' && line[3] <= '9';
   unsigned long long bytes = is_ok ? strtoull(line + 3, &end, 10) : 0;
   if (!is_ok || *end != '\0' || errno != 0) {
-    return fail(why, "what process %ld answers is not understood", (long)pid);
+    return fail(why, "what process %ld answers is not understood", pid);
   }
   if (bytes > ANSWER_BYTES_MOST) {
-    return fail(why, "process %ld announces an answer of over 1 GiB", (long)pid);
+    return fail(why, "process %ld announces an answer of over 1 GiB", pid);
   }
-  int file = keep_answer(connection, bytes);
-  return file >= 0 ? file : fail(why, "the answer of process %ld was cut off", (long)pid);
+  int file = keep_answer(asking, bytes);
+  return file >= 0 ? file : fail(why, "the answer of process %ld was cut off", pid);
 }
 
-static int converse_and_close(int connection, pid_t pid, const char *request, char *why)
+static int converse_and_close(const struct asking *asking, const char *request, char *why)
 {
-  if (connection < 0) return -1;
-  int file = converse(connection, pid, request, why);
-  close(connection);
+  if (asking->connection < 0) return -1;
+  int file = converse(asking, request, why);
+  close(asking->connection);
   return file;
 }
 
-int control_try(pid_t pid, const char *request, char why[static CONTROL_WHY_MOST])
+int control_try(pid_t pid, const char *request, int cancel, char why[static CONTROL_WHY_MOST])
 {
-  return converse_and_close(connect_to(pid, why), pid, request, why);
+  struct asking asking = {.pid = pid, .cancel = cancel};
+  connect_to(&asking, why);
+  return converse_and_close(&asking, request, why);
 }
 
 int control_ask(pid_t pid, const char *request)
 {
   char why[CONTROL_WHY_MOST];
-  int connection = connect_to(pid, why);
-  while (connection < 0 && process_wait_young(pid)) connection = connect_to(pid, why);
-  int file = converse_and_close(connection, pid, request, why);
+  struct asking asking = {.pid = pid, .cancel = -1};
+  while (!connect_to(&asking, why) && process_wait_young(pid)) continue;
+  int file = converse_and_close(&asking, request, why);
   if (file < 0) complain("%s", why);
   return file;
 }
@@ -201,7 +244,8 @@ int control_ask(pid_t pid, const char *request)
 bool control_answers(pid_t pid)
 {
   char why[CONTROL_WHY_MOST];
-  int connection = connect_to(pid, why);
-  if (connection >= 0) close(connection);
-  return connection >= 0;
+  struct asking asking = {.pid = pid, .cancel = -1};
+  if (!connect_to(&asking, why)) return false;
+  close(asking.connection);
+  return true;
 }

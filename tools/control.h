@@ -12,14 +12,15 @@
 // A process's number as people write it; false if that is none, or too large for one.
 bool control_parse_pid(const char *text, pid_t *pid);
 
-// Sends a request, "stats json", and waits for the answer. Returns a descriptor of a file in memory
-// with all of the answer, to be read from its start, or -1: `why`, of at least CONTROL_WHY_MOST
-// bytes, then has a sentence that says what is wrong.
+// Sends a request, "stats json", and waits for the answer, but only until the descriptor
+// `cancel` can be read; -1 if there is none. Returns a descriptor of a file in memory with all of
+// the answer, to be read from its start, or -1: `why`, of at least CONTROL_WHY_MOST bytes, then has
+// a sentence that says what is wrong.
 enum { CONTROL_WHY_MOST = 256 };
-int control_try(pid_t pid, const char *request, char why[static CONTROL_WHY_MOST]);
+int control_try(pid_t pid, const char *request, int cancel, char why[static CONTROL_WHY_MOST]);
 
-// The same, with a complaint. A process that is younger than a second may not answer yet: it is
-// tried again until it is older.
+// The same without `cancel`, with a complaint. A process that is younger than a second may not
+// answer yet: it is tried again until it is older.
 int control_ask(pid_t pid, const char *request);
 
 // Whether the process would answer; it is not asked for anything.

@@ -29,8 +29,8 @@ class Child {
 }
 
 export class Target extends Child {
-  static async start(path) {
-    const target = new Target(path, [], { ...OPTIONS, MEND_TRACK_FILE: `${path}.track` });
+  static async start(path, environment = {}) {
+    const target = new Target(path, [], { ...OPTIONS, MEND_TRACK_FILE: `${path}.track`, ...environment });
     await target.line();
     return target;
   }

@@ -9,7 +9,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
-import { Server, Target, until } from './processes.mjs';
+import { Server, Target, rest, until } from './processes.mjs';
 
 const [mend, program, folder] = process.argv.slice(2);
 
@@ -126,21 +126,61 @@ async function checkMetrics(server) {
   else assert.equal(judged.status, 0, judged.stderr + judged.stdout);
 }
 
-// What the process's own option allows; where it samples, pprof reads it.
+// The process samples: pprof reads it.
 async function checkProfile(server) {
   const answer = await server.get('/debug/pprof/heap'), bytes = Buffer.from(await answer.arrayBuffer());
-  const { reason } = await (await server.get('/api/sites')).json();
-  if (answer.status === 503) {
-    assert.match(bytes.toString(), /MEND_(CONTROL|PROFILE)/);
-    assert.equal(`${reason}\n`, bytes.toString());
-    return;
-  }
-  assert.equal(answer.status, 200);
+  assert.equal(answer.status, 200, bytes.toString());
   assert.deepEqual([...bytes.subarray(0, 2)], [0x1f, 0x8b]);
   const url = new URL(`/debug/pprof/heap?token=${server.token}`, server.url).href;
   const shown = spawnSync('go', ['tool', 'pprof', '-top', url], { encoding: 'utf8', env: { ...process.env, HOME: folder, PPROF_TMPDIR: folder } });
   if (shown.error || /no such tool/.test(shown.stderr)) console.log('note: no pprof is installed');
   else assert.match(shown.stdout, /fill_blocks/, shown.stderr);
+}
+
+// A process that does not sample says how it would.
+async function checkNoProfile() {
+  const target = await Target.start(program, { MEND_PROFILE: '0' });
+  const server = await Server.start(mend, target.pid);
+  const answer = await server.get('/debug/pprof/heap'), text = await answer.text();
+  assert.equal(answer.status, 503);
+  assert.match(text, /MEND_PROFILE=1/);
+  assert.equal(`${(await (await server.get('/api/sites')).json()).reason}\n`, text);
+  await target.end('SIGKILL');
+  await server.end('SIGINT');
+}
+
+// A process that is stopped says nothing of itself. Who wants that waits, and nobody else.
+async function checkStopped() {
+  const target = await Target.start(program);
+  await target.tell('fill');
+  target.process.kill('SIGSTOP');
+  const first = await Server.start(mend, target.pid), order = [];
+  const profiles = Array.from({ length: 3 }, () => first.get('/debug/pprof/heap').then(answer => {
+    order.push('profile');
+    return answer;
+  }));
+  for (let i = 0; i < 10; i++) {
+    assert.ok((await (await first.get('/api/state')).json()).is_live);
+    order.push('state');
+  }
+  assert.ok(!order.includes('profile'), `pictures wait for a profile: ${order}`);
+  target.process.kill('SIGCONT');
+  for (const answer of await Promise.all(profiles)) assert.equal(answer.status, 200);
+  assert.equal(await first.end('SIGINT'), 0);
+
+  target.process.kill('SIGSTOP');
+  const second = await Server.start(mend, target.pid), silent = await second.get('/debug/pprof/heap');
+  assert.deepEqual([silent.status, await silent.text()], [503, 'the process is being asked\n']);
+  assert.ok((await (await second.get('/api/stats')).json()).is_pending);
+  // It still waits for the process: for two minutes, if it is let.
+  assert.equal(await Promise.race([second.end('SIGINT'), rest(40000)]), 0, 'the interrupt does not end it');
+
+  const third = await Server.start(mend, target.pid);
+  const cut = third.get('/debug/pprof/heap').then(answer => answer.status, () => 'cut off');
+  await third.get('/api/state');
+  assert.equal(await Promise.race([third.end('SIGTERM'), rest(40000)]), 0, 'who waits keeps it from its end');
+  assert.equal(await cut, 'cut off');
+  await target.end('SIGKILL');
 }
 
 async function checkEnds(target, server) {
@@ -183,6 +223,8 @@ try {
   await checkBounds(server);
   await checkMetrics(server);
   await checkProfile(server);
+  await checkNoProfile();
+  await checkStopped();
   await checkEnds(target, server);
   console.log('ok    the server');
 } finally {

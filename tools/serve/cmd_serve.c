@@ -2,7 +2,8 @@
 //
 // `mend serve`: a page for browsers with the heap of a process as it is now. One thread looks at
 // the process at fixed times and answers in between, so however many ask, the process is read no
-// more often, and each look is answered from memory.
+// more often, and each look is answered from memory. What the process itself has to say another
+// thread asks for (sites.h): who wants that waits, and nobody else.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@
 
 // A look takes at most one part in LOOK_SHARE of the time.
 enum { INTERVAL_LEAST = 50, INTERVAL_MOST = 60000, LOOK_SHARE = 5 };
+// How often to see whether what somebody waits for has come.
+enum { WAIT_MS = 20 };
 
 struct serve {
   pid_t process;
@@ -90,6 +93,8 @@ static void answer_pprof(const struct serve *serve, struct answer *answer)
 {
   size_t length;
   char why[CONTROL_WHY_MOST + 8];
+  answer->is_coming = sites_are_coming(serve->sites);
+  if (answer->is_coming) return;
   char *text = sites_pprof(serve->sites, &length, why);
   if (text != NULL) {
     answer_text(answer, "application/octet-stream", text, length);
@@ -110,7 +115,8 @@ static void answer_path(void *argument, const struct request *request, struct an
   char *text;
   size_t length;
   if (file != NULL) {
-    *answer = (struct answer){200, file->type, (char *)(uintptr_t)file->bytes, file->length, true};
+    answer_text(answer, file->type, (char *)(uintptr_t)file->bytes, file->length);
+    answer->is_lasting = true;
   } else if (strcmp(path, "/api/state") == 0) {
     answer_written(answer, "application/json", serve, write_state,
                    number_of(request_value(request, "since")));
@@ -144,16 +150,26 @@ static int64_t now_ms(void)
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+// Answers for as long. False if that can not go on.
+static bool serve_for(struct serve *serve, struct server *server, int64_t milliseconds)
+{
+  bool is_waited_for = server->waiting_count > 0;
+  if (is_waited_for && !sites_are_coming(serve->sites)) server_go_on(server);
+  if (is_waited_for && milliseconds > WAIT_MS) milliseconds = WAIT_MS;
+  return server_run(server, (int)milliseconds);
+}
+
 static void serve_until_ended(struct serve *serve, struct server *server)
 {
-  const struct sigaction action = {.sa_handler = end};
+  // The second one ends the command at once.
+  const struct sigaction action = {.sa_handler = end, .sa_flags = (int)SA_RESETHAND};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   int64_t next = now_ms() + serve->interval_ms;
   while (!is_ended) {
     int64_t wait = next - now_ms();
     if (wait > 0) {
-      if (!server_run(server, (int)wait)) break;
+      if (!serve_for(serve, server, wait)) break;
       continue;
     }
     bool was_live = serve->picture.is_live;

@@ -12,7 +12,7 @@
 
 #include "command.h"
 
-enum { CONNECTIONS_MOST = 32, HEAD_BYTES_MOST = 16 << 10, TIMEOUT_SECONDS = 10 };
+enum { HEAD_BYTES_MOST = 16 << 10, TIMEOUT_SECONDS = 10 };
 
 struct request {
   struct MHD_Connection *connection;
@@ -141,6 +141,14 @@ static enum MHD_Result send_cookie(const struct server *server, const struct req
   return send_line(request, MHD_HTTP_SEE_OTHER, line, cookie);
 }
 
+static enum MHD_Result set_aside(struct server *server, struct MHD_Connection *connection)
+{
+  if (server->waiting_count == SERVER_CONNECTIONS_MOST) return MHD_NO;
+  server->waiting[server->waiting_count++] = connection;
+  MHD_suspend_connection(connection);
+  return MHD_YES;
+}
+
 // Whether the library shall call again when the head has been dealt with: what is answered before
 // that closes the connection, which is right for those who send a body.
 static bool is_to_wait(const struct request *request, const char *method, void **state)
@@ -161,7 +169,7 @@ static enum MHD_Result answer_request(void *argument, struct MHD_Connection *con
   static char unknown[] = "403: open the address that `mend serve` has printed\n";
   static char refused[] = "405: there is nothing here but to read\n";
   static char missing[] = "404: there is no such page\n";
-  const struct server *server = argument;
+  struct server *server = argument;
   const struct request request = {connection, path};
   (void)version;
   (void)body;
@@ -186,6 +194,7 @@ static enum MHD_Result answer_request(void *argument, struct MHD_Connection *con
                           .length = strlen(missing),
                           .is_lasting = true};
   server->handler(server->argument, &request, &answer);
+  if (answer.is_coming) return set_aside(server, connection);
   return send_answer(&request, &answer, NULL);
 }
 
@@ -212,10 +221,10 @@ bool server_open(struct server *server, uint16_t port, server_handler handler, v
   }
   errno = 0;
   server->daemon = MHD_start_daemon(
-      MHD_NO_FLAG, port, NULL, NULL, answer_request, server, MHD_OPTION_SOCK_ADDR, &address,
-      MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MOST, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-      (size_t)HEAD_BYTES_MOST, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS,
-      MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+      MHD_ALLOW_SUSPEND_RESUME, port, NULL, NULL, answer_request, server, MHD_OPTION_SOCK_ADDR,
+      &address, MHD_OPTION_CONNECTION_LIMIT, SERVER_CONNECTIONS_MOST,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MOST, MHD_OPTION_CONNECTION_TIMEOUT,
+      TIMEOUT_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
   if (server->daemon == NULL) {
     complain("port %u of 127.0.0.1 can't be had: %s", port,
              errno != 0 ? strerror(errno) : "it is in use");
@@ -232,8 +241,14 @@ bool server_run(struct server *server, int milliseconds)
   return MHD_run_wait(server->daemon, milliseconds) == MHD_YES || errno == EINTR;
 }
 
+void server_go_on(struct server *server)
+{
+  while (server->waiting_count > 0) MHD_resume_connection(server->waiting[--server->waiting_count]);
+}
+
 void server_close(struct server *server)
 {
+  server_go_on(server);
   if (server->daemon != NULL) MHD_stop_daemon(server->daemon);
   server->daemon = NULL;
 }

@@ -7,7 +7,8 @@
 // here, gets nothing; no answer may be read or framed by other sites.
 //
 // Requests are bounded: GET and HEAD without a body, some KiB of head, a few connections, each for
-// some seconds. All is done by the thread that calls server_run.
+// some seconds. All is done by the thread that calls server_run; an answer that is not there yet
+// holds nobody else up.
 #ifndef TOOLS_SERVE_SERVER_H
 #define TOOLS_SERVE_SERVER_H
 
@@ -23,13 +24,18 @@ struct answer {
   char *text;        // is freed, unless it lasts
   size_t length;
   bool is_lasting;
+  bool is_coming;  // not there yet: it is asked for again after server_go_on
 };
 
 // Fills the answer to what is allowed; a status of 404 is filled in already.
 typedef void (*server_handler)(void *argument, const struct request *request,
                                struct answer *answer);
 
-enum { SERVER_TOKEN_BYTES = 16, SERVER_TOKEN_LENGTH = 2 * SERVER_TOKEN_BYTES };
+enum {
+  SERVER_TOKEN_BYTES = 16,
+  SERVER_TOKEN_LENGTH = 2 * SERVER_TOKEN_BYTES,
+  SERVER_CONNECTIONS_MOST = 32,
+};
 
 struct server {
   struct MHD_Daemon *daemon;
@@ -37,13 +43,17 @@ struct server {
   void *argument;
   uint16_t port;
   char token[SERVER_TOKEN_LENGTH + 1];
-  char cookie[24];  // its name: cookies know no ports
+  char cookie[24];                                          // its name: cookies know no ports
+  struct MHD_Connection *waiting[SERVER_CONNECTIONS_MOST];  // for answers that are coming
+  size_t waiting_count;
 };
 
 // Port 0: one that is free. False after a complaint.
 bool server_open(struct server *server, uint16_t port, server_handler handler, void *argument);
 // Answers what comes in within so many milliseconds. False if it can go on no more.
 bool server_run(struct server *server, int milliseconds);
+// Asks again for all the answers that were coming.
+void server_go_on(struct server *server);
 void server_close(struct server *server);
 
 const char *request_path(const struct request *request);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,13 +17,16 @@
 #include "profile_formats.h"
 #include "serve/flame.h"
 
-// A profile is asked for again when it is older than this; who needs a first one waits for it.
+// A profile is asked for again when it is older than this; who needs a new one waits so long.
 enum { FRESH_SECONDS = 4, WAIT_SECONDS = 5 };
 
 struct text {
   char *bytes;  // NULL: there is none
   size_t length;
 };
+
+// Why there is nothing at first.
+#define ASKING "the process is being asked"
 
 // What the thread has made of the answers.
 struct found {
@@ -35,9 +39,11 @@ struct found {
 struct sites {
   pid_t process;
   pthread_t thread;
+  int end;               // can be read when it is over
   pthread_mutex_t lock;  // of all below
   pthread_cond_t changed;
   bool is_wanted;
+  time_t wanted_at;  // since when
   bool is_ending;
   uint64_t made_count;
   time_t made_at;
@@ -113,9 +119,9 @@ static bool read_profile(struct found *found, int answer)
   return is_good;
 }
 
-static void ask_profile(struct found *found, pid_t process)
+static void ask_profile(struct found *found, const struct sites *sites)
 {
-  int answer = control_try(process, "profile", found->why);
+  int answer = control_try(sites->process, "profile", sites->end, found->why);
   bool is_good = answer >= 0 && read_profile(found, answer);
   if (answer >= 0) close(answer);
   if (is_good) return;
@@ -136,11 +142,11 @@ static struct text read_text(int file)
   return text;
 }
 
-static struct text ask_stats(pid_t process)
+static struct text ask_stats(const struct sites *sites)
 {
   char why[CONTROL_WHY_MOST] = "out of memory";
   struct text text = {0};
-  int answer = control_try(process, "stats json", why);
+  int answer = control_try(sites->process, "stats json", sites->end, why);
   if (answer >= 0) {
     text = read_text(answer);
     close(answer);
@@ -165,15 +171,14 @@ static void *work(void *argument)
       continue;
     }
     pthread_mutex_unlock(&sites->lock);
-    struct found found = {.stats = ask_stats(sites->process)};
-    ask_profile(&found, sites->process);
+    struct found found = {.stats = ask_stats(sites)};
+    ask_profile(&found, sites);
     pthread_mutex_lock(&sites->lock);
     free_found(&sites->found);
     sites->found = found;
     sites->made_at = now();
     sites->made_count++;
     sites->is_wanted = false;
-    pthread_cond_broadcast(&sites->changed);
   }
   pthread_mutex_unlock(&sites->lock);
   return NULL;
@@ -181,24 +186,32 @@ static void *work(void *argument)
 
 // ---------------------------------------------------------------------------------------------
 
+// Inside the lock, where there are others.
+static void want(struct sites *sites)
+{
+  if (sites->is_wanted) return;
+  if (sites->made_count > 0 && now() - sites->made_at < FRESH_SECONDS) return;
+  sites->is_wanted = true;
+  sites->wanted_at = now();
+  pthread_cond_signal(&sites->changed);
+}
+
 struct sites *sites_open(pid_t process)
 {
   struct sites *sites = calloc(1, sizeof *sites);
-  pthread_condattr_t attributes;
   if (sites == NULL) {
     complain("out of memory");
     return NULL;
   }
-  sites->process = process;
-  sites->is_wanted = true;  // so that the first visitor has one
+  *sites = (struct sites){.process = process, .found.why = ASKING};
   pthread_mutex_init(&sites->lock, NULL);
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&sites->changed, &attributes);
-  pthread_condattr_destroy(&attributes);
-  int error = pthread_create(&sites->thread, NULL, work, sites);
+  pthread_cond_init(&sites->changed, NULL);
+  want(sites);  // so that the first visitor has one
+  sites->end = eventfd(0, EFD_CLOEXEC);
+  int error = sites->end >= 0 ? pthread_create(&sites->thread, NULL, work, sites) : errno;
   if (error == 0) return sites;
   complain("a thread could not be started: %s", strerror(error));
+  if (sites->end >= 0) close(sites->end);
   free(sites);
   return NULL;
 }
@@ -208,21 +221,15 @@ void sites_close(struct sites *sites)
   if (sites == NULL) return;
   pthread_mutex_lock(&sites->lock);
   sites->is_ending = true;
-  pthread_cond_broadcast(&sites->changed);
+  pthread_cond_signal(&sites->changed);
   pthread_mutex_unlock(&sites->lock);
+  eventfd_write(sites->end, 1);
   pthread_join(sites->thread, NULL);
+  close(sites->end);
   free_found(&sites->found);
   pthread_cond_destroy(&sites->changed);
   pthread_mutex_destroy(&sites->lock);
   free(sites);
-}
-
-// Inside the lock.
-static void want(struct sites *sites)
-{
-  if (sites->made_count > 0 && now() - sites->made_at < FRESH_SECONDS) return;
-  sites->is_wanted = true;
-  pthread_cond_broadcast(&sites->changed);
 }
 
 static char *copy(const struct text *text, size_t *length)
@@ -236,7 +243,7 @@ static char *copy(const struct text *text, size_t *length)
 // What there is now, be it old.
 static char *copy_now(struct sites *sites, const struct text *text, size_t *length)
 {
-  static char pending[] = "{\"reason\":\"the process is being asked\",\"is_pending\":true}\n";
+  static char pending[] = "{\"reason\":\"" ASKING "\",\"is_pending\":true}\n";
   const struct text none = {pending, strlen(pending)};
   pthread_mutex_lock(&sites->lock);
   want(sites);
@@ -257,16 +264,18 @@ char *sites_stats(struct sites *sites, size_t *length)
 
 char *sites_pprof(struct sites *sites, size_t *length, char why[static CONTROL_WHY_MOST])
 {
-  struct timespec end;
-  clock_gettime(CLOCK_MONOTONIC, &end);
-  end.tv_sec += WAIT_SECONDS;
   pthread_mutex_lock(&sites->lock);
-  want(sites);
-  while (sites->is_wanted) {
-    if (pthread_cond_timedwait(&sites->changed, &sites->lock, &end) == ETIMEDOUT) break;
-  }
   char *text = copy(&sites->found.pprof, length);
   snprintf(why, CONTROL_WHY_MOST, "%s", sites->found.why);
   pthread_mutex_unlock(&sites->lock);
   return text;
+}
+
+bool sites_are_coming(struct sites *sites)
+{
+  pthread_mutex_lock(&sites->lock);
+  want(sites);
+  bool are_coming = sites->is_wanted && now() - sites->wanted_at < WAIT_SECONDS;
+  pthread_mutex_unlock(&sites->lock);
+  return are_coming;
 }
