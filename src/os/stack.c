@@ -102,13 +102,13 @@ static bool can_read(uintptr_t from, uintptr_t to)
   return true;
 }
 
-// Whether a stack is the thread's own: it can be read up to where that begins. (The first thread's
-// data lie elsewhere, and perhaps directly above a coroutine's stack.)
+// Whether a stack is the thread's own: it can be read up to where that begins. Its lowest page is in
+// use. (The first thread's data lie elsewhere, and perhaps directly above a coroutine's stack.)
 static bool is_own_stack(uintptr_t low, uintptr_t end)
 {
   if (end - low >= OS_STACK_MOST_FRAME_BYTES) return false;
   if (end == os_thread_id() && os_thread_number() == os_process_id()) return false;
-  return can_read(low, end);
+  return can_read(low + STACK_PAGE, end);
 }
 
 // The bounds begin at or below a frame in use, perhaps as those of another stack than before.
@@ -116,7 +116,7 @@ static NOINLINE void move_bounds(struct os_stack_bounds *bounds, uintptr_t words
 {
   uintptr_t low = bits_align_down(words, STACK_PAGE);
   bool is_below = words < bounds->low && bounds->low - words < OS_STACK_MOST_FRAME_BYTES;
-  if (!bounds->lasts || !is_below || !can_read(low, bounds->low)) {
+  if (!bounds->lasts || !is_below || !can_read(low + STACK_PAGE, bounds->low)) {
     uintptr_t end = stack_limit(words);
     bounds->lasts = is_own_stack(low, end);
     bounds->high = bounds->lasts ? end : bits_align_up(words + FRAME_BYTES, STACK_PAGE);
