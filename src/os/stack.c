@@ -102,8 +102,8 @@ static bool can_read(uintptr_t from, uintptr_t to)
   return true;
 }
 
-// Whether a stack is the thread's own: it can be read up to where that begins. Its lowest page is in
-// use. (The first thread's data lie elsewhere, and perhaps directly above a coroutine's stack.)
+// Whether a stack is the thread's own: it can be read up to where that begins. Its lowest page is
+// in use. (The first thread's data lie elsewhere, and perhaps directly above a coroutine's stack.)
 static bool is_own_stack(uintptr_t low, uintptr_t end)
 {
   if (end - low >= OS_STACK_MOST_FRAME_BYTES) return false;
