@@ -40,18 +40,18 @@ static uint64_t number_at(const char *note, size_t index)
   return number;
 }
 
-// The files that were mapped: count, the page's size, three numbers a mapping, then their paths.
+// The files that were mapped: count, what offsets count in, three numbers a mapping, then their
+// paths. The kernel counts in its pages, gdb (gcore) in bytes.
 static bool read_files(struct target *target, const char *note, size_t bytes)
 {
   if (bytes < 16) return true;
   uint64_t count = number_at(note, 0);
-  uint64_t page_bytes = number_at(note, 1);
+  uint64_t unit = number_at(note, 1);
   if (count > SEGMENTS_MOST || count > (bytes - 16) / 24) return true;
-  if (page_bytes < 4096 || page_bytes > 1 << 20 || (page_bytes & (page_bytes - 1)) != 0)
-    return true;
+  if (unit != 1 && (unit < 4096 || unit > 1 << 20 || (unit & (unit - 1)) != 0)) return true;
   struct mapping *mappings = calloc(count + 1, sizeof *mappings);
   if (mappings == NULL) return false;
-  target->page_bytes = page_bytes;
+  if (unit != 1) target->page_bytes = unit;
   free(target->mappings);
   target->mappings = mappings;
   const char *path = note + 16 + count * 24;
@@ -60,7 +60,7 @@ static bool read_files(struct target *target, const char *note, size_t bytes)
     size_t length = strnlen(path, (size_t)(end - path));
     mappings[i] = (struct mapping){.start = number_at(note, 2 + i * 3),
                                    .end = number_at(note, 3 + i * 3),
-                                   .offset = number_at(note, 4 + i * 3) * page_bytes,
+                                   .offset = number_at(note, 4 + i * 3) * unit,
                                    .is_readable = true,
                                    .path = strndup(path, length)};
     if (mappings[i].path == NULL) return false;
