@@ -20,7 +20,7 @@ static inline bool record_soon(struct page *page, void *block, size_t size, enum
   if (UNLIKELY(page_bin_offset(page) != 0 || !page_is_tracked(page))) return false;
   exact_clear_remains(page, block, size);
   if (UNLIKELY(!tracker_add_exact(page, block, size, kind, frame))) return false;
-  // The mode may have ended, or begun anew, meanwhile: see remember in tracking.c.
+  // The mode may have ended, or begun anew, meanwhile: see remember_block.
   if (UNLIKELY(sampling_state() != state)) tracker_withdraw(page, block);
   return true;
 }

@@ -15,6 +15,7 @@
 #include "core/registry.h"
 #include "mend/mend.h"
 #include "os/memory.h"
+#include "track/remember.h"
 
 // ---------------------------------------------------------------------------------------------
 // Allocating.
@@ -46,7 +47,7 @@ void *mend_malloc_at_least(size_t size, size_t *got)
   void *block = mend_malloc(size);
   if (block == NULL || got == NULL) return block;
   *got = mend_malloc_usable_size(block);
-  if (UNLIKELY(tracking_is_on())) tracking_resized(page_first(page_at(block)), block, *got, false);
+  if (UNLIKELY(tracking_is_on())) remember_resized(page_first(page_at(block)), block, *got, false);
   return block;
 }
 
@@ -170,7 +171,7 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
   }
   extent_resize(page, block, old, size);
   if (UNLIKELY(page_is_tracked(page) || tracking_is_on())) {
-    tracking_resized(page, block, size, page->block_bytes != held);
+    remember_resized(page, block, size, page->block_bytes != held);
   }
   return true;
 }

@@ -17,6 +17,7 @@
 #include "mend/track.h"
 #include "secure/misuse.h"
 #include "track/dump.h"
+#include "track/remember.h"
 #include "track/site_table.h"
 #include "track/thread_state.h"
 #include "track/tracker.h"
@@ -25,20 +26,6 @@ static struct os_lock switching;  // held by who changes the mode
 
 // ---------------------------------------------------------------------------------------------
 // Allocations.
-
-// Remembers a block for which the mode was looked at in this state.
-static bool remember(struct page *page, void *block, size_t size, enum block_kind kind,
-                     uint32_t state)
-{
-  page_set_tracked(page);
-  if (!tracker_add(page, block, size, NULL, kind)) return false;
-  // Who ends a mode changes the state and then has the tracker forget. Either that forgets this
-  // record, or the tracker has found that it was to (it acquires what record_forget releases), and
-  // the state is seen changed here: then frees of the block may not be noticed any more.
-  if (LIKELY(sampling_state() == state)) return true;
-  tracker_withdraw(page, block);
-  return false;
-}
 
 // What a twin holds meanwhile: where its sample is, in a way that nobody takes for a reference.
 static struct block *disguised(const void *sample)
@@ -73,16 +60,10 @@ INTERNAL NOINLINE void *tracking_allocated(void *block, size_t size, enum block_
     if (UNLIKELY(page_bin_offset(page) != 0))
       page_set_bin_offset(page, 0);  // its heap was given up
     if (EXTENT_IS_PLAIN && page_kind(page) == PAGE_LIST) exact_clear_remains(page, block, size);
-    (void)remember(page, block, size, kind, state);
   } else if (page_kind(page) == PAGE_LIST && !page->is_direct) {
-    if (takes_sample) return exchange(page, block, size);
-  } else if (sampling_is_due(&heap_current->chance, page->block_bytes)) {
-    (void)remember(page, block, size, kind, state);
+    return takes_sample ? exchange(page, block, size) : block;
   }
-  // Of small blocks growth is looked at now and then; a few large ones can be all of a heap.
-  if (page_kind(page) == PAGE_LARGE && options.profile_growth > 0) {
-    dump_look_at_growth(chunk_statistics().used_bytes);
-  }
+  remember_if_due(page, block, size, kind, state);
   return block;
 }
 
@@ -182,32 +163,6 @@ INTERNAL NOINLINE bool tracking_freed(struct page *page, void *block,
 // ---------------------------------------------------------------------------------------------
 // Changes.
 
-// A sample that has come to another size would stand for too much or too little.
-static void resize_known(struct page *page, void *block, size_t size, bool is_other)
-{
-  struct tracker_block known;
-  bool is_sample =
-      is_other && tracker_look(page, block, &known) && known.is_live && known.weight != 0;
-  if (is_sample) {
-    (void)tracker_remove(page, block, &known);
-  } else {
-    tracker_resize(page, block, size);
-  }
-}
-
-// A block that has come to another size is as good as a new one: so each is a sample as often as
-// blocks of its size are.
-INTERNAL NOINLINE void tracking_resized(struct page *page, void *block, size_t size, bool is_other)
-{
-  if (!is_other || sampling_mode() != SAMPLING_SAMPLED) {
-    if (page_is_tracked(page)) resize_known(page, block, size, is_other);
-    return;
-  }
-  struct tracker_block known = {.kind = KIND_MALLOC};
-  if (page_is_tracked(page)) (void)tracker_remove(page, block, &known);
-  (void)tracking_allocated(block, size, known.kind);
-}
-
 INTERNAL NOINLINE void *tracking_move(struct page *page, void *block, size_t size)
 {
   // The old place may be another block's before it is known whether there is a new one.
@@ -219,24 +174,9 @@ INTERNAL NOINLINE void *tracking_move(struct page *page, void *block, size_t siz
   void *moved = large_move(page, size);
   if (moved != NULL && tracking_is_on()) return tracking_allocated(moved, size, KIND_MALLOC);
   if (moved == NULL && is_known && sampling_mode_of(state) != SAMPLING_OFF) {
-    (void)remember(page, block, known.size, known.kind, state);
+    (void)remember_block(page, block, known.size, known.kind, state);
   }
   return moved;
-}
-
-static bool forget_tracked(const struct tracker_block *known, void *page)
-{
-  struct tracker_block freed;
-  (void)tracker_remove(page, known->block, &freed);
-  return true;
-}
-
-static void forget_tracked_list(const struct list *list)
-{
-  for (const struct list *at = list->next; at != list; at = at->next) {
-    struct page *page = CONTAINER_OF(at, struct page, chain);
-    if (page_is_tracked(page)) (void)tracker_visit(page, forget_tracked, page);
-  }
 }
 
 INTERNAL void tracking_forget_heap(struct heap *heap)
@@ -244,8 +184,7 @@ INTERNAL void tracking_forget_heap(struct heap *heap)
   struct heap *serving = registry_serving(heap);
   if (sampling_state() == 0 || serving == NULL || heap_is_barred(serving)) return;
   heap_enter(serving);
-  forget_tracked_list(&serving->pages);
-  forget_tracked_list(&serving->large);
+  remember_heap_end(serving);
   heap_leave(serving);
 }
 

@@ -24,8 +24,6 @@ INTERNAL NOINLINE bool tracking_freed(struct page *page, void *block,
 // Tells of a pointer that is no block's, with what is known of the block that is or was there, and
 // ends the process, as the option on_misuse says. False if nothing is known.
 INTERNAL NOINLINE bool tracking_misuse(const char *what, const void *pointer);
-// A block was resized where it is; `is_other` if it holds more or less than before.
-INTERNAL NOINLINE void tracking_resized(struct page *page, void *block, size_t size, bool is_other);
 // large_move of the block, and of what is known of it.
 INTERNAL NOINLINE void *tracking_move(struct page *page, void *block, size_t size);
 // The blocks of a first-class heap are about to be freed, all at once.
