@@ -8,6 +8,9 @@
 // and into the formats of other tools. The same can be had without a call by the options profile,
 // profile_signal, profile_growth, leaks and track_file.
 //
+// Objects with handles (mend/handle.h) are blocks like others, wherever they are moved; one whose
+// free was deferred is in use until its memory is given back.
+//
 // Stacks are found by frame pointers: compile with -fno-omit-frame-pointer, or they are short.
 //
 // Every function may be called from any thread at any time. What is said of blocks that other
@@ -36,7 +39,7 @@ MEND_EXPORT bool mend_profile_start(size_t interval_bytes) MEND_NOTHROW;
 // Ends that. What was remembered exactly is forgotten; samples stay in the profile until they are
 // freed or brought to another size, and so do the sums of what was allocated. (A later exact mode
 // forgets samples that share a page with a block that it remembers: this concerns those from 4 to
-// 64 KiB, and of heaps of mend_heap_create.) Does nothing below a signal handler that has
+// 64 KiB, of heaps of mend_heap_create, and objects.) Does nothing below a signal handler that has
 // interrupted the allocator. Since 0.5.
 MEND_EXPORT void mend_profile_stop(void) MEND_NOTHROW;
 

@@ -7,6 +7,7 @@
 
 #include "api/allocate.h"
 #include "api/init.h"
+#include "api/tracking.h"
 #include "base/options.h"
 #include "core/registry.h"
 #include "handle/defrag.h"
@@ -106,6 +107,7 @@ mend_handle mend_handle_heap_aligned_alloc(mend_handle_heap *heap, size_t alignm
   }
   int saved_errno = errno;
   uint64_t bits = allocate_or_collect(inside_of(heap), alignment, size, flags, type);
+  if (UNLIKELY(tracking_is_on())) allocate_count_slow_call();
   errno = bits != 0 ? saved_errno : ENOMEM;
   return (mend_handle){bits};
 }

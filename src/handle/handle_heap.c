@@ -11,6 +11,7 @@
 #include "handle/object.h"
 #include "handle/scope.h"
 #include "os/system.h"
+#include "track/remember.h"
 
 #define YIELDS_BEFORE_SLEEP 100
 #define USES_OF_A_LANE 64
@@ -178,6 +179,7 @@ INTERNAL void handle_heap_destroy(struct handle_heap *heap)
   for (uint32_t i = 0; i < HANDLE_ALL_LANES; i++) {
     if (!lane_enter_number(heap, i, &lane)) continue;
     if (ANNOTATE_ACTIVE) forget_blocks(&lane->blocks);
+    remember_heap_end(&lane->blocks);
     large_free_all(&lane->blocks);
     heap_free_all(&lane->blocks);
     index_pool_init(&lane->indices, &heap->table);

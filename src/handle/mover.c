@@ -9,6 +9,7 @@
 #include "handle/object.h"
 #include "handle/info.h"
 #include "os/system.h"
+#include "track/tracker.h"
 
 #define POISON 0xDB
 
@@ -320,6 +321,24 @@ static bool commit(_Atomic(uint64_t) *entry, const struct move *move)
   return true;
 }
 
+// The same with what is known of the object. That is at both places until the exchange has decided,
+// so that whoever frees the object finds it: a profile that is written meanwhile may count it twice
+// (or not at all, as it looks at one page after the other).
+static bool commit_known(_Atomic(uint64_t) *entry, const struct move *move)
+{
+  struct page *page = source_of(move);
+  if (LIKELY(!page_is_tracked(page))) return commit(entry, move);
+  struct page *to_page = page_of_block(move->to);
+  tracker_copy(page, move->from, to_page, move->to);
+  bool is_moved = commit(entry, move);
+  if (is_moved) {
+    tracker_withdraw(page, move->from);
+  } else {
+    tracker_withdraw(to_page, move->to);
+  }
+  return is_moved;
+}
+
 // The old block of an object that has moved.
 static void leave_block(struct mover *mover, const struct move *move, size_t bytes)
 {
@@ -347,7 +366,7 @@ static void end_move(struct handle_heap *heap, const struct move *move,
                      struct mend_defrag_report *report)
 {
   _Atomic(uint64_t) *entry = handle_table_entry(&heap->table, move->index);
-  if (move->is_going && commit(entry, move)) {
+  if (move->is_going && commit_known(entry, move)) {
     size_t bytes = info_object_bytes(move->info, source_of(move));
     leave_block(heap->mover, move, bytes);
     report->objects_moved++;

@@ -10,6 +10,8 @@
 #include "core/large.h"
 #include "os/sealed.h"
 #include "os/system.h"
+#include "track/remember.h"
+#include "track/tracker.h"
 
 // ---------------------------------------------------------------------------------------------
 // Types. The count is raised when the type's row is there.
@@ -84,6 +86,10 @@ INTERNAL void object_free_block(void *block)
 {
   STEP(STEP_FREE_BLOCK);
   struct page *page = page_of_block(block);
+  if (UNLIKELY(page_is_tracked(page))) {
+    struct tracker_block known;
+    (void)tracker_remove(page, block, &known);
+  }
   annotate_object_free(block, page->block_bytes);
   if (page->capacity == 1) {
     (void)large_free(page);
@@ -92,11 +98,14 @@ INTERNAL void object_free_block(void *block)
   }
 }
 
-// The block of an object that was just made is the caller's.
+// The block of an object that was just made is the caller's. Inside no lane.
 static void open_block(void *block, size_t size, bool is_zeroed, bool is_zero)
 {
   annotate_object_allocate(block, size, page_of_block(block)->block_bytes, is_zeroed);
   if (is_zeroed && !is_zero) memset(block, 0, size);
+  uint32_t state = sampling_state();
+  if (LIKELY(sampling_mode_of(state) == SAMPLING_OFF)) return;
+  remember_if_due(page_of_block(block), block, size, KIND_ANY, state);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -279,6 +288,7 @@ INTERNAL enum mend_status object_unpin(uint64_t handle)
 static bool resize_object_in_place(struct found *found, size_t size, size_t padded)
 {
   struct page *page = found->page;
+  size_t held_bytes = page->block_bytes;
   size_t old_size = info_object_bytes(info_load(found->info), page);
   bool was_large = page->capacity == 1;
   if (was_large != is_large(padded)) return false;
@@ -292,6 +302,9 @@ static bool resize_object_in_place(struct found *found, size_t size, size_t padd
     info_change(found->info, INFO_SIZE_MASK, info_of_size(size, padded));
   }
   annotate_object_resize(found->block, old_size, size, page->block_bytes);
+  if (UNLIKELY(page_is_tracked(page) || sampling_mode() != SAMPLING_OFF)) {
+    remember_resized(page, found->block, size, page->block_bytes != held_bytes);
+  }
   return true;
 }
 

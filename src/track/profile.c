@@ -12,6 +12,8 @@
 #include "track/tracker.h"
 #include "track/weight.h"
 
+enum { LOOK_ATTEMPTS = 100 };
+
 // ---------------------------------------------------------------------------------------------
 // Free memory in pages.
 
@@ -26,12 +28,23 @@ static double share_inside(struct page *page)
   return (double)(resident_bytes - used_bytes) / used;
 }
 
+// Who is inside of a heap of objects may wait for what the thread below this signal handler holds.
+static bool enter_to_look(struct heap *heap)
+{
+  if (!heap->has_objects) return registry_enter(heap);
+  for (unsigned i = 0; i < LOOK_ATTEMPTS; i++) {
+    if (heap_try_enter(heap)) return true;
+    os_thread_yield();
+  }
+  return false;
+}
+
 static double sparse_share(struct page *page)
 {
   enum page_kind kind = page_kind(page);
   if (kind != PAGE_LIST && kind != PAGE_BITMAP) return 0;
   struct heap *heap = page_heap(page);
-  if (heap == NULL || !registry_enter(heap)) return 0;
+  if (heap == NULL || !enter_to_look(heap)) return 0;
   // It may have become another's, or nobody's, before.
   double share = page_kind(page) == kind && page_heap(page) == heap ? share_inside(page) : 0;
   heap_leave(heap);

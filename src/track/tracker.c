@@ -3,6 +3,7 @@
 
 #include "base/annotate.h"
 #include "core/large.h"
+#include "core/sampling.h"
 #include "os/system.h"
 #include "track/record_exact.h"
 #include "track/site_table.h"
@@ -255,6 +256,32 @@ INTERNAL void tracker_withdraw(struct page *page, void *block)
 {
   struct record *record = record_find(page, block);
   if (record != NULL) record_clear(record);
+}
+
+// A sample's row must not take the place of one of exact mode.
+static struct record *record_for_copy(struct page *page, void *block, bool is_sample)
+{
+  if (is_sample && tracker_mode() == TRACKER_EXACT) return NULL;
+  struct record *record = record_make(page, block, is_sample);
+  if (record == NULL) atomic_fetch_add_explicit(&tracker.forgone, 1, memory_order_relaxed);
+  return record;
+}
+
+INTERNAL void tracker_copy(struct page *page, void *block, struct page *to_page, void *to_block)
+{
+  uint32_t state = sampling_state();
+  struct record *record = record_find(page, block);
+  if (record == NULL) return;
+  struct record_copy copy = record_read(record);
+  if (copy.state != RECORD_LIVE) return;
+  bool is_sample = copy.weight != 0;
+  page_set_tracked(to_page);
+  struct record *made = record_for_copy(to_page, to_block, is_sample);
+  if (made == NULL) return;
+  record_set(made, &copy);
+  // As of a block that is handed out: what is forgotten meanwhile stays so (remember.c).
+  bool is_forgotten = !is_sample && sampling_state() != state;
+  if (is_forgotten || !record_is_current(to_page, made)) record_clear(made);
 }
 
 INTERNAL void tracker_resize(struct page *page, void *block, size_t size)

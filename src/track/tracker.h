@@ -79,6 +79,11 @@ INTERNAL bool tracker_remove_exact(struct page *page, void *block, const struct 
                                    uintptr_t frame);
 // A block that is about to be handed out is not to be remembered after all.
 INTERNAL void tracker_withdraw(struct page *page, void *block);
+// A block's contents are about to be in another block as well: what is known of them is then known
+// there, too, and one of the two is to be withdrawn, which is not to be in use by anybody else. No
+// allocation is counted. If there is no memory for it, or exact mode has no place for what was a
+// sample, the other block stays unknown.
+INTERNAL void tracker_copy(struct page *page, void *block, struct page *to_page, void *to_block);
 // Its user has another size at the same place.
 INTERNAL void tracker_resize(struct page *page, void *block, size_t size);
 

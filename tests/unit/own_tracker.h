@@ -150,6 +150,13 @@ INTERNAL void tracker_withdraw(struct page *page, void *block)
   CHECK(tracker_remove(page, block, &known));
 }
 
+// No block of the malloc family moves.
+INTERNAL void tracker_copy(struct page *page, void *block, struct page *to_page, void *to_block)
+{
+  (void)page, (void)block, (void)to_page, (void)to_block;
+  CHECK(false);
+}
+
 INTERNAL void tracker_resize(struct page *page, void *block, size_t size)
 {
   (void)page;
