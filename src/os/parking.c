@@ -165,6 +165,8 @@ static uint32_t ask_listed(void)
       parking_asked.refused++;
     } else if (syscall(SYS_tgkill, getpid(), (int)thread, parking.number) == 0) {
       parking_asked.numbers[parking_asked.count++] = thread;
+    } else if (errno != ESRCH) {
+      parking_asked.refused++;
     }
   }
   return parking_asked.count - before;
@@ -223,8 +225,9 @@ static bool ask_all(uint64_t deadline_ns, size_t *unparked)
   uint32_t left = 0;
   for (int i = 0; i < PARKING_ROUNDS; i++) {
     if (!os_threads_list(&parking_list)) return false;
-    if (!is_round()) left = parking_list.count - 1;
-    if (!is_round() || ask_listed() == 0) break;
+    bool can_ask = is_round() && !parking_list.is_foreign;
+    if (!can_ask) left = parking_list.count - 1;
+    if (!can_ask || ask_listed() == 0) break;
     left = await_parking(deadline_ns);
   }
   *unparked = left + parking_asked.refused + parking_list.is_cut;

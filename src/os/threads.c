@@ -56,6 +56,32 @@ static void add_thread(struct os_threads *threads, const char *name)
   }
 }
 
+// All of a short file, terminated; false if it cannot be read.
+static bool read_short(int file, char *text, size_t bytes)
+{
+  if (file < 0) return false;
+  memset(text, 0, bytes);  // MemorySanitizer does not see what the kernel writes
+  ssize_t got = read(file, text, bytes - 1);
+  close(file);
+  return got > 0;
+}
+
+// Whether /proc is of a namespace of processes around this one's: then it gives this process two
+// numbers or more.
+static bool is_proc_foreign(void)
+{
+  char text[STATUS_BYTES];
+  int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (!read_short(file, text, sizeof text)) return true;
+  const char *at = strstr(text, "\nNSpid:");  // before Linux 4.1 there is none
+  if (at == NULL) return false;
+  unsigned numbers = 0;
+  for (at += strlen("\nNSpid:"); *at != '\n' && *at != '\0'; at++) {
+    numbers += at[0] >= '0' && at[0] <= '9' && (at[1] < '0' || at[1] > '9');
+  }
+  return numbers != 1;
+}
+
 INTERNAL bool os_threads_list(struct os_threads *threads)
 {
   _Alignas(8) char buffer[STATUS_BYTES] = {0};
@@ -72,6 +98,7 @@ INTERNAL bool os_threads_list(struct os_threads *threads)
     }
   }
   close(folder);
+  threads->is_foreign = is_proc_foreign();
   return got == 0;
 }
 
@@ -81,16 +108,6 @@ INTERNAL bool os_threads_has(const struct os_threads *threads, uint32_t number)
     if (threads->numbers[i] == number) return true;
   }
   return false;
-}
-
-// All of a short file, terminated; false if it cannot be read.
-static bool read_short(int file, char *text, size_t bytes)
-{
-  if (file < 0) return false;
-  memset(text, 0, bytes);  // MemorySanitizer does not see what the kernel writes
-  ssize_t got = read(file, text, bytes - 1);
-  close(file);
-  return got > 0;
 }
 
 static uint64_t read_signal_mask(const char *text)

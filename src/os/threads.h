@@ -11,7 +11,8 @@ enum { OS_THREADS_MOST = 4096 };
 
 struct os_threads {
   uint32_t count;
-  bool is_cut;  // there are more
+  bool is_cut;      // there are more
+  bool is_foreign;  // the numbers are of another namespace: nobody here knows threads by them
   uint32_t numbers[OS_THREADS_MOST];
 };
 

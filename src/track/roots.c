@@ -116,7 +116,8 @@ static void look_for_threads(struct roots *roots, struct os_scratch *scratch)
 {
   struct os_thread_state first;
   struct os_threads *living = os_scratch_take(scratch, sizeof *living);
-  if (living != NULL && os_threads_list(living) && !living->is_cut) roots->threads = living;
+  if (living == NULL || !os_threads_list(living) || living->is_foreign) return;
+  if (!living->is_cut) roots->threads = living;
   if (os_threads_look((uint32_t)os_process_id(), &first) && first.is_over) {
     roots->first_stack = os_threads_first_stack();
   }

@@ -6,9 +6,11 @@
 #include "../support/suite.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/snapshot.h"
@@ -39,7 +41,7 @@ static void those_that_there_are_are_listed(void **state)
   assert_int_equal(pthread_create(&thread, NULL, stay, NULL), 0);
   while (atomic_load(&number) == 0) usleep(1000);
   assert_true(os_threads_list(&threads));
-  assert_true(threads.count >= 2 && !threads.is_cut);
+  assert_true(threads.count >= 2 && !threads.is_cut && !threads.is_foreign);
   assert_true(os_threads_has(&threads, atomic_load(&number)));
   assert_true(os_threads_has(&threads, os_thread_number()));
   assert_false(os_threads_has(&threads, 0));
@@ -50,6 +52,35 @@ static void those_that_there_are_are_listed(void **state)
   atomic_store(&may_end, true);
   pthread_join(thread, NULL);
   assert_false(os_threads_look(0x7ffffffe, &look));
+}
+
+enum { LISTED, LISTED_AS_FOREIGN, NOT_LISTED, NO_NAMESPACE };
+
+static int list_in_namespace(void)
+{
+  static struct os_threads threads;
+  if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) return NO_NAMESPACE;
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    bool is_listed = os_threads_list(&threads) && threads.count == 1;
+    _exit(!is_listed ? NOT_LISTED : threads.is_foreign ? LISTED_AS_FOREIGN : LISTED);
+  }
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+  return WEXITSTATUS(status);
+}
+
+static void numbers_of_another_namespace_are_told(void **state)
+{
+  (void)state;
+  int status = 0;
+  if (test_is_instrumented()) skip();
+  pid_t child = fork();
+  if (child == 0) _exit(list_in_namespace());
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  if (WEXITSTATUS(status) == NO_NAMESPACE) skip();
+  assert_int_equal(WEXITSTATUS(status), LISTED_AS_FOREIGN);
 }
 
 static void the_first_stack_begins_above_this(void **state)
@@ -121,6 +152,7 @@ int main(void)
 {
   static const struct CMUnitTest tests[] = {
     cmocka_unit_test(those_that_there_are_are_listed),
+    cmocka_unit_test(numbers_of_another_namespace_are_told),
     cmocka_unit_test(the_first_stack_begins_above_this),
 #if defined(__GLIBC__)
     cmocka_unit_test(a_thread_stack_is_where_the_c_library_says),
