@@ -2,10 +2,12 @@
 #include "arguments.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -163,4 +165,27 @@ bool arguments_parse(struct arguments *arguments, int count, char **words, int *
   *operand = NULL;
   arguments->operand_count = (size_t)(operand - arguments->operands);
   return true;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+// By how it begins: a script, or an ELF file that is a program (also a shared library; a core file
+// is none).
+static bool is_program(const char *path)
+{
+  unsigned char head[18] = "";
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return false;
+  ssize_t got = read(file, head, sizeof head);
+  close(file);
+  if (got >= 2 && memcmp(head, "#!", 2) == 0) return true;
+  unsigned kind = (unsigned)head[16] | head[17];  // one of them is 0, whatever the order
+  return got == sizeof head && memcmp(head, "\177ELF", 4) == 0 && (kind == 2 || kind == 3);
+}
+
+bool arguments_may_read(const struct arguments *arguments, const char *operand)
+{
+  if (!is_program(operand)) return true;
+  complain("%s is a program; to run it: mend %s -- %s", operand, arguments->command, operand);
+  return false;
 }

@@ -42,4 +42,8 @@ struct arguments {
 // False if the command ends here, with *end as its status: after help, or a complaint.
 bool arguments_parse(struct arguments *arguments, int count, char **words, int *end);
 
+// Whether an operand is to be read: not if it is a program that somebody has meant to run. That is
+// complained of.
+bool arguments_may_read(const struct arguments *arguments, const char *operand);
+
 #endif

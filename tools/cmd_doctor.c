@@ -212,6 +212,14 @@ static int attend(void *argument, pid_t pid)
   return attendance->wait_ms;
 }
 
+// The program has ended before its heap could be looked at.
+static void judge_unseen(struct doctor *doctor)
+{
+  for (char **entry = environ; *entry != NULL; entry++) doctor_judge_variable(doctor, *entry);
+  doctor_find(doctor, SEVERITY_NOTE, "no-look", "Give it more to do, or look at it by its PID.",
+              "The program has ended before its heap could be looked at, or mend was not in it.");
+}
+
 static int examine_program(const struct doctor_options *options)
 {
   struct attendance attendance = {.target.memory = -1, .wait_ms = FIRST_LOOK_MS};
@@ -220,18 +228,17 @@ static int examine_program(const struct doctor_options *options)
                           .arguments = options->program,
                           .watch = attend,
                           .watch_argument = &attendance,
-                          .watch_ms = FIRST_LOOK_MS};
+                          .watch_ms = FIRST_LOOK_MS,
+                          .tells_refusal = true};
   doctor->target = &attendance.target;
   bool is_good = launch_run(&launch);
-  if (is_good) {
-    if (doctor->look_count == 0) {
-      for (char **entry = environ; *entry != NULL; entry++) doctor_judge_variable(doctor, *entry);
-      doctor_find(doctor, SEVERITY_NOTE, "no-look", "Give it more to do, or look at it by its PID.",
-                  "The program has ended before its heap could be looked at, or mend was not in "
-                  "it.");
-    }
-    is_good = tell(doctor, options);
+  if (is_good && doctor->look_count == 0) judge_unseen(doctor);
+  if (launch.refusal.reason != NULL) {
+    doctor_find(doctor, SEVERITY_PROBLEM, launch.refusal.code, "Link it with mend.", "%s %s.",
+                options->program[0], launch.refusal.reason);
+    is_good = true;
   }
+  is_good = is_good && tell(doctor, options);
   bool has_trouble = doctor_has_trouble(doctor);
   doctor_free(doctor);
   forget(&attendance);

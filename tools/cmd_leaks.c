@@ -112,6 +112,9 @@ static bool check_operands(struct leaks_options *options, const struct arguments
   } else if (options->file_count == 1 && access(options->files[0], F_OK) != 0) {
     (void)control_parse_pid(options->files[0], &options->process);
   }
+  for (size_t i = 0; !given->is_program && i < options->file_count; i++) {
+    if (options->process == 0 && !arguments_may_read(given, options->files[i])) return false;
+  }
   if (options->since != NULL && (given->is_program || options->file_count > 1)) {
     complain("--since is for one process, or one file");
     return false;

@@ -139,6 +139,9 @@ static bool parse(struct profile_options *options, int count, char **words, int 
   options->operands = given.operands;
   options->operand_count = given.operand_count;
   *end = END_USAGE;
+  for (size_t i = 0; !given.is_program && i < given.operand_count; i++) {
+    if (!arguments_may_read(&given, given.operands[i])) return false;
+  }
   return check_operands(options);
 }
 

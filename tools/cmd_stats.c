@@ -59,10 +59,13 @@ static bool parse(struct stats_options *options, int count, char **words, int *e
   if (!arguments_parse(&given, count, words, end)) return false;
   options->is_program = given.is_program;
   options->operands = given.operands;
+  *end = END_USAGE;
+  if (!given.is_program && given.operand_count > 0) {
+    if (!arguments_may_read(&given, given.operands[0])) return false;
+  }
   if (given.is_program ? given.operand_count >= 1 : given.operand_count == 1) return true;
   complain("mend stats takes a process, a file, or -- and a program; `mend stats --help` says "
            "more");
-  *end = END_USAGE;
   return false;
 }
 

@@ -16,6 +16,7 @@
 
 #include "command.h"
 #include "process_age.h"
+#include "silence.h"
 
 enum {
   SECONDS_MOST = 120,         // until it answers: it may have to look through all its memory first
@@ -44,7 +45,7 @@ bool control_parse_pid(const char *text, pid_t *pid)
 
 static int fail(char *why, const char *format, long number)
 {
-  // The formats are those below.
+  // The formats are those below, and silence.c's.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
   snprintf(why, CONTROL_WHY_MOST, format, number);
@@ -113,10 +114,7 @@ static bool connect_to(struct asking *asking, char *why)
     return false;
   }
   if (!reach(asking)) {
-    fail(why,
-         "process %ld does not answer: it does not run on mend, was not started with "
-         "MEND_CONTROL=1, or is in another network namespace",
-         pid);
+    fail(why, silence_reason(asking->pid), pid);
   } else if (is_answered_by(asking)) {
     return true;
   } else {
@@ -190,14 +188,23 @@ static int keep_answer(const struct asking *asking, unsigned long long bytes)
   return -1;
 }
 
+// Of an answer that has not come; it is another thing if that is wanted no more.
+static int tell_missing(const struct asking *asking, const char *otherwise, char *why)
+{
+  bool is_cancelled = errno == ECANCELED;
+  bool has_ended = !is_cancelled && silence_is_end(asking->pid);
+  return fail(why, has_ended ? "process %ld ended before it answered" : otherwise, asking->pid);
+}
+
 static int converse(const struct asking *asking, const char *request, char *why)
 {
   char line[STATUS_MOST] = "";
   char *end = line;
   long pid = asking->pid;
+  errno = 0;
   send_request(asking->connection, request);
   if (!read_status(asking, line)) {
-    return fail(why, "process %ld has not answered in time", pid);
+    return tell_missing(asking, "process %ld has not answered in time", why);
   }
   if (strncmp(line, "error ", 6) == 0) {
     snprintf(why, CONTROL_WHY_MOST, "process %ld: %.180s", pid, line + 6);
@@ -213,7 +220,7 @@ static int converse(const struct asking *asking, const char *request, char *why)
     return fail(why, "process %ld announces an answer of over 1 GiB", pid);
   }
   int file = keep_answer(asking, bytes);
-  return file >= 0 ? file : fail(why, "the answer of process %ld was cut off", pid);
+  return file >= 0 ? file : tell_missing(asking, "the answer of process %ld was cut off", why);
 }
 
 static int converse_and_close(const struct asking *asking, const char *request, char *why)

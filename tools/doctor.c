@@ -151,7 +151,7 @@ void doctor_write(const struct doctor *doctor, FILE *stream)
     }
   }
   if (counts[SEVERITY_PROBLEM] + counts[SEVERITY_WARNING] == 0) {
-    fprintf(stream, "\nNothing is wrong.\n");
+    fputs(doctor->look_count > 0 ? "\nNothing is wrong.\n" : "\nNothing was looked at.\n", stream);
   } else {
     fprintf(stream, "\n%u problem%s, %u warning%s.\n", counts[SEVERITY_PROBLEM],
             counts[SEVERITY_PROBLEM] == 1 ? "" : "s", counts[SEVERITY_WARNING],

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "module.h"
+#include "target.h"
 
 enum { STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127, STATUS_SIGNAL = 128 };
 
@@ -102,7 +104,15 @@ static bool is_privileged(const char *path, const struct stat *state)
   return changes || (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0);
 }
 
-static bool judge_elf(const char *path, Elf *elf, const struct stat *state)
+// Whether mend has been linked into a program without a loader.
+static bool has_mend(int file)
+{
+  const struct mapping nowhere = {0};
+  uint64_t address;
+  return module_find_symbol(file, "mend_root", &nowhere, 1, &address);
+}
+
+static struct refusal judge_elf(const char *path, int file, Elf *elf, const struct stat *state)
 {
   GElf_Ehdr head, own_head;
   int own = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -112,32 +122,34 @@ static bool judge_elf(const char *path, Elf *elf, const struct stat *state)
   elf_end(own_elf);
   if (own >= 0) close(own);
   if (is_foreign) {
-    complain("%s is for another machine: mend will not be in it", path);
-  } else if (!has_interpreter(elf)) {
-    complain("%s is linked statically: mend can't be preloaded into it", path);
-  } else if (is_privileged(path, state)) {
-    complain("%s changes its user or group as it starts: mend will not be preloaded into it", path);
-  } else {
-    return true;
+    return (struct refusal){"foreign", "is for another machine: mend will not be in it"};
   }
-  return false;
+  if (!has_interpreter(elf)) {
+    if (has_mend(file)) return (struct refusal){NULL, NULL};
+    return (struct refusal){"static", "is linked statically: mend can't be preloaded into it"};
+  }
+  if (is_privileged(path, state)) {
+    return (struct refusal){
+        "secure", "changes its user or group as it starts: mend will not be preloaded into it"};
+  }
+  return (struct refusal){NULL, NULL};
 }
 
-// Whether mend will be in the program; says why not, if that is certain.
-static bool judge_program(const char *path)
+// Why mend will not be in the program, if that is certain.
+static struct refusal judge_program(const char *path)
 {
-  bool is_good = true;
+  struct refusal refusal = {NULL, NULL};
   int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat state;
-  if (file < 0) return true;
+  if (file < 0) return refusal;
   elf_version(EV_CURRENT);
   Elf *elf = fstat(file, &state) == 0 && S_ISREG(state.st_mode)
                  ? elf_begin(file, ELF_C_READ_MMAP, NULL)
                  : NULL;
-  if (elf != NULL && elf_kind(elf) == ELF_K_ELF) is_good = judge_elf(path, elf, &state);
+  if (elf != NULL && elf_kind(elf) == ELF_K_ELF) refusal = judge_elf(path, file, elf, &state);
   elf_end(elf);
   close(file);
-  return is_good;
+  return refusal;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -207,7 +219,11 @@ int launch_exec(const struct launch *launch)
 {
   char path[LAUNCH_PATH_MOST];
   if (!look_for_program(path, launch)) return STATUS_NOT_FOUND;
-  if (!judge_program(path)) return STATUS_CANNOT_RUN;
+  struct refusal refusal = judge_program(path);
+  if (refusal.reason != NULL) {
+    complain("%s %s", path, refusal.reason);
+    return STATUS_CANNOT_RUN;
+  }
   return exec_program(launch, path);
 }
 
@@ -250,7 +266,11 @@ bool launch_run(struct launch *launch)
     launch->status = STATUS_NOT_FOUND << 8;
     return false;
   }
-  (void)judge_program(path);
+  launch->refusal = judge_program(path);
+  if (launch->refusal.reason != NULL) {
+    if (!launch->tells_refusal) complain("%s %s", path, launch->refusal.reason);
+    return false;
+  }
   // Signals wait until it is known whom to pass them on to.
   sigset_t passed, mask;
   sigemptyset(&passed);

@@ -20,6 +20,12 @@ struct launch_setting {
   const char *value;  // NULL: taken out of the environment
 };
 
+// Why mend would not be in a program.
+struct refusal {
+  const char *code;    // a word for programs: static, secure, foreign
+  const char *reason;  // "is linked statically: ..."
+};
+
 struct launch {
   const char *library;  // LAUNCH_LIBRARY or LAUNCH_LIBRARY_SECURE
   char **arguments;     // of the program, its name first, ended by NULL
@@ -30,9 +36,11 @@ struct launch {
   int (*watch)(void *argument, pid_t pid);
   void *watch_argument;
   int watch_ms;
+  bool tells_refusal;  // the caller does, so there is no complaint
   // What comes of it.
   pid_t pid;
-  int status;  // as waitpid tells
+  int status;              // as waitpid tells
+  struct refusal refusal;  // NULLs: it was not refused
 };
 
 // Runs the program to its end. False after a complaint, if it could not be started: launch_end then

@@ -75,13 +75,27 @@ static bool is_of_c_library(const struct symbol_module *module)
           strncmp(module->name, "libpthread", 10) == 0 || strncmp(module->name, "ld-", 3) == 0);
 }
 
+// Whether a frame is of a function that begins programs or threads.
+static bool is_beginning(const struct symbol *symbol)
+{
+  static const char *const names[] = {"main", "_start", "start_thread", "__libc_start_call_main",
+                                      "__libc_start_main"};
+  const char *function = symbol->frames[symbol->frame_count - 1].function;
+  for (size_t i = 0; function != NULL && i < sizeof names / sizeof names[0]; i++) {
+    if (strcmp(function, names[i]) == 0) return true;
+  }
+  return false;
+}
+
 bool stack_text_is_cut(struct symbols *symbols, const struct track_file *file, size_t stack)
 {
   const uint64_t *frames = track_frames(file, stack);
   size_t count = file->stacks[stack].frame_count;
   size_t first = symbols_own_frames(symbols, file, stack);
   if (first == count || count >= STACK_MOST) return false;
-  if (!is_of_c_library(symbols_find(symbols, frames[count - 1])->module)) return true;
+  const struct symbol *outermost = symbols_find(symbols, frames[count - 1]);
+  if (is_beginning(outermost)) return false;
+  if (!is_of_c_library(outermost->module)) return true;
   while (first < count && is_of_c_library(symbols_find(symbols, frames[first])->module)) first++;
   return first == count;
 }

@@ -141,7 +141,12 @@ static void print_rows(const struct stats_view *view, FILE *stream, json_t *root
 
 static json_t *load(const char *text, size_t length, const char *name)
 {
+  static const char track[] = "mend-track ";
   json_error_t error;
+  if (length >= sizeof track && memcmp(text, track, sizeof track - 1) == 0) {
+    complain("%s is a track file: `mend profile` and `mend leaks` read those", name);
+    return NULL;
+  }
   json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
   const char *schema = json_string_value(json_object_get(root, "schema"));
   if (root == NULL) {

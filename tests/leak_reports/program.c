@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What `mend leaks` is to run: it loses what its arguments say, and ends as they say, in order.
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,11 @@ static void fork_then_lose(void)
 
 static void end_as(const char *how)
 {
+  if (strcmp(how, "wait") == 0) {
+    puts("waits");
+    fflush(stdout);
+    (void)poll(NULL, 0, 60000);  // an interruption is an end
+  }
   if (strcmp(how, "kill") == 0) raise(SIGTERM);
   if (strcmp(how, "leave") == 0) _exit(0);
   if (strcmp(how, "fork-leave") == 0) {
