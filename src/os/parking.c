@@ -116,16 +116,22 @@ static bool take_parking_signal(int number)
   action.sa_sigaction = on_parking_signal;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   sigfillset(&action.sa_mask);
-  return sigaction(number, &action, NULL) == 0;
+  if (sigaction(number, &action, NULL) != 0) return false;
+  parking.number = number;
+  return true;
 }
 
+// First those that do nothing where nobody handles them: a thread that begins another program takes
+// a signal along that it has not got yet, and by most others that program would be ended.
 static bool choose_parking_signal(void)
 {
+  static const int harmless[] = {SIGURG, SIGWINCH};
   if (is_parking_signal(parking.number)) return true;
+  for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
+    if (take_parking_signal(harmless[i])) return true;
+  }
   for (int number = SIGRTMAX - 1; number > SIGRTMIN; number--) {
-    if (!take_parking_signal(number)) continue;
-    parking.number = number;
-    return true;
+    if (take_parking_signal(number)) return true;
   }
   return false;
 }
@@ -149,6 +155,20 @@ static bool was_asked(uint32_t thread)
   return false;
 }
 
+static bool blocks_signal(const struct os_thread_state *state)
+{
+  return (state->blocked >> (parking.number - 1) & 1) != 0;
+}
+
+// Whether the handler would not run in a thread. One that takes signals by waiting for them blocks
+// them before and after, so it is looked at once more.
+static bool is_deaf(uint32_t thread, const struct os_thread_state *state)
+{
+  struct os_thread_state again;
+  if (blocks_signal(state) || os_threads_awaits_signals(thread)) return true;
+  return os_threads_look(thread, &again) && blocks_signal(&again);
+}
+
 // Asks the threads that are listed and have not been asked before. Says how many those are.
 static uint32_t ask_listed(void)
 {
@@ -160,7 +180,7 @@ static uint32_t ask_listed(void)
     struct os_thread_state state;
     bool is_known = os_threads_look(thread, &state);
     if (is_known && state.is_over) continue;
-    bool refuses = !is_known || (state.blocked >> (parking.number - 1) & 1) != 0;
+    bool refuses = !is_known || is_deaf(thread, &state);
     if (refuses || parking_asked.count == OS_THREADS_MOST) {
       parking_asked.refused++;
     } else if (syscall(SYS_tgkill, getpid(), (int)thread, parking.number) == 0) {

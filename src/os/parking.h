@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // Stops the other threads of the process for a moment, each below a handler of a signal that nobody
-// else uses. So their registers lie in memory, on their stacks, and it is known how far down these
-// are in use. A thread that blocks the signal is not asked, and one that does not answer in time is
-// left alone; both are counted. Calls that a signal interrupts are begun again by the kernel, but
-// for those that it never does that with (signal(7)).
+// else uses, if possible one that does nothing without. So their registers lie in memory, on their
+// stacks, and it is known how far down these are in use. A thread that blocks the signal, or waits
+// for signals, is not asked, and one that does not answer in time is left alone; all are counted.
+// Calls that a signal interrupts are begun again by the kernel, but for those that it never does
+// that with (signal(7)).
 //
 // Parked threads may hold any lock: until they go on, the caller must not take one, nor allocate.
 // A handler might, so the caller has all signals blocked meanwhile.

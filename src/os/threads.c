@@ -139,6 +139,16 @@ INTERNAL bool os_threads_look(uint32_t number, struct os_thread_state *state)
   return true;
 }
 
+INTERNAL bool os_threads_awaits_signals(uint32_t number)
+{
+  char text[STATUS_BYTES];
+  if (!read_short(os_threads_open(number, "/syscall", 0), text, sizeof text)) return false;
+  long call = 0;
+  if (text[0] < '0' || text[0] > '9') return false;  // "running", or it was interrupted
+  for (const char *at = text; *at >= '0' && *at <= '9'; at++) call = call * 10 + (*at - '0');
+  return call == SYS_rt_sigtimedwait;
+}
+
 INTERNAL uintptr_t os_threads_find(uintptr_t address, const uint64_t *words, size_t count)
 {
 #if defined(__x86_64__)

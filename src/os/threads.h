@@ -25,6 +25,9 @@ struct os_thread_state {
 INTERNAL bool os_threads_list(struct os_threads *threads);
 INTERNAL bool os_threads_has(const struct os_threads *threads, uint32_t number);
 INTERNAL bool os_threads_look(uint32_t number, struct os_thread_state *state);
+// Whether it waits for signals (sigwait). Those that it waits for are not among the blocked ones
+// meanwhile, though it gets none of them by a handler. False also if nobody tells.
+INTERNAL bool os_threads_awaits_signals(uint32_t number);
 // A file that /proc has of a thread ("/status"), or, of number 0, the folder of them all: its
 // descriptor, or -1.
 INTERNAL int os_threads_open(uint32_t number, const char *file, int flags);

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/parking.h"
@@ -116,6 +117,94 @@ static void a_thread_that_blocks_signals_is_counted(void **state)
   os_parking_end();
   atomic_store(&is_over, true);
   pthread_join(thread, NULL);
+}
+
+static atomic_int waited_for;
+
+static void *await_any_signal(void *unused)
+{
+  (void)unused;
+  int number = 0;
+  sigset_t all;
+  sigfillset(&all);
+  atomic_store(&turns[0], os_thread_number());
+  CHECK(sigwait(&all, &number) == 0);
+  atomic_store(&waited_for, number);
+  return NULL;
+}
+
+// It is for the program's signals: that of parking would be one too many.
+static void a_thread_that_waits_for_signals_gets_none(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  sigset_t all, before;
+  if (access("/proc/self/syscall", R_OK) != 0) skip();  // a kernel that does not tell
+  sigfillset(&all);
+  atomic_store(&turns[0], 0);
+  atomic_store(&waited_for, 0);
+  assert_int_equal(pthread_sigmask(SIG_SETMASK, &all, &before), 0);
+  assert_int_equal(pthread_create(&thread, NULL, await_any_signal, NULL), 0);
+  while (atomic_load(&turns[0]) == 0) sched_yield();
+  uint32_t number = (uint32_t)atomic_load(&turns[0]);
+  struct os_thread_state look;  // until it waits
+  do {
+    assert_true(os_threads_look(number, &look));
+  } while ((look.blocked >> (SIGUSR1 - 1) & 1) != 0);
+  size_t unparked = 4711;
+  CHECK(os_parking_begin(1, &unparked));
+  os_parking_end();
+  CHECK(atomic_load(&waited_for) == 0);
+  CHECK(pthread_kill(thread, SIGUSR1) == 0);
+  pthread_join(thread, NULL);
+  assert_int_equal(unparked, 1);
+  assert_int_equal(atomic_load(&waited_for), SIGUSR1);
+  assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+}
+
+static int handled_signal(void)
+{
+  struct sigaction action;
+  for (int number = 1; number <= SIGRTMAX; number++) {
+    if (sigaction(number, NULL, &action) == 0 && (action.sa_flags & SA_SIGINFO) != 0) return number;
+  }
+  return 0;
+}
+
+// How a program ends that gets the signal without a handler, as after execve.
+static int status_after_signal(int number)
+{
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    signal(number, SIG_DFL);
+    CHECK(raise(number) == 0);
+    _exit(0);
+  }
+  CHECK(waitpid(child, &status, 0) == child);
+  return status;
+}
+
+static void the_signal_ends_no_program(void **state)
+{
+  (void)state;
+  assert_int_equal(park(), 0);
+  os_parking_end();
+  int first = handled_signal();
+  assert_int_equal(first, SIGURG);
+  assert_int_equal(status_after_signal(first), 0);
+  signal(first, SIG_IGN);  // the program wants it for itself
+  assert_int_equal(park(), 0);
+  os_parking_end();
+  int second = handled_signal();
+  assert_int_equal(second, SIGWINCH);
+  assert_int_equal(status_after_signal(second), 0);
+  signal(second, SIG_IGN);
+  assert_int_equal(park(), 0);
+  os_parking_end();
+  assert_true(handled_signal() > SIGRTMIN);
+  signal(first, SIG_DFL);
+  signal(second, SIG_DFL);
 }
 
 static void *end_soon(void *unused)
@@ -289,6 +378,8 @@ int main(void)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(threads_stand_still_and_go_on),
       cmocka_unit_test(a_thread_that_blocks_signals_is_counted),
+      cmocka_unit_test(a_thread_that_waits_for_signals_gets_none),
+      cmocka_unit_test(the_signal_ends_no_program),
       cmocka_unit_test(threads_that_come_and_go_do_no_harm),
       cmocka_unit_test(a_handler_on_a_stack_of_its_own_has_its_registers_there),
       cmocka_unit_test(of_a_thread_on_its_signal_stack_no_pointer_is_known),
