@@ -102,15 +102,17 @@ bool profile_source_watch(struct profile_source *old, struct profile_source *new
   new->descriptor = -1;
   if (!profile_source_ask(old, pid)) return false;
   bool was_on = is_profiling(old, &is_good);
+  bool is_ours = false;
   if (is_good && !was_on) {
     profile_source_close(old);
     snprintf(start, sizeof start, "profile start %" PRIu64, interval);
-    is_good = order(pid, start) && profile_source_ask(old, pid);
+    is_ours = order(pid, start);
+    is_good = is_ours && profile_source_ask(old, pid);
   }
   if (is_good) wait_seconds(pid, seconds);
   is_good = is_good && profile_source_ask(new, pid);
-  if (is_good && !was_on) is_good = order(pid, "profile stop");
-  return is_good;
+  // Whatever went wrong, it ends what has begun here.
+  return (!is_ours || order(pid, "profile stop")) && is_good;
 }
 
 // ---------------------------------------------------------------------------------------------
