@@ -109,8 +109,8 @@ static bool tell(const struct doctor *doctor, const struct doctor_options *optio
   if (is_good && options->is_json) doctor_write_json(doctor, stream);
   if (is_good && !options->is_json) doctor_write(doctor, stream);
   if (is_good) is_good = fflush(stream) == 0 && !ferror(stream);
+  if (stream != NULL && stream != standard) is_good = fclose(stream) == 0 && is_good;
   if (!is_good) complain("the report could not be written: %s", strerror(errno));
-  if (stream != NULL && stream != standard) fclose(stream);
   return is_good;
 }
 
@@ -231,19 +231,20 @@ static int examine_program(const struct doctor_options *options)
                           .watch_ms = FIRST_LOOK_MS,
                           .tells_refusal = true};
   doctor->target = &attendance.target;
-  bool is_good = launch_run(&launch);
-  if (is_good && doctor->look_count == 0) judge_unseen(doctor);
+  bool has_report = launch_run(&launch);
+  if (has_report && doctor->look_count == 0) judge_unseen(doctor);
   if (launch.refusal.reason != NULL) {
     doctor_find(doctor, SEVERITY_PROBLEM, launch.refusal.code, "Link it with mend.", "%s %s.",
                 options->program[0], launch.refusal.reason);
-    is_good = true;
+    has_report = true;
   }
-  is_good = is_good && tell(doctor, options);
+  bool is_told = has_report && tell(doctor, options);
   bool has_trouble = doctor_has_trouble(doctor);
   doctor_free(doctor);
   forget(&attendance);
-  if (is_good && has_trouble) return END_FINDINGS;
-  return launch_end(&launch);
+  if (is_told && has_trouble) return END_FINDINGS;
+  int status = launch_end(&launch);
+  return !is_told && status == END_OK ? END_BAD_INPUT : status;
 }
 
 int command_doctor(int count, char **arguments)
