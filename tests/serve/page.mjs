@@ -171,10 +171,23 @@ async function checkTables(page) {
 
 async function checkPause(page) {
   const pause = page.locator('#pause');
+  // A picture that was asked for before comes late.
+  let release;
+  const held = new Promise(done => { release = done; });
+  await page.route('**/api/state*', async route => {
+    await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest('**/api/state*');
+  const late = page.waitForResponse('**/api/state*');
+  await asked;
   await pause.press('Space');
+  release();
+  await (await late).finished();
+  await page.unroute('**/api/state*');
   assert.equal(await pause.getAttribute('aria-pressed'), 'true');
-  assert.equal(await page.locator('#state').textContent(), 'paused');
   await rest(600);
+  assert.equal(await page.locator('#state').textContent(), 'paused');
   const count = await pictures(page);
   await rest(1500);
   assert.equal(await pictures(page), count, 'pictures come though it is paused');

@@ -230,11 +230,13 @@ async function follow() {
     if (!isPaused()) {
       try {
         const picture = await ask(`/api/state?since=${last}`);
+        if (isPaused()) continue;  // since it was asked for
         show(picture);
         mendPage.picture = picture;
         mendPage.pictures++;
         if (!picture.is_live) rest = SITES_MS;
       } catch (error) {
+        if (isPaused()) continue;
         tellState('lost', 'no answer: has mend serve ended?');
         console.info(String(error));
         rest = RETRY_MS;
