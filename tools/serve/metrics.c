@@ -13,7 +13,7 @@ static void write_head(FILE *stream, const char *name, const char *unit, const c
 
 static void write_parts(const struct remote_totals *totals, FILE *stream)
 {
-  static const char name[] = "mend_committed_part_bytes";
+  static const char name[] = "mend_seen_committed_part_bytes";
   const struct {
     const char *part;
     uint64_t bytes;
@@ -39,32 +39,34 @@ static void write_figures(const struct picture *picture, FILE *stream)
     const char *meaning;
     uint64_t value;
   } rows[] = {
-      {"mend_process_resident_bytes", "bytes", "Of the whole process", now->resident_bytes},
-      {"mend_held_bytes", "bytes", "Resident in pages that have blocks", now->held_bytes},
-      {"mend_committed_bytes", "bytes", "Addresses accessible for blocks", totals->committed_bytes},
-      {"mend_metadata_bytes", "bytes", "Descriptors, heaps and tables", totals->metadata_bytes},
-      {"mend_large_bytes", "bytes", "Of live blocks: those above 64 KiB", totals->large_bytes},
-      {"mend_large_blocks", NULL, "How many of those there are", totals->large_count},
-      {"mend_pages", NULL, "Runs of equal blocks in use", totals->page_count},
-      {"mend_heaps", NULL, "Of threads, and first-class ones", totals->heap_count},
-      {"mend_mappings", NULL, "Caused beyond the first ones",
+      {"mend_seen_process_resident_bytes", "bytes", "Of the whole process", now->resident_bytes},
+      {"mend_seen_held_bytes", "bytes", "Resident in pages that have blocks", now->held_bytes},
+      {"mend_seen_committed_bytes", "bytes", "Addresses accessible for blocks",
+       totals->committed_bytes},
+      {"mend_seen_metadata_bytes", "bytes", "Descriptors, heaps and tables",
+       totals->metadata_bytes},
+      {"mend_seen_large_bytes", "bytes", "Of live blocks: those above 64 KiB", totals->large_bytes},
+      {"mend_seen_large_blocks", NULL, "How many of those there are", totals->large_count},
+      {"mend_seen_pages", NULL, "Runs of equal blocks in use", totals->page_count},
+      {"mend_seen_heaps", NULL, "Of threads, and first-class ones", totals->heap_count},
+      {"mend_seen_mappings", NULL, "Caused beyond the first ones",
        picture->remote.counters.mapping_count},
-      {"mend_torn_pages", NULL, "Read while they changed, and put right or left out",
+      {"mend_seen_torn_pages", NULL, "Read while they changed, and put right or left out",
        picture->remote.torn_count},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     write_head(stream, rows[i].name, rows[i].unit, rows[i].meaning);
     fprintf(stream, "%s %" PRIu64 "\n", rows[i].name, rows[i].value);
   }
-  write_head(stream, "mend_fragmentation_ratio", "ratio",
+  write_head(stream, "mend_seen_fragmentation_ratio", "ratio",
              "Of what pages with blocks hold, the share that no live block has");
-  fprintf(stream, "mend_fragmentation_ratio %.6f\n", now->fragmentation);
+  fprintf(stream, "mend_seen_fragmentation_ratio %.6f\n", now->fragmentation);
 }
 
 static void write_classes(const struct picture *picture, FILE *stream)
 {
-  static const char *const names[] = {"mend_class_pages", "mend_class_live_blocks",
-                                      "mend_class_free_blocks"};
+  static const char *const names[] = {"mend_seen_class_pages", "mend_seen_class_live_blocks",
+                                      "mend_seen_class_free_blocks"};
   static const char *const meanings[] = {"Pages of a class", "Its live blocks", "Its free blocks"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     write_head(stream, names[i], NULL, meanings[i]);
@@ -81,10 +83,10 @@ static void write_classes(const struct picture *picture, FILE *stream)
 
 void metrics_write(const struct picture *picture, FILE *stream)
 {
-  write_head(stream, "mend_build_info", NULL, "The version of mend that has looked");
-  fputs("mend_build_info{version=\"" MEND_VERSION_STRING "\"} 1\n", stream);
-  write_head(stream, "mend_up", NULL, "1: the process is there");
-  fprintf(stream, "mend_up %d\n", picture->is_live);
+  write_head(stream, "mend_seen_build_info", NULL, "The version of mend that has looked");
+  fputs("mend_seen_build_info{version=\"" MEND_VERSION_STRING "\"} 1\n", stream);
+  write_head(stream, "mend_seen_up", NULL, "1: the process is there");
+  fprintf(stream, "mend_seen_up %d\n", picture->is_live);
   write_parts(&picture->remote.totals, stream);
   write_figures(picture, stream);
   write_classes(picture, stream);
