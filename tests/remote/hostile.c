@@ -8,6 +8,7 @@
 //   table    a table of pages that is mostly sound, with random descriptors among the good ones
 //   noise    everything that is pointed to is random bytes
 //   root     the root itself has random fields, but for its beginning
+//   old      the root is of version 1, and random behind its end
 //   huge     a table that is said to go on for ever, over memory that is not there
 #include <pthread.h>
 #include <stdbool.h>
@@ -22,6 +23,7 @@
 #include <mend/root.h>
 
 enum { SLICES = 1 << 14, DESCRIPTOR = 128, HEAP = 8192, HEAPS = 64, TABLE = 1 << 16 };
+enum { SECOND_PART = offsetof(struct mend_root, flags) };  // of the root: since version 2
 
 static struct mend_root root __asm__("mend_root") __attribute__((used));
 
@@ -137,7 +139,15 @@ static void tell_rest(void)
   root.info_class_mask = 127;
   root.info_slack_mask = 8191;
   root.class_count = 80;
-  memset(root.library, 'x', sizeof root.library);
+  memcpy(root.library,
+         "\033]0;\"\\\n\b\x9b"
+         "7mxxxx",
+         sizeof root.library);
+}
+
+static void lie_about_root(size_t from)
+{
+  fill((char *)&root + from, (sizeof root - from) / 8 * 8);
 }
 
 static void lie_about_heaps(void)
@@ -207,9 +217,10 @@ static void lie(const char *mode)
   fill(lies.twins, sizeof lies.twins);
   if (strcmp(mode, "noise") == 0) fill(&lies, sizeof lies);
   if (strcmp(mode, "huge") == 0) lies.region_units = (UINT64_C(1) << 42) >> any() % 3;
-  if (strcmp(mode, "root") == 0) {
-    size_t from = any() % 2 == 0 ? 16 : offsetof(struct mend_root, flags);
-    fill((char *)&root + from, (sizeof root - from) / 8 * 8);
+  if (strcmp(mode, "root") == 0) lie_about_root(any() % 2 == 0 ? 16 : SECOND_PART);
+  if (strcmp(mode, "old") == 0) {
+    root.version = 1;
+    lie_about_root(SECOND_PART);
   }
 }
 
