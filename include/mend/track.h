@@ -28,12 +28,13 @@ extern "C" {
 #define MEND_PROFILE_EXACT ((size_t)-1)
 
 // Begins to remember who allocates: on average one block in each `interval_bytes` bytes that are
-// allocated (0: the option profile_interval, 512 KiB unless it is set), or with MEND_PROFILE_EXACT
-// every block, which makes allocating slower by some factor and takes up to 64 bytes a block.
-// Blocks that were allocated before are not known. What was remembered under another interval stays
-// and is counted rightly. Costs up to some milliseconds, in which other threads wait. False, and
-// all is as before, with errno: ENOMEM if there is no memory for it; EBUSY below a signal handler
-// that has interrupted the allocator or such a call; ENOTSUP in the hardened build. Since 0.5.
+// allocated (0: the option profile_interval, 512 KiB unless it is set; 512 MiB at most), or with
+// MEND_PROFILE_EXACT every block, which makes allocating slower by some factor and takes up to 64
+// bytes a block. Who has asked for fifteen intervals gets the nearest of these from then on. Blocks
+// that were allocated before are not known. What was remembered under another interval stays and is
+// counted rightly. Costs up to some milliseconds, in which other threads wait. False, and all is as
+// before, with errno: ENOMEM if there is no memory for it; EBUSY below a signal handler that has
+// interrupted the allocator or such a call; ENOTSUP in the hardened build. Since 0.5.
 MEND_EXPORT bool mend_profile_start(size_t interval_bytes) MEND_NOTHROW;
 
 // Ends that. What was remembered exactly is forgotten; samples stay in the profile until they are

@@ -219,11 +219,14 @@ static bool begin_tracking(size_t interval)
     return false;
   }
   if (tracking_is_on()) end_tracking();
+  interval = bits_smaller(interval, SAMPLING_INTERVAL_MOST);
   if (!tracker_start(is_exact ? TRACKER_EXACT : TRACKER_SAMPLED, is_exact ? 1 : interval)) {
     errno = ENOMEM;
     return false;
   }
-  return sampling_start(is_exact ? SAMPLING_EXACT : SAMPLING_SAMPLED, interval);
+  // What the tracker counts samples by, which may be another interval if there have been many.
+  return is_exact ? sampling_start(SAMPLING_EXACT, 1)
+                  : sampling_start(SAMPLING_SAMPLED, tracker_interval_bytes());
 }
 
 INTERNAL bool tracking_start(size_t interval_bytes)

@@ -110,12 +110,26 @@ static void what_is_refused_changes_nothing(void **state)
   mend_profile_stop();
 }
 
+static void samples_are_drawn_as_they_are_counted(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < 20; i++) {
+    assert_true(mend_profile_start(i == 0 ? (size_t)1 << 34 : 1000 * i));
+    assert_int_equal(atomic_load(&sampling.interval), tracker_interval_bytes());
+    if (i == 0) assert_int_equal(tracker_interval_bytes(), SAMPLING_INTERVAL_MOST);
+  }
+  assert_true(mend_profile_start((size_t)1 << 20));
+  assert_int_equal(atomic_load(&sampling.interval), tracker_interval_bytes());
+  mend_profile_stop();
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_handler_that_has_interrupted_the_allocator_writes_none),
       cmocka_unit_test(a_descriptor_that_is_none_is_told),
       cmocka_unit_test(what_is_refused_changes_nothing),
+      cmocka_unit_test(samples_are_drawn_as_they_are_counted),
   };
   return cmocka_run_group_tests(tests, start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
 }
