@@ -48,7 +48,7 @@ static void check_growth(const char *size)
                                      NULL};
   respawn_check(&(struct respawn){.argument = size, .environment = environment}, &outcome);
   int count = 0;
-  for (int i = 1; i < 20; i++) {
+  for (int i = 1; i < 1000; i++) {  // where pages are tiny there are many
     snprintf(suffix, sizeof suffix, ".%d", i);
     if (take(suffix)) count++;
   }
