@@ -221,6 +221,7 @@ static void lie(const char *mode)
   if (strcmp(mode, "old") == 0) {
     root.version = 1;
     lie_about_root(SECOND_PART);
+    FIELD(heap, 1 << 30, 8), FIELD(page_flags, 1 << 30, 1), FIELD(object_bytes, 1 << 30, 8);
   }
 }
 
