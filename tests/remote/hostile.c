@@ -221,7 +221,8 @@ static void lie(const char *mode)
   if (strcmp(mode, "old") == 0) {
     root.version = 1;
     lie_about_root(SECOND_PART);
-    FIELD(heap, 1 << 30, 8), FIELD(page_flags, 1 << 30, 1), FIELD(object_bytes, 1 << 30, 8);
+    root.option_count = 1U << 31;
+    FIELD(heap, UINT16_MAX, 8), FIELD(page_flags, UINT16_MAX, 1);
   }
 }
 
