@@ -35,7 +35,9 @@ enum control_state { CONTROL_OFF, CONTROL_ON, CONTROL_ENDING };
 // the thread makes it OFF with `listening`, which is the last that it does.
 static struct {
   struct os_lock lock;          // of who starts and stops
-  struct os_lock listening;     // protects `listener`, but for what the thread accepts from it
+  struct os_lock listening;     // protects `listener`, but for what the thread accepts from it;
+                                // forks wait for it
+  bool is_forking;              // held by a thread that forks
   _Atomic(uint32_t) state;      // enum control_state
   struct os_listener listener;  // only the thread changes it, while it runs
   _Atomic(int) connection;      // that it is answering, + 1
@@ -325,7 +327,10 @@ static void *control_run(void *unused)
 // Under the lock, or in the child of a fork. The name may be that of an end that is under way.
 static bool control_begin(void)
 {
-  if (!control_listen()) return false;
+  os_lock_acquire(&control.listening);
+  bool is_listening = control_listen();
+  os_lock_release(&control.listening);
+  if (!is_listening) return false;
   atomic_store(&control.state, CONTROL_ON);
   if (os_thread_start(control_run)) return true;
   os_listener_close(&control.listener);
@@ -379,23 +384,40 @@ void mend_control_stop(void)
   errno = saved_errno;
 }
 
+// A child gets no listener that is half made: nobody could close it there.
+static void control_before_fork(void)
+{
+  if (os_lock_is_mine(&control.listening)) return;  // below a signal handler
+  os_lock_acquire(&control.listening);
+  control.is_forking = true;
+}
+
+static void control_after_fork(void)
+{
+  if (!control.is_forking) return;
+  control.is_forking = false;
+  os_lock_release(&control.listening);
+}
+
 // What the parent's thread had is not the child's to keep: the connection would not end before the
-// child does.
+// child does, and the parent's name would be taken for as long. It may be listening while its state
+// is OFF, when another thread is about to start it.
 static void control_in_child(void)
 {
+  control_after_fork();
   (void)os_lock_take_from_strangers(&control.lock);
-  (void)os_lock_take_from_strangers(&control.listening);
+  os_listener_close(&control.listener);
   if (atomic_load(&control.state) == CONTROL_OFF) return;
   bool was_on = atomic_load(&control.state) == CONTROL_ON;
   int connection = atomic_exchange(&control.connection, 0) - 1;
   if (connection >= 0) os_file_close(connection);
-  os_listener_close(&control.listener);
   atomic_store(&control.state, CONTROL_OFF);
+  if (os_lock_is_mine(&control.listening)) return;  // below a signal handler
   // ThreadSanitizer ends a child that starts a thread when its parent had several.
   if (was_on && !HAS_THREAD_SANITIZER) (void)control_begin();
 }
 
 INTERNAL void control_register_forks(void)
 {
-  (void)os_on_fork(NULL, NULL, control_in_child);
+  (void)os_on_fork(control_before_fork, control_after_fork, control_in_child);
 }

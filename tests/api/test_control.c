@@ -319,6 +319,54 @@ static void an_answer_ends_though_a_fork_came_in_between(void **state)
   mend_control_stop();
 }
 
+enum { CHILDREN = 100 };
+static _Atomic(bool) is_enough;
+
+static void *start_until_enough(void *unused)
+{
+  while (!is_enough) {
+    (void)mend_control_start();
+    mend_control_stop();
+  }
+  return unused;
+}
+
+// A child that says that it is there, and stays.
+static pid_t make_child(int ready)
+{
+  pid_t child = test_fork();
+  if (child != 0) return child;
+  mend_control_stop();
+  CHECK(write(ready, "", 1) == 1);
+  (void)alarm(120);  // should the test be killed
+  for (;;) pause();
+}
+
+static void children_do_not_keep_what_a_start_was_about_to_have(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  pid_t children[CHILDREN];
+  int ready[2];
+  char byte;
+  assert_int_equal(pipe(ready), 0);
+  assert_int_equal(pthread_create(&thread, NULL, start_until_enough, NULL), 0);
+  fflush(NULL);
+  for (int i = 0; i < CHILDREN; i++) children[i] = make_child(ready[1]);
+  for (int i = 0; i < CHILDREN; i++) assert_int_equal(read(ready[0], &byte, 1), 1);
+  is_enough = true;
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  bool is_started = mend_control_start();
+  mend_control_stop();
+  for (int i = 0; i < CHILDREN; i++) {
+    kill(children[i], SIGKILL);
+    assert_int_equal(waitpid(children[i], NULL, 0), children[i]);
+  }
+  close(ready[0]);
+  close(ready[1]);
+  assert_true(is_started);
+}
+
 static pid_t asked;
 
 static int ask_as_nobody(void)
@@ -428,6 +476,7 @@ int main(void)
       cmocka_unit_test(it_is_started_and_stopped_by_several_threads),
       cmocka_unit_test(children_answer_by_themselves),
       cmocka_unit_test(an_answer_ends_though_a_fork_came_in_between),
+      cmocka_unit_test(children_do_not_keep_what_a_start_was_about_to_have),
       cmocka_unit_test(another_user_is_refused),
       cmocka_unit_test(at_the_limit_of_descriptors_it_waits_for_better_times),
       cmocka_unit_test(a_program_that_closes_its_descriptor_is_answered_for_all_the_same),
