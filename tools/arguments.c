@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,4 +189,13 @@ bool arguments_may_read(const struct arguments *arguments, const char *operand)
   if (!is_program(operand)) return true;
   complain("%s is a program; to run it: mend %s -- %s", operand, arguments->command, operand);
   return false;
+}
+
+pid_t arguments_process(const char *operand)
+{
+  char *end;
+  if (*operand < '1' || *operand > '9') return 0;
+  errno = 0;
+  long number = strtol(operand, &end, 10);
+  return errno == 0 && *end == '\0' && number <= INT_MAX ? (pid_t)number : 0;
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 // One of the pointers says what kind of option it is.
 struct argument {
@@ -41,6 +42,9 @@ struct arguments {
 
 // False if the command ends here, with *end as its status: after help, or a complaint.
 bool arguments_parse(struct arguments *arguments, int count, char **words, int *end);
+
+// The number of a process, if an operand is one; 0 if not. (A file of such a name is ./12.)
+pid_t arguments_process(const char *operand);
 
 // Whether an operand is to be read: not if it is a program that somebody has meant to run. That is
 // complained of.

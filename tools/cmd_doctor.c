@@ -52,7 +52,7 @@ static bool parse_patient(struct doctor_options *options, const struct arguments
     return true;
   }
   if (!given->is_program && given->operand_count == 1) {
-    options->process = target_parse_process(given->operands[0]);
+    options->process = arguments_process(given->operands[0]);
   }
   if (options->process != 0) return true;
   complain("mend doctor takes the number of a process, or -- and a program; `mend doctor --help` "

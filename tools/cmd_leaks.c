@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "arguments.h"
 #include "command.h"
@@ -98,7 +97,7 @@ static bool take_suppressions(const char *file, void *taker)
   return true;
 }
 
-// A program stands behind "--", a process and files do not. A file whose name is a number is one.
+// A program stands behind "--", a process and files do not.
 static bool check_operands(struct leaks_options *options, const struct arguments *given)
 {
   if (given->operand_count == 0) {
@@ -110,8 +109,8 @@ static bool check_operands(struct leaks_options *options, const struct arguments
   options->file_count = given->operand_count;
   if (given->is_program) {
     options->program = given->operands;
-  } else if (options->file_count == 1 && access(options->files[0], F_OK) != 0) {
-    (void)control_parse_pid(options->files[0], &options->process);
+  } else if (options->file_count == 1) {
+    options->process = arguments_process(options->files[0]);
   }
   for (size_t i = 0; !given->is_program && i < options->file_count; i++) {
     if (options->process == 0 && !arguments_may_read(given, options->files[i])) return false;

@@ -131,7 +131,7 @@ static void warn(const struct remote *remote)
 static bool read_source(struct source *source, const char *argument)
 {
   struct target *target = &source->target;
-  pid_t process = target_parse_process(argument);
+  pid_t process = arguments_process(argument);
   if (process == 0 && !target_is_core(argument)) return snapshot_read(&source->snapshot, argument);
   bool is_open =
       process != 0 ? target_open_process(target, process) : target_open_core(target, argument);

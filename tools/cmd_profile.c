@@ -80,7 +80,6 @@ static const char *find_contradiction(const struct profile_options *options)
 {
   const struct profile_format *format = options->output.format;
   bool has_two = options->is_difference || options->seconds != 0;
-  pid_t pid;
   if (options->is_program && has_two) return "--diff and --for are not for programs";
   if (options->is_difference && options->seconds != 0) return "--diff and --for exclude each other";
   if (options->operand_count == 0) {
@@ -95,7 +94,7 @@ static const char *find_contradiction(const struct profile_options *options)
   if (!options->is_difference && options->operand_count != 1) {
     return "mend profile takes one file or process; a program comes behind --";
   }
-  if (options->seconds != 0 && !control_parse_pid(options->operands[0], &pid)) {
+  if (options->seconds != 0 && arguments_process(options->operands[0]) == 0) {
     return "--for takes the number of a process";
   }
   return has_two && profile_format_is_track(format) ? "a difference is no track file" : NULL;
@@ -224,10 +223,9 @@ static bool show_files(const struct profile_options *options)
 int command_profile(int count, char **arguments)
 {
   struct profile_options options = {.output.table = {.rows = 10, .callers = 4}};
-  pid_t pid;
   int end;
   if (!parse(&options, count, arguments, &end)) return end;
   if (options.is_program) return run(&options);
-  bool is_process = !options.is_difference && control_parse_pid(options.operands[0], &pid);
-  return (is_process ? show_process(&options, pid) : show_files(&options)) ? END_OK : END_BAD_INPUT;
+  pid_t pid = options.is_difference ? 0 : arguments_process(options.operands[0]);
+  return (pid != 0 ? show_process(&options, pid) : show_files(&options)) ? END_OK : END_BAD_INPUT;
 }

@@ -201,12 +201,10 @@ static int run(const struct stats_options *options)
 int command_stats(int count, char **arguments)
 {
   struct stats_options options = {0};
-  pid_t pid;
   int end;
   if (!parse(&options, count, arguments, &end)) return end;
   if (options.is_program) return run(&options);
-  bool is_process = control_parse_pid(options.operands[0], &pid);
-  bool is_shown =
-      is_process ? show_process(&options, pid) : show_file(&options, options.operands[0]);
+  pid_t pid = arguments_process(options.operands[0]);
+  bool is_shown = pid != 0 ? show_process(&options, pid) : show_file(&options, options.operands[0]);
   return is_shown ? END_OK : END_BAD_INPUT;
 }

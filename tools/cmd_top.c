@@ -143,7 +143,7 @@ static bool look_on(struct remote *remote, const struct top_options *options, bo
 
 static bool open_source(struct target *target, const char *source)
 {
-  pid_t process = target_parse_process(source);
+  pid_t process = arguments_process(source);
   return process != 0 ? target_open_process(target, process) : target_open_core(target, source);
 }
 

@@ -2,7 +2,6 @@
 #include "control.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,17 +30,6 @@ struct asking {
   int connection;  // never blocks
   int cancel;      // if it can be read, the answer is wanted no more; or -1
 };
-
-bool control_parse_pid(const char *text, pid_t *pid)
-{
-  char *end;
-  errno = 0;
-  long number = strtol(text, &end, 10);
-  if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0) return false;
-  if (number < 1 || number > INT_MAX) return false;
-  *pid = (pid_t)number;
-  return true;
-}
 
 static int fail(char *why, const char *format, long number)
 {

@@ -9,9 +9,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-// A process's number as people write it; false if that is none, or too large for one.
-bool control_parse_pid(const char *text, pid_t *pid);
-
 // Sends a request, "stats json", and waits for the answer, but only until the descriptor
 // `cancel` can be read; -1 if there is none. Returns a descriptor of a file in memory with all of
 // the answer, to be read from its start, or -1: `why`, of at least CONTROL_WHY_MOST bytes, then has

@@ -19,15 +19,6 @@
 
 enum { MAPPINGS_MOST = 1 << 20, READ_MOST = 1 << 30, WORDS_MOST = 256 };
 
-pid_t target_parse_process(const char *word)
-{
-  char *end;
-  if (*word < '1' || *word > '9') return 0;
-  errno = 0;
-  long number = strtol(word, &end, 10);
-  return errno == 0 && *end == '\0' && number <= INT32_MAX ? (pid_t)number : 0;
-}
-
 // ---------------------------------------------------------------------------------------------
 // Mappings of a process.
 

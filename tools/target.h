@@ -47,8 +47,6 @@ bool target_open_process(struct target *target, pid_t process);
 bool target_open_core(struct target *target, const char *path);
 void target_close(struct target *target);
 
-// The number of a process, if the word is one; 0 if not.
-pid_t target_parse_process(const char *word);
 // Whether the file is a core file, without a complaint.
 bool target_is_core(const char *path);
 

@@ -91,7 +91,7 @@ int main(int count, char **arguments)
   struct remote remote = {0};
   struct sums sums = {.least_live = UINT64_MAX};
   if (count < 3) return 2;
-  pid_t process = target_parse_process(arguments[2]);
+  pid_t process = (pid_t)atol(arguments[2]);  // 0: a core file
   bool is_good = process != 0 ? target_open_process(&target, process)
                               : target_open_core(&target, arguments[2]);
   is_good = is_good && remote_require(&remote, &target);

@@ -234,7 +234,7 @@ static bool parse(struct serve *serve, int count, char **words, int *end)
   if (!arguments_parse(&given, count, words, end)) return false;
   serve->port = (uint16_t)port;
   serve->interval_ms = (int64_t)interval_ms;
-  if (given.operand_count == 1) serve->process = target_parse_process(given.operands[0]);
+  if (given.operand_count == 1) serve->process = arguments_process(given.operands[0]);
   if (serve->process != 0) return true;
   complain("mend serve takes the number of a process; `mend serve --help` says more");
   *end = END_USAGE;
