@@ -33,4 +33,14 @@ __attribute__((noinline, unused)) static void wipe_stack(void)
   (void)opaque(waste);
 }
 
+// Before a test: what an earlier one has left would lie in gaps of the next one's frames.
+__attribute__((unused)) static int start_on_wiped_stack(void **state)
+{
+  (void)state;
+  wipe_stack();
+  return 0;
+}
+
+#define HIDDEN_TEST(function) cmocka_unit_test_setup_teardown(function, start_on_wiped_stack, NULL)
+
 #endif
