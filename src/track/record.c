@@ -242,7 +242,7 @@ INTERNAL bool record_is_current(struct page *page, const struct record *record)
 
 static unsigned weight_of(uint64_t word)
 {
-  return (word & WEIGHT_MASK) >> WEIGHT_SHIFT;
+  return (unsigned)((word & WEIGHT_MASK) >> WEIGHT_SHIFT);
 }
 
 static struct record_copy copy_of(struct record *record, uint64_t word)
