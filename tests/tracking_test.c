@@ -385,8 +385,10 @@ static void run_with(const char *name, const char *value, const char *file)
 // What the new program does: 8 MiB of blocks that are kept, and whatever the option takes.
 static int act(const char *name)
 {
+  static void *volatile kept[8192];
   for (size_t i = 0; i < 8192; i++) {
-    CHECK(plant_small(1000) != NULL);
+    kept[i] = plant_small(1000);
+    CHECK(kept[i] != NULL);
     if (i == 4096 && strcmp(name, "MEND_PROFILE_SIGNAL") == 0) CHECK(raise(SIGUSR2) == 0);
   }
   pid_t child = strcmp(name, "MEND_VERBOSE") == 0 ? test_fork() : 0;

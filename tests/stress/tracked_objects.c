@@ -219,6 +219,6 @@ int main(void)
   CHECK(read_sums().live_samples == 0);
   mend_handle_heap_destroy(own_heap);
   printf("%zu moves, %zu vetoes\n", atomic_load(&moved), atomic_load(&vetoed));
-  CHECK(atomic_load(&moved) > 0);
+  if (!TEST_IS_ANNOTATED) CHECK(atomic_load(&moved) > 0);  // Valgrind runs one thread at a time
   return TEST_PASS;
 }
