@@ -2,7 +2,6 @@
 //
 // `mend doctor`: looks at a process twice and says what is wrong with it, or runs a program and
 // says that at its end.
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "command.h"
 #include "doctor.h"
 #include "launch.h"
+#include "output.h"
 #include "progress.h"
 #include "screen.h"
 
@@ -103,15 +103,15 @@ static void judge(struct doctor *doctor)
 // Writes the report to where it belongs. False after a complaint.
 static bool tell(const struct doctor *doctor, const struct doctor_options *options)
 {
+  struct output output;
   FILE *standard = options->program != NULL ? stderr : stdout;
-  FILE *stream = options->output != NULL ? fopen(options->output, "we") : standard;
-  bool is_good = stream != NULL;
-  if (is_good && options->is_json) doctor_write_json(doctor, stream);
-  if (is_good && !options->is_json) doctor_write(doctor, stream);
-  if (is_good) is_good = fflush(stream) == 0 && !ferror(stream);
-  if (stream != NULL && stream != standard) is_good = fclose(stream) == 0 && is_good;
-  if (!is_good) complain("the report could not be written: %s", strerror(errno));
-  return is_good;
+  if (!output_open(&output, options->output, standard)) return false;
+  if (options->is_json) {
+    doctor_write_json(doctor, output.stream);
+  } else {
+    doctor_write(doctor, output.stream);
+  }
+  return output_close(&output);
 }
 
 // The second look is what growth and standstill are told by.
@@ -243,8 +243,7 @@ static int examine_program(const struct doctor_options *options)
   doctor_free(doctor);
   forget(&attendance);
   if (is_told && has_trouble) return END_FINDINGS;
-  int status = launch_end(&launch);
-  return !is_told && status == END_OK ? END_BAD_INPUT : status;
+  return launch_end(&launch, is_told);
 }
 
 int command_doctor(int count, char **arguments)

@@ -3,12 +3,12 @@
 // `mend leaks`: runs a program with every allocation remembered, and tells what nothing reached any
 // more when it ended; or asks a process that runs what nothing in it reaches; or tells it of track
 // files that were written before.
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "arguments.h"
 #include "command.h"
@@ -16,6 +16,7 @@
 #include "launch.h"
 #include "leak_report.h"
 #include "misuse_text.h"
+#include "output.h"
 #include "track_folder.h"
 
 enum { END_LEAKS = 23, EXIT_CODE_MOST = 255, SUPPRESSION_FILES_MOST = 16 };
@@ -40,7 +41,7 @@ struct telling {
   const struct leaks_options *options;
   struct suppressions suppressions;
   struct track_file since;
-  FILE *stream;
+  struct output output;
   size_t count;  // processes
   bool has_leaks;
 };
@@ -152,7 +153,7 @@ static bool parse(struct leaks_options *options, int count, char **words, int *e
 // Of what the process itself has told of with bare addresses.
 static bool tell_misuse(const struct track_file *file, const struct telling *telling)
 {
-  return misuse_text_write(file, telling->options->view.as_json ? stderr : telling->stream);
+  return misuse_text_write(file, telling->options->view.as_json ? stderr : telling->output.stream);
 }
 
 static bool tell(struct telling *telling, const char *path)
@@ -173,10 +174,10 @@ static bool tell(struct telling *telling, const char *path)
   is_good = is_good && leak_report_make(&report, &file, &telling->suppressions);
   if (is_good && options->since != NULL) is_good = leak_report_compare(&report, &telling->since);
   if (is_good && options->view.as_json) {
-    fputs(telling->count > 0 ? ",\n" : "", telling->stream);
-    leak_json_write(&report, &options->view, telling->stream);
+    fputs(telling->count > 0 ? ",\n" : "", telling->output.stream);
+    leak_json_write(&report, &options->view, telling->output.stream);
   } else if (is_good) {
-    leak_text_write(&report, &options->view, telling->stream);
+    leak_text_write(&report, &options->view, telling->output.stream);
   }
   telling->count += is_good;
   telling->has_leaks = telling->has_leaks || report.leak_count > 0;
@@ -189,50 +190,16 @@ static bool tell_all(struct telling *telling, char **files, size_t count)
 {
   const struct leaks_options *options = telling->options;
   bool is_good = true;
-  if (options->view.as_json) fputs("{\"mend_leaks\":1,\n\"processes\":[\n", telling->stream);
+  if (options->view.as_json) fputs("{\"mend_leaks\":1,\n\"processes\":[\n", telling->output.stream);
   for (size_t i = 0; i < count; i++) is_good = tell(telling, files[i]) && is_good;
   if (options->view.as_json) {
-    fputs("],\n", telling->stream);
-    leak_json_write_suppressions(&telling->suppressions, telling->stream);
-    fputs("}\n", telling->stream);
+    fputs("],\n", telling->output.stream);
+    leak_json_write_suppressions(&telling->suppressions, telling->output.stream);
+    fputs("}\n", telling->output.stream);
   } else {
-    leak_text_write_suppressions(&telling->suppressions, telling->stream);
+    leak_text_write_suppressions(&telling->suppressions, telling->output.stream);
   }
   return is_good;
-}
-
-static FILE *open_output(const struct leaks_options *options)
-{
-  if (options->output == NULL) return options->program != NULL ? stderr : stdout;
-  FILE *stream = fopen(options->output, "we");
-  if (stream == NULL) complain("%s: %s", options->output, strerror(errno));
-  return stream;
-}
-
-static bool close_output(FILE *stream)
-{
-  bool is_written = fflush(stream) == 0 && !ferror(stream);
-  if (stream != stdout && stream != stderr) is_written = fclose(stream) == 0 && is_written;
-  if (!is_written) complain("the report could not be written");
-  return is_written;
-}
-
-// Copies a track file to where it is to be kept.
-static bool save(const struct leaks_options *options, const char *path)
-{
-  char buffer[65536];
-  FILE *from = fopen(path, "re");
-  FILE *to = fopen(options->save, "we");
-  bool is_saved = from != NULL && to != NULL;
-  size_t bytes;
-  while (is_saved && (bytes = fread(buffer, 1, sizeof buffer, from)) > 0) {
-    is_saved = fwrite(buffer, 1, bytes, to) == bytes;
-  }
-  if (from != NULL) is_saved = !ferror(from) && is_saved;
-  if (from != NULL) fclose(from);
-  if (to != NULL) is_saved = fclose(to) == 0 && is_saved;
-  if (!is_saved) complain("%s could not be written: %s", options->save, strerror(errno));
-  return is_saved;
 }
 
 // What the processes have done that ends them, by name. Says whether there was anything.
@@ -240,7 +207,7 @@ static bool tell_misuses(struct telling *telling, struct track_folder *folder)
 {
   track_folder_list_misuses(folder);
   for (size_t i = 0; i < folder->count; i++) (void)tell(telling, folder->files[i]);
-  fflush(telling->stream);
+  fflush(telling->output.stream);
   return folder->count > 0;
 }
 
@@ -275,68 +242,62 @@ static bool tell_of_run(struct telling *telling, struct track_folder *folder,
   }
   size_t count = options->has_children ? folder->count : has_report;
   bool is_good = count > 0 && tell_all(telling, folder->files, count);
-  if (has_report && options->save != NULL) is_good = save(options, folder->files[0]) && is_good;
+  if (has_report && options->save != NULL)
+    is_good = output_copy(options->save, NULL, folder->files[0]) && is_good;
   return is_good;
 }
 
-static int run_program(struct telling *telling)
+static bool run_program(struct telling *telling, struct launch *launch)
 {
-  const struct leaks_options *options = telling->options;
   struct track_folder folder;
-  if (!track_folder_make(&folder)) return END_BAD_INPUT;
+  if (!track_folder_make(&folder)) return false;
   const struct launch_setting settings[] = {{"MEND_LEAKS", "1"},
                                             {"MEND_TRACK_FILE", folder.pattern}};
-  struct launch launch = {
-      .library = LAUNCH_LIBRARY,
-      .arguments = options->program,
-      .settings = settings,
-      .setting_count = sizeof settings / sizeof settings[0],
-  };
-  bool is_good = launch_run(&launch) && tell_of_run(telling, &folder, &launch);
+  launch->settings = settings;
+  launch->setting_count = sizeof settings / sizeof settings[0];
+  bool is_good = launch_run(launch) && tell_of_run(telling, &folder, launch);
+  launch->settings = NULL;
   track_folder_remove(&folder);
-  if (telling->has_leaks) return (int)options->exit_code;
-  int status = launch_end(&launch);
-  return status == END_OK && !is_good ? END_BAD_INPUT : status;
+  return is_good;
 }
 
 // Has the process look for what is lost in it.
-static int ask_process(struct telling *telling)
+static bool ask_process(struct telling *telling)
 {
   const struct leaks_options *options = telling->options;
   int answer = control_ask(options->process, "leaks");
-  if (answer < 0) return END_BAD_INPUT;
+  if (answer < 0) return false;
   char path[32];
   snprintf(path, sizeof path, "/proc/self/fd/%d", answer);
   bool is_good = tell_all(telling, (char *[]){path}, 1);
-  if (options->save != NULL) is_good = save(options, path) && is_good;
+  if (options->save != NULL) is_good = output_copy(options->save, NULL, path) && is_good;
   close(answer);
-  if (!is_good) return END_BAD_INPUT;
-  return telling->has_leaks ? (int)options->exit_code : END_OK;
+  return is_good;
 }
 
-static int read_files(struct telling *telling)
-{
-  const struct leaks_options *options = telling->options;
-  bool is_good = tell_all(telling, options->files, options->file_count);
-  if (!is_good) return END_BAD_INPUT;
-  return telling->has_leaks ? (int)options->exit_code : END_OK;
-}
-
-static int tell_with(struct telling *telling)
+static bool prepare(struct telling *telling)
 {
   const struct leaks_options *options = telling->options;
   for (size_t i = 0; i < options->suppression_file_count; i++) {
-    if (!suppressions_read(&telling->suppressions, options->suppression_files[i])) {
-      return END_BAD_INPUT;
-    }
+    if (!suppressions_read(&telling->suppressions, options->suppression_files[i])) return false;
   }
-  if (options->since != NULL && !track_read(&telling->since, options->since)) return END_BAD_INPUT;
-  telling->stream = open_output(options);
-  if (telling->stream == NULL) return END_BAD_INPUT;
-  int status = options->program != NULL ? run_program(telling)
-               : options->process != 0  ? ask_process(telling)
-                                        : read_files(telling);
-  return close_output(telling->stream) ? status : END_BAD_INPUT;
+  if (options->since != NULL && !track_read(&telling->since, options->since)) return false;
+  return output_open(&telling->output, options->output, options->program != NULL ? stderr : stdout);
+}
+
+// Leaks that have been told of decide how the command ends, whatever else went wrong; then the
+// program does; then what went wrong.
+static int tell_with(struct telling *telling)
+{
+  const struct leaks_options *options = telling->options;
+  struct launch launch = {.library = LAUNCH_LIBRARY, .arguments = options->program};
+  if (!prepare(telling)) return END_BAD_INPUT;
+  bool is_good = options->program != NULL ? run_program(telling, &launch)
+                 : options->process != 0  ? ask_process(telling)
+                                          : tell_all(telling, options->files, options->file_count);
+  bool is_written = output_close(&telling->output);
+  if (telling->has_leaks && is_written && options->exit_code != 0) return (int)options->exit_code;
+  return launch_end(&launch, is_good && is_written);
 }
 
 int command_leaks(int count, char **arguments)

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "map_html.h"
 #include "map_terminal.h"
+#include "output.h"
 #include "remote_map.h"
 
 enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
@@ -88,13 +89,9 @@ static size_t terminal_width(void)
   return size.ws_col < TERMINAL_WIDTH_MOST ? size.ws_col : TERMINAL_WIDTH_MOST;
 }
 
-static bool wants_colour(enum colour colour)
+static bool has_colour(enum colour colour)
 {
-  if (colour != COLOUR_AUTO) return colour == COLOUR_ALWAYS;
-  const char *terminal = getenv("TERM");
-  const char *refusal = getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) && (refusal == NULL || *refusal == '\0') && terminal != NULL &&
-         strcmp(terminal, "dumb") != 0;
+  return colour == COLOUR_AUTO ? output_has_colour(stdout) : colour == COLOUR_ALWAYS;
 }
 
 static bool draw(const struct snapshot *snapshots, const struct map_options *options)
@@ -102,7 +99,7 @@ static bool draw(const struct snapshot *snapshots, const struct map_options *opt
   (void)setlocale(LC_CTYPE, "");
   const struct terminal terminal = {
       .width = options->width != 0 ? options->width : terminal_width(),
-      .has_colour = wants_colour(options->colour),
+      .has_colour = has_colour(options->colour),
       .has_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
   };
   size_t count = options->path_count;

@@ -12,6 +12,7 @@
 #include "control.h"
 #include "launch.h"
 #include "option_table.h"
+#include "output.h"
 #include "profile.h"
 #include "profile_output.h"
 #include "profile_source.h"
@@ -175,7 +176,7 @@ static bool show(const struct profile_options *options, const struct profile_sou
       profile_source_read(source, &file) && (!has_old || profile_source_read(old_source, &old));
   is_good = is_good && check_mode(options, &file);
   if (is_good && profile_format_is_track(options->output.format)) {
-    is_good = profile_output_track(&options->output, source->path);
+    is_good = output_copy(options->output.path, options->output.stream, source->path);
   } else if (is_good) {
     is_good = profile_make(&profile, &file, has_old ? &old : NULL, options->by) &&
               profile_output(&options->output, &profile);
@@ -190,12 +191,11 @@ static int run(const struct profile_options *options)
 {
   struct track_folder folder;
   struct profile_source source;
-  struct launch launch = {.library = LAUNCH_LIBRARY, .arguments = options->operands, .status = 256};
+  struct launch launch = {.library = LAUNCH_LIBRARY, .arguments = options->operands};
   bool is_shown = profile_source_run(&source, &launch, &folder, options->interval, options->by) &&
                   show(options, &source, NULL);
   track_folder_remove(&folder);
-  int status = launch_end(&launch);
-  return status != END_OK || is_shown ? status : END_BAD_INPUT;
+  return launch_end(&launch, is_shown);
 }
 
 static bool show_process(const struct profile_options *options, pid_t pid)

@@ -12,6 +12,7 @@
 #include "command.h"
 #include "control.h"
 #include "launch.h"
+#include "output.h"
 #include "stats_view.h"
 #include "track_folder.h"
 
@@ -76,8 +77,7 @@ struct text {
   size_t length;
 };
 
-// All of a file. False after a complaint.
-static bool read_all(FILE *file, const char *name, struct text *text)
+static bool read_all(FILE *file, struct text *text)
 {
   size_t room = 0;
   for (;;) {
@@ -91,8 +91,17 @@ static bool read_all(FILE *file, const char *name, struct text *text)
     if (got == 0) break;
     text->length += got;
   }
-  bool is_read = feof(file) && !ferror(file);
+  return feof(file) && !ferror(file);
+}
+
+// All of a file, or of stdin for "-". False after a complaint.
+static bool read_file(const char *path, const char *name, struct text *text)
+{
+  bool is_stdin = strcmp(path, "-") == 0;
+  FILE *file = is_stdin ? stdin : fopen(path, "re");
+  bool is_read = file != NULL && read_all(file, text);
   if (!is_read) complain("%s: %s", name, strerror(errno));
+  if (file != NULL && !is_stdin) fclose(file);
   return is_read;
 }
 
@@ -102,28 +111,27 @@ static bool write_to(const struct stats_options *options, const struct text *tex
   if (options->format == NULL) {
     return stats_view_write(&options->view, text->bytes, text->length, name, stream);
   }
-  return fwrite(text->bytes, 1, text->length, stream) == text->length;
+  fwrite(text->bytes, 1, text->length, stream);
+  return true;
 }
 
 static bool write_output(const struct stats_options *options, const struct text *text,
                          const char *name)
 {
-  if (options->output == NULL) {
-    return write_to(options, text, name, options->is_program ? stderr : stdout);
-  }
-  FILE *stream = fopen(options->output, "we");
-  bool is_good = stream != NULL && write_to(options, text, name, stream);
-  bool is_written = stream != NULL && !ferror(stream);
-  if (stream != NULL) is_written = fclose(stream) == 0 && is_written;
-  if (!is_written) complain("%s: it could not be written", options->output);
-  return is_good && is_written;
+  struct output output;
+  if (!output_open(&output, options->output, options->is_program ? stderr : stdout)) return false;
+  if (write_to(options, text, name, output.stream)) return output_close(&output);
+  output_abandon(&output);
+  return false;
 }
 
-// Shows what a file has; `is_known`: it comes from the library, just now.
-static bool show(const struct stats_options *options, FILE *file, const char *name, bool is_known)
+// Shows what a file has, which people know by a name; `is_known`: it comes from the library, just
+// now.
+static bool show(const struct stats_options *options, const char *path, const char *name,
+                 bool is_known)
 {
   struct text text = {0};
-  bool is_good = read_all(file, name, &text);
+  bool is_good = read_file(path, name, &text);
   if (is_good && !is_known) is_good = stats_view_check(text.bytes, text.length, name);
   is_good = is_good && write_output(options, &text, name);
   free(text.bytes);
@@ -136,15 +144,7 @@ static bool show_file(const struct stats_options *options, const char *path)
     complain("a file is shown as a table or as JSON; for --%s ask the process", options->format);
     return false;
   }
-  bool is_stdin = strcmp(path, "-") == 0;
-  FILE *file = is_stdin ? stdin : fopen(path, "re");
-  if (file == NULL) {
-    complain("%s: %s", path, strerror(errno));
-    return false;
-  }
-  bool is_shown = show(options, file, path, false);
-  if (!is_stdin) fclose(file);
-  return is_shown;
+  return show(options, path, path, false);
 }
 
 static bool show_process(const struct stats_options *options, pid_t pid)
@@ -153,9 +153,10 @@ static bool show_process(const struct stats_options *options, pid_t pid)
   snprintf(request, sizeof request, "stats %s", options->format != NULL ? options->format : "json");
   int answer = control_ask(pid, request);
   if (answer < 0) return false;
-  FILE *file = fdopen(answer, "r");
-  bool is_shown = file != NULL && show(options, file, options->operands[0], true);
-  if (file != NULL) fclose(file);
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", answer);
+  bool is_shown = show(options, path, options->operands[0], true);
+  close(answer);
   return is_shown;
 }
 
@@ -170,9 +171,7 @@ static bool show_first(const struct stats_options *options, struct track_folder 
              launch->arguments[0]);
     return false;
   }
-  FILE *file = fopen(folder->files[0], "re");
-  bool is_shown = file != NULL && show(options, file, launch->arguments[0], true);
-  if (file != NULL) fclose(file);
+  bool is_shown = show(options, folder->files[0], launch->arguments[0], true);
   if (folder->count > 1) {
     complain("%zu processes that it has started have told theirs, too; `mend run -o "
              "stats_file=FOLDER/%%p` keeps all",
@@ -194,8 +193,7 @@ static int run(const struct stats_options *options)
   bool is_run = launch_run(&launch);
   bool is_shown = is_run && show_first(options, &folder, &launch);
   track_folder_remove(&folder);
-  int status = launch_end(&launch);
-  return status != END_OK || is_shown ? status : END_BAD_INPUT;
+  return launch_end(&launch, is_shown);
 }
 
 int command_stats(int count, char **arguments)

@@ -155,7 +155,8 @@ static struct refusal judge_program(const char *path)
 // ---------------------------------------------------------------------------------------------
 // Its run.
 
-bool launch_prepare(const struct launch *launch)
+// Puts the preloaded library and the settings into this process's own environment.
+static bool prepare(const struct launch *launch)
 {
   char library[LAUNCH_PATH_MOST];
   if (!launch_find_library(library, launch->library)) return false;
@@ -197,7 +198,7 @@ enum { PASSED_ON = sizeof passed_on / sizeof passed_on[0] };
 // Returns, after a complaint, what a shell would end with.
 static int exec_program(const struct launch *launch, const char *path)
 {
-  if (!launch_prepare(launch)) return STATUS_CANNOT_RUN;
+  if (!prepare(launch)) return STATUS_CANNOT_RUN;
   execv(path, launch->arguments);
   int error = errno;
   if (error == ENOEXEC) {  // a script without its first line
@@ -295,9 +296,12 @@ bool launch_run(struct launch *launch)
   return false;
 }
 
-int launch_end(const struct launch *launch)
+int launch_end(const struct launch *launch, bool is_good)
 {
-  if (WIFEXITED(launch->status)) return WEXITSTATUS(launch->status);
+  if (WIFEXITED(launch->status)) {
+    int status = WEXITSTATUS(launch->status);
+    return status == END_OK && !is_good ? END_BAD_INPUT : status;
+  }
   int number = WTERMSIG(launch->status);
   fflush(NULL);
   // The program has left its core, if any: this process must not leave another.

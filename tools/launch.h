@@ -51,15 +51,13 @@ bool launch_run(struct launch *launch);
 // a complaint: 126 or 127, as a shell ends then.
 int launch_exec(const struct launch *launch);
 
-// The exit status to end with. A program that a signal has killed: ends this process in the same
-// way, after its output is written.
-int launch_end(const struct launch *launch);
+// The exit status to end with: the program's or, if that is 0 and what was to be done about it is
+// no good, END_BAD_INPUT. A program that a signal has killed: ends this process in the same way,
+// after its output is written.
+int launch_end(const struct launch *launch, bool is_good);
 
 // Writes the library's path into `path`. False after a complaint.
 enum { LAUNCH_PATH_MOST = 4096 };
 bool launch_find_library(char path[static LAUNCH_PATH_MOST], const char *library);
-
-// Puts the preloaded library and the settings into this process's own environment.
-bool launch_prepare(const struct launch *launch);
 
 #endif

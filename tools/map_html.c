@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "map_html.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
 #include "figures.h"
 #include "map_template.h"
 #include "mend/mend.h"
+#include "output.h"
 
 struct page_set {
   const struct snapshot *snapshots;
@@ -254,13 +253,8 @@ static void write_template(FILE *file, const struct page_set *set)
 bool html_write(const struct snapshot *snapshots, size_t count, const char *path)
 {
   const struct page_set set = {snapshots, count};
-  FILE *file = fopen(path, "w");
-  bool is_written = file != NULL;
-  if (is_written) {
-    write_template(file, &set);
-    is_written = !ferror(file);
-    is_written = fclose(file) == 0 && is_written;
-  }
-  if (!is_written) complain("%s: %s", path, strerror(errno));
-  return is_written;
+  struct output output;
+  if (!output_open(&output, path, NULL)) return false;
+  write_template(output.stream, &set);
+  return output_close(&output);
 }

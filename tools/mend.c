@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "mend/mend.h"
+#include "output.h"
 #include "plain.h"
 
 struct command {
@@ -91,9 +92,8 @@ static int run(int count, char **arguments)
 
 int main(int count, char **arguments)
 {
+  struct output output;
   int status = run(count - 1, arguments + 1);
-  bool is_written = fflush(stdout) == 0 && !ferror(stdout);
-  if (is_written || status != END_OK) return status;
-  complain("the output could not be written");
-  return END_BAD_INPUT;
+  if (status != END_OK) return status;
+  return output_open(&output, NULL, stdout) && output_close(&output) ? END_OK : END_BAD_INPUT;
 }

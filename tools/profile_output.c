@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "profile_output.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
+#include "output.h"
 
 struct profile_format {
   const char *name;
@@ -82,14 +81,6 @@ bool profile_format_is_track(const struct profile_format *format)
   return strcmp(format->name, "track") == 0;
 }
 
-static bool wants_colour(FILE *stream)
-{
-  const char *terminal = getenv("TERM");
-  const char *refusal = getenv("NO_COLOR");
-  return isatty(fileno(stream)) && (refusal == NULL || *refusal == '\0') && terminal != NULL &&
-         strcmp(terminal, "dumb") != 0;
-}
-
 // Through memory, and compressed.
 static bool write_compressed(const struct profile_format *format, const struct profile *profile,
                              FILE *stream)
@@ -110,7 +101,7 @@ static bool write_profile(const struct profile_output *output, const struct prof
   const struct profile_format *format = output->format;
   if (format->write == NULL) {
     struct profile_table table = output->table;
-    table.has_colour = wants_colour(stream);
+    table.has_colour = output_has_colour(stream);
     return profile_write_table(profile, &table, stream);
   }
   if (format->is_compressed_as_gz && output->path != NULL && ends_in(output->path, ".gz")) {
@@ -119,43 +110,11 @@ static bool write_profile(const struct profile_output *output, const struct prof
   return format->write(profile, stream);
 }
 
-static FILE *open_output(const struct profile_output *output)
+bool profile_output(const struct profile_output *profile_output, const struct profile *profile)
 {
-  if (output->path == NULL) return output->stream;
-  FILE *stream = fopen(output->path, "we");
-  if (stream == NULL) complain("%s: %s", output->path, strerror(errno));
-  return stream;
-}
-
-// Says whether all has reached the file.
-static bool close_output(const struct profile_output *output, FILE *stream)
-{
-  if (output->path == NULL) return true;  // the command looks at its end
-  bool is_written = !ferror(stream);
-  is_written = fclose(stream) == 0 && is_written;
-  if (!is_written) complain("%s: it could not be written", output->path);
-  return is_written;
-}
-
-bool profile_output(const struct profile_output *output, const struct profile *profile)
-{
-  FILE *stream = open_output(output);
-  if (stream == NULL) return false;
-  bool is_good = write_profile(output, profile, stream);
-  return close_output(output, stream) && is_good;
-}
-
-bool profile_output_track(const struct profile_output *output, const char *path)
-{
-  FILE *from = fopen(path, "re");
-  FILE *to = from != NULL ? open_output(output) : NULL;
-  char piece[1 << 16];
-  size_t length;
-  while (to != NULL && (length = fread(piece, 1, sizeof piece, from)) > 0) {
-    if (fwrite(piece, 1, length, to) != length) break;
-  }
-  bool is_read = from != NULL && !ferror(from);
-  if (!is_read) complain("%s: it could not be read", path);
-  if (from != NULL) fclose(from);
-  return to != NULL && close_output(output, to) && is_read;
+  struct output output;
+  if (!output_open(&output, profile_output->path, profile_output->stream)) return false;
+  if (write_profile(profile_output, profile, output.stream)) return output_close(&output);
+  output_abandon(&output);
+  return false;
 }

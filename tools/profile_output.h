@@ -31,7 +31,4 @@ struct profile_output {
 // False after a complaint.
 bool profile_output(const struct profile_output *output, const struct profile *profile);
 
-// Writes the track file `path` itself.
-bool profile_output_track(const struct profile_output *output, const char *path);
-
 #endif
