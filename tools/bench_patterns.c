@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "clock.h"
 
 enum { SLOTS = 20000, THREADS = 4, BATCH = 256, GROWN_MOST = 1 << 20 };
 
@@ -158,18 +159,11 @@ const struct bench_pattern bench_patterns[] = {
 
 const size_t bench_pattern_count = sizeof bench_patterns / sizeof bench_patterns[0];
 
-static double now_ns(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
 double bench_time(size_t pattern)
 {
   const struct bench_pattern *chosen = &bench_patterns[pattern];
-  double start = now_ns();
+  int64_t start = clock_ns(CLOCK_MONOTONIC);
   chosen->run(chosen->operations);
-  double end = now_ns();
-  return atomic_load(&has_failed) ? -1 : (end - start) / (double)chosen->operations;
+  int64_t end = clock_ns(CLOCK_MONOTONIC);
+  return atomic_load(&has_failed) ? -1 : (double)(end - start) / (double)chosen->operations;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <inttypes.h>
 #include <linux/membarrier.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,22 +13,13 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "kernel_file.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
 
-enum { TEXT_MOST = 128, BUDGET_LEAST = 65530 };
-
-// The first line of a file of the kernel; "" if there is none.
-static const char *read_line(char text[static TEXT_MOST], const char *path)
-{
-  FILE *file = fopen(path, "r");
-  if (file == NULL || fgets(text, TEXT_MOST, file) == NULL) text[0] = '\0';
-  if (file != NULL) fclose(file);
-  text[strcspn(text, "\n")] = '\0';
-  return text;
-}
+enum { BUDGET_LEAST = 65530 };
 
 static void check_version(void)
 {
@@ -63,23 +55,23 @@ static void check_guards(void)
 
 static void check_huge_pages(void)
 {
-  char text[TEXT_MOST];
-  read_line(text, "/sys/kernel/mm/transparent_hugepage/enabled");
-  if (*text == '\0' || strstr(text, "[never]") != NULL) {
+  enum huge_pages given;
+  if (!kernel_file_huge_pages(&given) || given == HUGE_PAGES_NEVER) {
     check_tell(WARN, "huge pages", "off: set transparent_hugepage/enabled to madvise");
   } else if (prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1) {
     check_tell(WARN, "huge pages", "off for this process and its children, by prctl");
   } else {
-    bool is_always = strstr(text, "[always]") != NULL;
     check_tell(FINE, "huge pages", "%s",
-               is_always ? "always: also where nobody asks for them" : "for blocks that ask");
+               given == HUGE_PAGES_ALWAYS ? "always: also where nobody asks for them"
+                                          : "for blocks that ask");
   }
 }
 
 static void check_overcommit(void)
 {
-  char text[TEXT_MOST];
-  if (strcmp(read_line(text, "/proc/sys/vm/overcommit_memory"), "2") == 0) {
+  uint64_t mode = 0;
+  (void)kernel_file_number("/proc/sys/vm/overcommit_memory", &mode);
+  if (mode == 2) {
     check_tell(WARN, "overcommit", "strict: what is accessible counts, used or not");
   } else {
     check_tell(FINE, "overcommit", "what is reserved costs nothing");
@@ -88,10 +80,10 @@ static void check_overcommit(void)
 
 static void check_mappings(void)
 {
-  char text[TEXT_MOST];
-  long most = strtol(read_line(text, "/proc/sys/vm/max_map_count"), NULL, 10);
+  uint64_t most = 0;
+  (void)kernel_file_number("/proc/sys/vm/max_map_count", &most);
   check_tell(most < BUDGET_LEAST ? WARN : FINE, "mappings",
-             "%ld a process; MEND_MAP_BUDGET bounds mend's", most);
+             "%" PRIu64 " a process; MEND_MAP_BUDGET bounds mend's", most);
 }
 
 static void check_addresses(void)
@@ -108,15 +100,15 @@ static void check_addresses(void)
 // Who may read another process: what `mend top PID` and its like do.
 static void check_reading(void)
 {
-  char text[TEXT_MOST];
-  long scope = strtol(read_line(text, "/proc/sys/kernel/yama/ptrace_scope"), NULL, 10);
+  uint64_t scope = 0;
+  (void)kernel_file_number("/proc/sys/kernel/yama/ptrace_scope", &scope);
   if (geteuid() == 0 && scope < 3) {
     check_tell(FINE, "reading", "`mend top PID` may read every process: you are root");
   } else if (scope == 0) {
     check_tell(FINE, "reading", "`mend top PID` may read your processes");
   } else {
-    check_tell(WARN, "reading", "kernel.yama.ptrace_scope is %ld: `mend top PID` needs %s", scope,
-               scope < 3 ? "root" : "a restart with a smaller one");
+    check_tell(WARN, "reading", "kernel.yama.ptrace_scope is %" PRIu64 ": `mend top PID` needs %s",
+               scope, scope < 3 ? "root" : "a restart with a smaller one");
   }
 }
 

@@ -21,6 +21,7 @@
 #include "json_text.h"
 #include "launch.h"
 #include "progress.h"
+#include "text.h"
 
 enum { ROUNDS_MOST = 99, WITH_MOST = 3, RIVALS_MOST = 5 + WITH_MOST, PATTERNS_MOST = 8 };
 
@@ -267,8 +268,7 @@ static int bench_all(struct bench *bench, const char *const *named, size_t named
   }
   add_installed(bench);
   for (size_t i = 0; i < named_count; i++) {
-    const char *slash = strrchr(named[i], '/');
-    if (add_rival(bench, slash != NULL ? slash + 1 : named[i], named[i])) continue;
+    if (add_rival(bench, text_base_name(named[i]), named[i])) continue;
     complain("%s could not be preloaded, or its malloc does not work", named[i]);
     return END_BAD_INPUT;
   }

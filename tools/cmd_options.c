@@ -10,6 +10,7 @@
 #include "command.h"
 #include "json_text.h"
 #include "option_table.h"
+#include "text.h"
 
 enum { LINE_MOST = 80 };
 
@@ -28,26 +29,6 @@ static void print_help(void)
         stdout);
 }
 
-// Words in lines of LINE_MOST columns, indented.
-static void print_wrapped(const char *text)
-{
-  size_t column = 0;
-  while (*text != '\0') {
-    size_t length = strcspn(text, " ");
-    if (column == 0 || column + 1 + length > LINE_MOST) {
-      fputs(column == 0 ? "    " : "\n    ", stdout);
-      column = 4;
-    } else {
-      fputc(' ', stdout);
-      column++;
-    }
-    fwrite(text, 1, length, stdout);
-    column += length;
-    text += length + (text[length] == ' ');
-  }
-  fputc('\n', stdout);
-}
-
 static void print_row(const struct option_row *row)
 {
   char initial[OPTION_TEXT_MOST];
@@ -62,7 +43,8 @@ static void print_row(const struct option_row *row)
   } else {
     puts("-");
   }
-  print_wrapped(row->meaning);
+  fputs("    ", stdout);
+  text_wrap(stdout, row->meaning, LINE_MOST, 4, 4);
 }
 
 static void print_json_setting(const struct option_row *row)

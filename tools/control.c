@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "process_age.h"
 #include "silence.h"
@@ -39,13 +40,6 @@ static int fail(char *why, const char *format, long number)
   snprintf(why, CONTROL_WHY_MOST, format, number);
 #pragma GCC diagnostic pop
   return -1;
-}
-
-static double seconds_now(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 // Waits until there is something to read, or for that long. Negative if it is cancelled or fails.
@@ -76,9 +70,11 @@ static bool reach(const struct asking *asking)
       snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "mend-%ld", (long)asking->pid);
   socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
   struct asking queued = {.connection = -1, .cancel = asking->cancel};
-  double deadline = seconds_now() + SECONDS_MOST;
+  double deadline = (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND + SECONDS_MOST;
   while (connect(asking->connection, (const struct sockaddr *)&address, bytes) != 0) {
-    if ((errno != EAGAIN && errno != EINTR) || seconds_now() > deadline) return false;
+    if ((errno != EAGAIN && errno != EINTR) ||
+        (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND > deadline)
+      return false;
     if (wait_for(&queued, RETRY_MS) < 0 && errno != EINTR) return false;
   }
   return true;
@@ -126,7 +122,7 @@ static void send_request(int connection, const char *request)
 static ssize_t receive(const struct asking *asking, double deadline, char *text, size_t bytes)
 {
   for (;;) {
-    double left = deadline - seconds_now();
+    double left = deadline - (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND;
     int ready = left > 0 ? wait_for(asking, (int)(left * 1000) + 1) : 0;
     ssize_t got = ready > 0 ? recv(asking->connection, text, bytes, 0) : ready;
     if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
@@ -136,7 +132,7 @@ static ssize_t receive(const struct asking *asking, double deadline, char *text,
 // Byte by byte, so that nothing behind its end is read.
 static bool read_status(const struct asking *asking, char line[static STATUS_MOST])
 {
-  double deadline = seconds_now() + SECONDS_MOST;
+  double deadline = (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND + SECONDS_MOST;
   for (size_t at = 0; at < STATUS_MOST - 1; at++) {
     if (receive(asking, deadline, line + at, 1) != 1) return false;
     if (line[at] != '\n') continue;
@@ -162,7 +158,7 @@ static bool write_all(int file, const char *text, size_t bytes)
 static int keep_answer(const struct asking *asking, unsigned long long bytes)
 {
   char text[65536];
-  double deadline = seconds_now() + ANSWER_SECONDS_MOST;
+  double deadline = (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND + ANSWER_SECONDS_MOST;
   int file = memfd_create("mend-answer", MFD_CLOEXEC);
   if (file < 0) return -1;
   while (bytes > 0) {

@@ -73,9 +73,6 @@ static bool read_files(struct target *target, const char *note, size_t bytes)
 static bool read_note(struct target *target, const GElf_Nhdr *note, const char *content)
 {
   switch (note->n_type) {
-  case NT_PRSTATUS:
-    target->thread_count++;
-    return true;
   case NT_PRPSINFO:
     read_process(target, content, note->n_descsz);
     return true;

@@ -5,12 +5,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "figures.h"
 #include "json_text.h"
 #include "plain.h"
 #include "process_name.h"
+#include "text.h"
 
 void doctor_find(struct doctor *doctor, enum severity severity, const char *code,
                  const char *remedy, const char *format, ...)
@@ -46,29 +47,12 @@ bool doctor_has_trouble(const struct doctor *doctor)
   return false;
 }
 
-static uint64_t count_threads(const struct target *target)
-{
-  char line[256];
-  uint64_t count = 0;
-  snprintf(line, sizeof line, "/proc/%d/status", (int)target->process);
-  FILE *file = fopen(line, "re");
-  if (file == NULL) return 0;
-  while (fgets(line, sizeof line, file) != NULL) {
-    if (sscanf(line, "Threads: %" SCNu64, &count) == 1) break;
-  }
-  fclose(file);
-  return count;
-}
-
 bool doctor_look(struct doctor *doctor)
 {
-  struct timespec now;
   if (!remote_measure(doctor->remote)) return false;
-  clock_gettime(CLOCK_MONOTONIC, &now);
   doctor->last = (struct doctor_look){
-      .nanoseconds = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec,
+      .nanoseconds = (uint64_t)clock_ns(CLOCK_MONOTONIC),
       .resident_bytes = remote_resident_bytes(doctor->target),
-      .thread_count = count_threads(doctor->target),
       .totals = doctor->remote->totals,
       .counters = doctor->remote->counters,
   };
@@ -83,35 +67,14 @@ enum { LINE_WIDTH = 78 };
 
 static const char *const severity_names[] = {"note", "warning", "problem"};
 
-// Writes text in lines, each behind an indent; the first line begins at a column.
-static void write_wrapped(FILE *stream, const char *text, size_t indent, size_t column)
-{
-  bool is_first = true;
-  while (*text != '\0') {
-    size_t length = strcspn(text, " ");
-    if (column + 1 + length > LINE_WIDTH && !is_first) {
-      fprintf(stream, "\n%*s", (int)indent, "");
-      column = indent;
-    } else if (!is_first) {
-      fputc(' ', stream);
-      column++;
-    }
-    fwrite(text, 1, length, stream);
-    is_first = false;
-    column += length;
-    text += length + (text[length] == ' ');
-  }
-  fputc('\n', stream);
-}
-
 static void write_finding(FILE *stream, const struct finding *finding)
 {
   const char *name = severity_names[finding->severity];
   fprintf(stream, "\n%s: ", name);
-  write_wrapped(stream, finding->what, 2, strlen(name) + 2);
+  text_wrap(stream, finding->what, LINE_WIDTH, 2, strlen(name) + 2);
   if (finding->remedy[0] == '\0') return;
   fputs("  -> ", stream);
-  write_wrapped(stream, finding->remedy, 5, 5);
+  text_wrap(stream, finding->remedy, LINE_WIDTH, 5, 5);
 }
 
 static void write_head(const struct doctor *doctor, FILE *stream)

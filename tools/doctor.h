@@ -25,7 +25,6 @@ enum { FINDINGS_MOST = 128 };
 struct doctor_look {
   uint64_t nanoseconds;
   uint64_t resident_bytes;
-  uint64_t thread_count;  // of the process
   struct remote_totals totals;
   struct remote_counters counters;
 };

@@ -16,17 +16,6 @@
 #define GROWTH_LEAST (2 * MIB)
 #define ELSEWHERE_LEAST (64 * MIB)
 
-static const char *size_text(char text[static FIGURE_TEXT_MOST], uint64_t bytes)
-{
-  figure_write(text, UNIT_BYTES, (double)bytes);
-  return text;
-}
-
-static uint64_t percent(uint64_t part, uint64_t whole)
-{
-  return whole == 0 ? 0 : (uint64_t)(100 * (double)part / (double)whole);
-}
-
 static double seconds_between(const struct doctor *doctor)
 {
   return (double)(doctor->last.nanoseconds - doctor->first.nanoseconds) / 1e9;
@@ -49,13 +38,13 @@ static void judge_elsewhere(struct doctor *doctor)
   uint64_t held = totals->committed_bytes - totals->unused_bytes + totals->metadata_bytes;
   char texts[2][FIGURE_TEXT_MOST];
   if (held >= resident || resident - held < ELSEWHERE_LEAST) return;
-  if (percent(resident - held, resident) < 50) return;
+  if (figure_percent(resident - held, resident) < 50) return;
   doctor_find(doctor, SEVERITY_NOTE, "elsewhere",
               "If the program has an allocator of its own, it may have a way to use malloc: Python "
               "has PYTHONMALLOC=malloc.",
               "At least %s of the %s that are resident are not mend's: files, code, stacks, or "
               "memory that the program maps itself.",
-              size_text(texts[0], resident - held), size_text(texts[1], resident));
+              figure_bytes(texts[0], resident - held), figure_bytes(texts[1], resident));
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -90,7 +79,7 @@ static void judge_fragmentation(struct doctor *doctor)
   const struct remote_totals *totals = &doctor->last.totals;
   uint64_t free_bytes = totals->free_bytes + totals->kept_bytes;
   uint64_t held = totals->live_bytes - totals->large_bytes + free_bytes;
-  uint64_t share = percent(free_bytes, held);
+  uint64_t share = figure_percent(free_bytes, held);
   char texts[3][FIGURE_TEXT_MOST];
   if (free_bytes < FREE_LEAST || share < 30) return;
   const struct remote_class *worst = find_worst(doctor->remote);
@@ -107,8 +96,8 @@ static void judge_fragmentation(struct doctor *doctor)
                  "its own (mend_heap_create), or what lives long handles, which can be moved.",
       "%" PRIu64 " %% of the memory in pages is free blocks, %s: fragmentation. Most of it is in "
       "blocks of %" PRIu64 " bytes, %s.",
-      share, size_text(texts[0], free_bytes), worst->block_bytes,
-      size_text(texts[1], free_of_class(worst)));
+      share, figure_bytes(texts[0], free_bytes), worst->block_bytes,
+      figure_bytes(texts[1], free_of_class(worst)));
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -121,7 +110,7 @@ static void judge_growth(struct doctor *doctor)
   double seconds = seconds_between(doctor);
   char texts[2][FIGURE_TEXT_MOST];
   if (now <= before || seconds < 0.5) return;
-  if (now - before < GROWTH_LEAST || percent(now - before, now) < 2) return;
+  if (now - before < GROWTH_LEAST || figure_percent(now - before, now) < 2) return;
   doctor_find(doctor, SEVERITY_WARNING, "growing",
               control_answers(doctor->target->process)
                   ? "`mend profile --for 30 PID` names who allocates what grows, and `mend leaks "
@@ -130,7 +119,7 @@ static void judge_growth(struct doctor *doctor)
                     "`mend profile --for 30 PID` names who allocates what grows, and `mend "
                     "leaks PID` whether it is lost.",
               "What is live grew by %s within %.1f seconds, to %s.",
-              size_text(texts[0], now - before), seconds, size_text(texts[1], now));
+              figure_bytes(texts[0], now - before), seconds, figure_bytes(texts[1], now));
 }
 
 static void judge_retained(struct doctor *doctor)
@@ -140,7 +129,8 @@ static void judge_retained(struct doctor *doctor)
   uint64_t delay_ms = 500;
   char text[FIGURE_TEXT_MOST];
   (void)remote_option(doctor->remote, "purge_delay", &delay_ms);
-  if (now->retained_bytes < FREE_LEAST || percent(now->retained_bytes, now->committed_bytes) < 10) {
+  if (now->retained_bytes < FREE_LEAST ||
+      figure_percent(now->retained_bytes, now->committed_bytes) < 10) {
     return;
   }
   if (before->retained_bytes != now->retained_bytes ||
@@ -153,7 +143,7 @@ static void judge_retained(struct doctor *doctor)
               "call mend_collect(true), or malloc_trim(0), before it waits for long.",
               "%s of free pages wait to be returned to the kernel, and nobody does it: the process "
               "is idle, and what is due is done by allocations and frees.",
-              size_text(text, now->retained_bytes));
+              figure_bytes(text, now->retained_bytes));
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -166,11 +156,11 @@ static void judge_limit(struct doctor *doctor)
   uint64_t used = totals->committed_bytes - totals->unused_bytes;
   char texts[2][FIGURE_TEXT_MOST];
   if (!remote_option(doctor->remote, "limit", &limit) || limit == 0) return;
-  if (percent(used, limit) < 90) return;
-  doctor_find(doctor, percent(used, limit) >= 98 ? SEVERITY_PROBLEM : SEVERITY_WARNING, "limit",
-              "Raise MEND_LIMIT, or let mend_set_out_of_memory give something up.",
+  if (figure_percent(used, limit) < 90) return;
+  doctor_find(doctor, figure_percent(used, limit) >= 98 ? SEVERITY_PROBLEM : SEVERITY_WARNING,
+              "limit", "Raise MEND_LIMIT, or let mend_set_out_of_memory give something up.",
               "The heap holds %s of the %s that the option `limit` allows: allocations will fail.",
-              size_text(texts[0], used), size_text(texts[1], limit));
+              figure_bytes(texts[0], used), figure_bytes(texts[1], limit));
 }
 
 static void judge_mappings(struct doctor *doctor)
@@ -178,7 +168,7 @@ static void judge_mappings(struct doctor *doctor)
   uint64_t budget = 0;
   uint64_t count = doctor->last.counters.mapping_count;
   if (!remote_option(doctor->remote, "map_budget", &budget) || budget == 0) return;
-  if (percent(count, budget) < 80) return;
+  if (figure_percent(count, budget) < 80) return;
   doctor_find(doctor, SEVERITY_WARNING, "mappings",
               "Raise MEND_MAP_BUDGET, well below vm.max_map_count; or lower the number of large "
               "blocks that are resized or bound to NUMA nodes.",

@@ -6,24 +6,20 @@
 
 #include "doctor.h"
 #include "link_order.h"
+#include "text.h"
 
 // Other libraries that replace malloc, by how their files' names begin.
 static const char *const rivals[] = {"libjemalloc", "libtcmalloc", "libmimalloc", "libhoard",
                                      "libsnmalloc", "librpmalloc", "libasan",     "libtsan",
                                      "liblsan",     "vgpreload_",  "libscudo"};
 
-static const char *last_part(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  return slash != NULL ? slash + 1 : path;
-}
-
 // The path of a module of the process whose name begins so; NULL if there is none.
 static const char *find_module(const struct target *target, const char *beginning)
 {
   for (size_t i = 0; i < target->mapping_count; i++) {
     const char *path = target->mappings[i].path;
-    if (path[0] == '/' && strncmp(last_part(path), beginning, strlen(beginning)) == 0) return path;
+    if (path[0] == '/' && strncmp(text_base_name(path), beginning, strlen(beginning)) == 0)
+      return path;
   }
   return NULL;
 }
@@ -76,7 +72,7 @@ static void judge_absence(struct doctor *doctor, const struct link_facts *facts)
   }
   if (rival == NULL) return;
   doctor_find(doctor, SEVERITY_NOTE, "rival", "", "Its malloc is probably that of %s.",
-              last_part(rival));
+              text_base_name(rival));
 }
 
 // Whether the definition of malloc that is used is mend's: the same address as mend_malloc.
@@ -100,13 +96,13 @@ static void judge_redirection(struct doctor *doctor, const struct link_facts *fa
                 "Link libmend instead of libmend-core if malloc is to be mend's, too.",
                 "The program uses mend by its own names alone (libmend-core); malloc is that of "
                 "%s.",
-                facts->definer != NULL ? last_part(facts->definer) : "another library");
+                facts->definer != NULL ? text_base_name(facts->definer) : "another library");
   } else if (!doctor->is_redirected) {
     doctor_find(doctor, SEVERITY_PROBLEM, "shadowed",
                 "Preload mend, or put it before the other on the linker's command line; do not "
                 "preload two allocators.",
                 "mend is in the process, but malloc leads to %s, which comes before it.",
-                facts->definer != NULL ? last_part(facts->definer) : "another definition");
+                facts->definer != NULL ? text_base_name(facts->definer) : "another definition");
   }
   link_facts_free(&own);
 }

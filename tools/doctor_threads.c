@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "clock.h"
 #include "doctor.h"
 #include "figures.h"
 #include "process_name.h"
@@ -16,11 +17,8 @@ enum { IDLE_MS = 10000, HOLDERS_MOST = 5 };
 // machine's, so it is the same here.
 static uint32_t idle_ms(const struct doctor *doctor, const struct remote_heap *heap)
 {
-  struct timespec now;
   if (!doctor->target->is_live || heap->tidied_ms == 0) return 0;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-  uint32_t idle = (uint32_t)ms - heap->tidied_ms;
+  uint32_t idle = (uint32_t)(clock_ns(CLOCK_MONOTONIC) / NS_A_MS) - heap->tidied_ms;
   return idle < UINT32_MAX / 2 ? idle : 0;
 }
 

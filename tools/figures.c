@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 // How much of what pages have handed out once is free; as `mend top` and `mend doctor` see it.
 static bool read_free_share(const struct snapshot *snapshot, double *share)
 {
@@ -116,7 +118,19 @@ void figure_write(char text[static FIGURE_TEXT_MOST], enum figure_unit unit, dou
   }
 }
 
-bool figure_read(const struct figure_row *row, const struct snapshot *snapshot, double *value)
+const char *figure_bytes(char text[static FIGURE_TEXT_MOST], uint64_t bytes)
+{
+  write_bytes(text, (double)bytes);
+  return text;
+}
+
+uint64_t figure_percent(uint64_t part, uint64_t whole)
+{
+  return whole == 0 ? 0 : (uint64_t)(100 * (double)part / (double)whole);
+}
+
+// The value of a row; false if the snapshot does not have it.
+static bool read_row(const struct figure_row *row, const struct snapshot *snapshot, double *value)
 {
   if (row->derive != NULL) return row->derive(snapshot, value);
   *value = snapshot_number(snapshot, row->name);
@@ -127,7 +141,7 @@ void figure_write_row(char text[static FIGURE_TEXT_MOST], const struct figure_ro
                       const struct snapshot *snapshot)
 {
   double value;
-  if (figure_read(row, snapshot, &value)) {
+  if (read_row(row, snapshot, &value)) {
     figure_write(text, row->unit, value);
   } else {
     strcpy(text, "-");
@@ -164,6 +178,5 @@ bool snapshot_has_report(const struct snapshot *snapshot)
 
 const char *snapshot_label(const struct snapshot *snapshot)
 {
-  const char *slash = strrchr(snapshot->path, '/');
-  return slash != NULL ? slash + 1 : snapshot->path;
+  return text_base_name(snapshot->path);
 }

@@ -31,8 +31,10 @@ enum { FIGURE_TEXT_MOST = 32 };
 
 // "81.23 %", "148.2 MiB", "1,234,567", "12.3 ms".
 void figure_write(char text[static FIGURE_TEXT_MOST], enum figure_unit unit, double value);
-// The value of a row; false if the snapshot does not have it.
-bool figure_read(const struct figure_row *row, const struct snapshot *snapshot, double *value);
+// The same of a number of bytes; returns the text.
+const char *figure_bytes(char text[static FIGURE_TEXT_MOST], uint64_t bytes);
+// How many of a hundred; 0 of nothing.
+uint64_t figure_percent(uint64_t part, uint64_t whole);
 // As text, of a row of a snapshot, and of a size; "-" if the snapshot does not have it.
 void figure_write_row(char text[static FIGURE_TEXT_MOST], const struct figure_row *row,
                       const struct snapshot *snapshot);

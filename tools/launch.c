@@ -109,7 +109,7 @@ static bool has_mend(int file)
 {
   const struct mapping nowhere = {0};
   uint64_t address;
-  return module_find_symbol(file, "mend_root", &nowhere, 1, &address);
+  return module_find_symbol(file, "mend_root", &nowhere, &address);
 }
 
 static struct refusal judge_elf(const char *path, int file, Elf *elf, const struct stat *state)

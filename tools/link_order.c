@@ -88,9 +88,8 @@ static bool defines(const struct target *target, const struct mapping *mapping, 
 {
   int file = target_open_module(target, mapping);
   if (file < 0) return false;
-  bool is_found = is_static
-                      ? module_find_symbol(file, symbol, mapping, target->page_bytes, address)
-                      : module_find_export(file, symbol, mapping, target->page_bytes, address);
+  bool is_found = is_static ? module_find_symbol(file, symbol, mapping, address)
+                            : module_find_export(file, symbol, mapping, address);
   close(file);
   return is_found;
 }

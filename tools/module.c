@@ -19,17 +19,18 @@ static Elf *begin(int file)
 
 // ---------------------------------------------------------------------------------------------
 
-// How far the module lies from where it was linked for.
-static bool find_bias(Elf *elf, const struct mapping *mapping, uint64_t page_bytes, uint64_t *bias)
+bool module_bias(Elf *elf, uint64_t start, uint64_t offset, bool is_code, uint64_t *bias)
 {
   size_t count;
   if (elf_getphdrnum(elf, &count) != 0) return false;
   for (size_t i = 0; i < count; i++) {
-    GElf_Phdr header;
-    if (gelf_getphdr(elf, (int)i, &header) == NULL || header.p_type != PT_LOAD) continue;
-    uint64_t within = header.p_offset % page_bytes;
-    if (header.p_offset - within != mapping->offset) continue;
-    *bias = mapping->start - (header.p_vaddr - within);
+    GElf_Phdr part;
+    if (gelf_getphdr(elf, (int)i, &part) == NULL || part.p_type != PT_LOAD) continue;
+    if (is_code && (part.p_flags & PF_X) == 0) continue;
+    // The mapping begins at the start of an os page, the part may begin later.
+    uint64_t page = part.p_align != 0 ? part.p_align : 1;
+    if (offset >= part.p_offset + part.p_filesz || offset + page <= part.p_offset) continue;
+    *bias = start - (part.p_vaddr + (offset - part.p_offset));
     return true;
   }
   return false;
@@ -64,13 +65,13 @@ static bool find_in_tables(Elf *elf, uint32_t type, const char *symbol, uint64_t
   return false;
 }
 
-static bool find(int file, const char *symbol, const struct mapping *mapping, uint64_t page_bytes,
-                 bool exports_only, uint64_t *address)
+static bool find(int file, const char *symbol, const struct mapping *mapping, bool exports_only,
+                 uint64_t *address)
 {
   Elf *elf = begin(file);
   if (elf == NULL) return false;
   uint64_t bias = 0, value = 0;
-  bool is_found = find_bias(elf, mapping, page_bytes, &bias) &&
+  bool is_found = module_bias(elf, mapping->start, mapping->offset, false, &bias) &&
                   (find_in_tables(elf, SHT_DYNSYM, symbol, &value) ||
                    (!exports_only && find_in_tables(elf, SHT_SYMTAB, symbol, &value)));
   elf_end(elf);
@@ -79,13 +80,13 @@ static bool find(int file, const char *symbol, const struct mapping *mapping, ui
 }
 
 bool module_find_symbol(int file, const char *symbol, const struct mapping *mapping,
-                        uint64_t page_bytes, uint64_t *address)
+                        uint64_t *address)
 {
-  return find(file, symbol, mapping, page_bytes, false, address);
+  return find(file, symbol, mapping, false, address);
 }
 
 bool module_find_export(int file, const char *symbol, const struct mapping *mapping,
-                        uint64_t page_bytes, uint64_t *address)
+                        uint64_t *address)
 {
-  return find(file, symbol, mapping, page_bytes, true, address);
+  return find(file, symbol, mapping, true, address);
 }

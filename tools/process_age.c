@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 enum { STEP_MS = 20 };
 
 // When it was started, in seconds since the system was; negative if that is not known.
@@ -29,10 +31,9 @@ static double read_start(pid_t process)
 bool process_wait_young(pid_t process)
 {
   const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
-  struct timespec now;
   double start = read_start(process);
-  if (start < 0 || clock_gettime(CLOCK_BOOTTIME, &now) != 0) return false;
-  double age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - start;
+  if (start < 0) return false;
+  double age = (double)clock_ns(CLOCK_BOOTTIME) / NS_A_SECOND - start;
   if (age < 0 || age >= 1) return false;
   nanosleep(&step, NULL);
   return true;

@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel_file.h"
 #include "plain.h"
+#include "text.h"
 
 void process_program_name(char name[static PROCESS_NAME_MOST], const struct target *target)
 {
-  const char *slash = strrchr(target->program, '/');
-  snprintf(name, PROCESS_NAME_MOST, "%.40s", slash != NULL ? slash + 1 : target->program);
+  snprintf(name, PROCESS_NAME_MOST, "%.40s", text_base_name(target->program));
   plain_make_name(name);
 }
 
@@ -21,11 +22,7 @@ static void thread_name(char name[static 32], const struct target *target, uint6
   name[0] = '\0';
   if (!target->is_live) return;
   snprintf(path, sizeof path, "/proc/%d/task/%" PRIu64 "/comm", (int)target->process, thread);
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return;
-  if (fgets(name, 32, file) == NULL) name[0] = '\0';
-  name[strcspn(name, "\n")] = '\0';
-  fclose(file);
+  (void)kernel_file_line(path, name, 32);
 }
 
 void process_heap_name(char name[static PROCESS_NAME_MOST], const struct target *target,

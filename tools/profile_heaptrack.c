@@ -4,7 +4,6 @@
 // share their outer part, and an event for each block, all numbers hexadecimal. Blocks that are
 // gone come first; each is freed when the next is there, and never is it the same description twice
 // in a row, or they would count as short-lived ("temporary"). So the end is the peak.
-#include "plain.h"
 #include "profile_formats.h"
 
 #include <inttypes.h>
@@ -12,6 +11,8 @@
 #include <string.h>
 
 #include "command.h"
+#include "plain.h"
+#include "string_table.h"
 
 // More events than this, and each stands for several blocks.
 static const int64_t events_most = 2000000;
@@ -26,8 +27,7 @@ struct path {
 struct heaptrack {
   const struct profile *profile;
   FILE *stream;
-  const char **strings;  // ordered, each once; numbers count from 1
-  size_t string_count;
+  struct string_table strings;
   size_t *first_ips;   // of a symbol, the number of its first frame
   struct path *paths;  // of the rows, ordered from the outermost caller on
   size_t path_count;
@@ -38,51 +38,43 @@ struct heaptrack {
 // ---------------------------------------------------------------------------------------------
 // Strings and instructions.
 
-static int compare_texts(const void *first, const void *second)
-{
-  return strcmp(*(const char *const *)first, *(const char *const *)second);
-}
-
+// Numbers count from 1.
 static size_t number_of(const struct heaptrack *heaptrack, const char *text)
 {
-  const char **found =
-      bsearch(&text, heaptrack->strings, heaptrack->string_count, sizeof text, compare_texts);
-  return (size_t)(found - heaptrack->strings) + 1;
+  return string_table_number(&heaptrack->strings, text) + 1;
 }
 
 static bool collect_strings(struct heaptrack *heaptrack)
 {
   const struct profile *profile = heaptrack->profile;
-  size_t most = 2;
+  struct string_table *strings = &heaptrack->strings;
+  size_t most = 1;
   for (size_t i = 0; i < profile->used_count; i++) {
     most += 1 + 2 * profile->symbols_used[i]->frame_count;
   }
-  heaptrack->strings = calloc(most, sizeof *heaptrack->strings);
-  if (heaptrack->strings == NULL) return false;
-  size_t count = 0;
-  heaptrack->strings[count++] = PROFILE_UNKNOWN;
+  if (!string_table_make(strings, most)) return false;
+  string_table_add(strings, PROFILE_UNKNOWN);
   for (size_t i = 0; i < profile->used_count; i++) {
     const struct symbol *symbol = profile->symbols_used[i];
-    if (symbol->module != NULL) heaptrack->strings[count++] = symbol->module->path;
+    if (symbol->module != NULL) string_table_add(strings, symbol->module->path);
     for (size_t k = 0; k < symbol->frame_count; k++) {
       const struct symbol_frame *frame = &symbol->frames[k];
-      if (frame->function != NULL) heaptrack->strings[count++] = frame->function;
-      if (frame->file != NULL) heaptrack->strings[count++] = frame->file;
+      if (frame->function != NULL) string_table_add(strings, frame->function);
+      if (frame->file != NULL) string_table_add(strings, frame->file);
     }
   }
-  qsort(heaptrack->strings, count, sizeof *heaptrack->strings, compare_texts);
-  for (size_t i = 0; i < count; i++) {
-    size_t kept = heaptrack->string_count;
-    if (kept > 0 && strcmp(heaptrack->strings[i], heaptrack->strings[kept - 1]) == 0) continue;
-    heaptrack->strings[heaptrack->string_count++] = heaptrack->strings[i];
-  }
-  for (size_t i = 0; i < heaptrack->string_count; i++) {
-    const char *text = heaptrack->strings[i];
+  string_table_order(strings);
+  return true;
+}
+
+static void write_strings(const struct heaptrack *heaptrack)
+{
+  for (size_t i = 0; i < heaptrack->strings.count; i++) {
+    const char *text = heaptrack->strings.texts[i];
     fprintf(heaptrack->stream, "s %zx ", strlen(text));
     plain_write(heaptrack->stream, text);
     fputc('\n', heaptrack->stream);
   }
-  return true;
 }
 
 static void write_ip(const struct heaptrack *heaptrack, const struct symbol *symbol, size_t index)
@@ -105,6 +97,7 @@ static bool write_ips(struct heaptrack *heaptrack)
   const struct profile *profile = heaptrack->profile;
   heaptrack->first_ips = calloc(profile->used_count + 1, sizeof *heaptrack->first_ips);
   if (heaptrack->first_ips == NULL) return false;
+  write_strings(heaptrack);
   fprintf(heaptrack->stream, "i 1 0 %zx\n", number_of(heaptrack, PROFILE_UNKNOWN));
   size_t next = 2;
   for (size_t i = 0; i < profile->used_count; i++) {
@@ -286,7 +279,7 @@ bool profile_write_heaptrack(const struct profile *profile, FILE *stream)
   if (is_good) write_events(&heaptrack);
   for (size_t i = 0; i < heaptrack.path_count; i++) free(heaptrack.paths[i].frames);
   free(heaptrack.paths);
-  free(heaptrack.strings);
+  string_table_free(&heaptrack.strings);
   free(heaptrack.first_ips);
   if (!is_good) complain("out of memory for heaptrack's traces");
   return is_good;

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "output.h"
+#include "text.h"
 
 struct profile_format {
   const char *name;
@@ -42,18 +43,12 @@ static bool ends_in(const char *text, const char *end)
   return length > strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
-static const char *base_name(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  return slash != NULL ? slash + 1 : path;
-}
-
 const struct profile_format *profile_format_of_file(const char *path)
 {
   const struct profile_format *found = NULL;
   size_t longest = 0;
   // As Valgrind calls its files: massif.out.1234.
-  if (path != NULL && strncmp(base_name(path), "massif.out.", 11) == 0) {
+  if (path != NULL && strncmp(text_base_name(path), "massif.out.", 11) == 0) {
     return profile_format_find("massif");
   }
   for (size_t i = 0; path != NULL && i < FORMATS; i++) {
@@ -62,7 +57,7 @@ const struct profile_format *profile_format_of_file(const char *path)
     found = &formats[i];
     longest = length;
   }
-  if (found != NULL || path == NULL || strchr(base_name(path), '.') == NULL) {
+  if (found != NULL || path == NULL || strchr(text_base_name(path), '.') == NULL) {
     return found != NULL ? found : &formats[0];
   }
   complain("--output %s: the end of the name says no format: `mend profile --help` lists them, and "

@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "proto.h"
+#include "string_table.h"
 
 enum {  // Profile
   PROFILE_SAMPLE_TYPE = 1,
@@ -63,8 +64,7 @@ struct function {
 struct writer {
   const struct profile *profile;
   struct proto out, part, inner;
-  const char **strings;  // ordered, each once
-  size_t string_count;
+  struct string_table strings;
   struct function *functions;  // ordered, each once
   size_t function_count;
   const struct symbol_module **modules;  // the program's first
@@ -74,11 +74,6 @@ struct writer {
 
 // ---------------------------------------------------------------------------------------------
 // Everything that has a number.
-
-static int compare_texts(const void *first, const void *second)
-{
-  return strcmp(*(const char *const *)first, *(const char *const *)second);
-}
 
 static int compare_functions(const void *first, const void *second)
 {
@@ -185,43 +180,33 @@ static bool collect_modules(struct writer *writer)
 static bool collect_strings(struct writer *writer)
 {
   const struct track_file *file = writer->profile->file;
+  struct string_table *strings = &writer->strings;
   size_t most = 2 + 2 * SAMPLE_TYPES + 2 * writer->module_count + 3 * writer->function_count +
                 file->argument_count;
-  const char **strings = calloc(most + 2, sizeof *strings);
-  if (strings == NULL) return false;
-  size_t count = 0;
-  strings[count++] = "";
-  strings[count++] = "space";
+  if (!string_table_make(strings, most)) return false;
+  string_table_add(strings, "");
+  string_table_add(strings, "space");
   for (size_t i = 0; i < SAMPLE_TYPES; i++) {
-    strings[count++] = sample_types[i].type;
-    strings[count++] = sample_types[i].unit;
+    string_table_add(strings, sample_types[i].type);
+    string_table_add(strings, sample_types[i].unit);
   }
   for (size_t i = 0; i < writer->module_count; i++) {
-    strings[count++] = writer->modules[i]->path;
-    strings[count++] = writer->build_ids[i];
+    string_table_add(strings, writer->modules[i]->path);
+    string_table_add(strings, writer->build_ids[i]);
   }
   for (size_t i = 0; i < writer->function_count; i++) {
-    strings[count++] = writer->functions[i].name;
-    strings[count++] = writer->functions[i].symbol;
-    strings[count++] = writer->functions[i].file;
+    string_table_add(strings, writer->functions[i].name);
+    string_table_add(strings, writer->functions[i].symbol);
+    string_table_add(strings, writer->functions[i].file);
   }
-  for (size_t i = 0; i < file->argument_count; i++) strings[count++] = file->arguments[i];
-  qsort(strings, count, sizeof *strings, compare_texts);
-  writer->strings = strings;
-  for (size_t i = 0; i < count; i++) {
-    size_t kept = writer->string_count;
-    if (kept == 0 || strcmp(strings[i], strings[kept - 1]) != 0) {
-      strings[writer->string_count++] = strings[i];
-    }
-  }
+  for (size_t i = 0; i < file->argument_count; i++) string_table_add(strings, file->arguments[i]);
+  string_table_order(strings);
   return true;
 }
 
 static uint64_t number_of(const struct writer *writer, const char *text)
 {
-  const char **found =
-      bsearch(&text, writer->strings, writer->string_count, sizeof text, compare_texts);
-  return (uint64_t)(found - writer->strings);
+  return string_table_number(&writer->strings, text);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -339,8 +324,8 @@ static void write_all(struct writer *writer)
   write_mappings(writer);
   write_locations(writer);
   write_functions(writer);
-  for (size_t i = 0; i < writer->string_count; i++) {
-    proto_text(out, PROFILE_STRING, writer->strings[i]);
+  for (size_t i = 0; i < writer->strings.count; i++) {
+    proto_text(out, PROFILE_STRING, writer->strings.texts[i]);
   }
   proto_number(out, PROFILE_TIME_NANOS,
                file->time_seconds * UINT64_C(1000000000) + file->time_nanoseconds);
@@ -367,7 +352,7 @@ bool profile_write_pprof(const struct profile *profile, FILE *stream)
   proto_free(&writer.inner);
   for (size_t i = 0; i < writer.function_count; i++) free(writer.functions[i].name);
   free(writer.functions);
-  free(writer.strings);
+  string_table_free(&writer.strings);
   free(writer.modules);
   free(writer.build_ids);
   return is_good;

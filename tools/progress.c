@@ -4,29 +4,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 40, QUIET_MS = 1000, INTERVAL_MS = 100 };
+#include "clock.h"
 
-static int64_t now_ms(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+enum { BAR_WIDTH = 40, QUIET_MS = 1000, INTERVAL_MS = 100 };
 
 struct progress progress_begin(const char *what)
 {
   const char *terminal = getenv("TERM");
   bool is_able = terminal != NULL && strcmp(terminal, "dumb") != 0;
-  return (struct progress){
-      .what = what, .started_ms = now_ms(), .is_on_terminal = is_able && isatty(STDERR_FILENO)};
+  return (struct progress){.what = what,
+                           .started_ms = clock_ns(CLOCK_MONOTONIC) / NS_A_MS,
+                           .is_on_terminal = is_able && isatty(STDERR_FILENO)};
 }
 
 void progress_show(struct progress *progress, double share)
 {
-  int64_t now = now_ms();
+  int64_t now = clock_ns(CLOCK_MONOTONIC) / NS_A_MS;
   if (!progress->is_on_terminal || now - progress->started_ms < QUIET_MS) return;
   if (now - progress->drawn_ms < INTERVAL_MS) return;
   int full = share <= 0 ? 0 : share >= 1 ? BAR_WIDTH : (int)(share * BAR_WIDTH);

@@ -50,12 +50,7 @@ void proto_number(struct proto *proto, uint32_t field, uint64_t value)
   proto_element(proto, value);
 }
 
-void proto_signed(struct proto *proto, uint32_t field, int64_t value)
-{
-  proto_number(proto, field, (uint64_t)value);
-}
-
-void proto_bytes(struct proto *proto, uint32_t field, const void *bytes, size_t length)
+static void add_bytes(struct proto *proto, uint32_t field, const void *bytes, size_t length)
 {
   add_tag(proto, field, WIRE_BYTES);
   proto_element(proto, length);
@@ -66,12 +61,12 @@ void proto_bytes(struct proto *proto, uint32_t field, const void *bytes, size_t 
 
 void proto_text(struct proto *proto, uint32_t field, const char *text)
 {
-  proto_bytes(proto, field, text, strlen(text));
+  add_bytes(proto, field, text, strlen(text));
 }
 
 void proto_message(struct proto *proto, uint32_t field, struct proto *message)
 {
-  proto_bytes(proto, field, message->bytes, message->length);
+  add_bytes(proto, field, message->bytes, message->length);
   proto->has_failed |= message->has_failed;
   message->length = 0;
 }

@@ -20,8 +20,6 @@ void proto_free(struct proto *proto);
 
 // Fields by their numbers. A number of 0 is what readers take a missing field for: it is left out.
 void proto_number(struct proto *proto, uint32_t field, uint64_t value);
-void proto_signed(struct proto *proto, uint32_t field, int64_t value);
-void proto_bytes(struct proto *proto, uint32_t field, const void *bytes, size_t length);
 void proto_text(struct proto *proto, uint32_t field, const char *text);
 // Adds a message and empties it.
 void proto_message(struct proto *proto, uint32_t field, struct proto *message);

@@ -124,7 +124,6 @@ static bool try_root(void *argument, uint64_t address, const char *path)
     free(remote->module);
     remote->module = strdup(path);
     remote->root = root;
-    remote->root_address = address;
   }
   remote->root_count++;
   return remote->root_count < 64;

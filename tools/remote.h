@@ -100,8 +100,7 @@ struct remote_totals {
 
 struct remote {
   struct target *target;
-  char *module;  // the path of what has the symbol
-  uint64_t root_address;
+  char *module;           // the path of what has the symbol
   struct mend_root root;  // what an older library does not have is zero
   struct mend_root_option *options;
   uint64_t *option_values;

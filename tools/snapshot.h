@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 enum page_kind { KIND_LIST, KIND_BITMAP, KIND_LARGE, KIND_FREE };
-
 extern const char *const page_kind_names[4];
 
 struct page {

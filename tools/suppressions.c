@@ -27,8 +27,10 @@ static bool ends_with(const char *text, const char *part, size_t length)
   return whole >= length && strncmp(text + whole - length, part, length) == 0;
 }
 
-bool suppression_matches(const char *pattern, const char *text)
+// Whether a text matches a pattern; one that is not known matches none.
+static bool matches(const char *pattern, const char *text)
 {
+  if (text == NULL) return false;
   bool is_bound = *pattern == '^';  // the next part begins where the text does
   pattern += is_bound;
   while (true) {
@@ -46,11 +48,6 @@ bool suppression_matches(const char *pattern, const char *text)
     pattern += length + 1;
     is_bound = false;
   }
-}
-
-static bool matches(const char *pattern, const char *text)
-{
-  return text != NULL && suppression_matches(pattern, text);
 }
 
 static bool matches_symbol(const char *pattern, const struct symbol *symbol)

@@ -36,7 +36,4 @@ struct suppression *suppressions_find(const struct suppressions *suppressions,
                                       struct symbols *symbols, const struct track_file *file,
                                       size_t stack);
 
-// Whether a text matches a pattern.
-bool suppression_matches(const char *pattern, const char *text);
-
 #endif

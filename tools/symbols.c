@@ -4,7 +4,6 @@
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,9 @@
 #include "command.h"
 #include "demangle.h"
 #include "dwarf_frames.h"
+#include "module.h"
 #include "plain.h"
+#include "text.h"
 
 struct module {
   struct symbol_module public;
@@ -37,25 +38,11 @@ struct symbols {
 // ---------------------------------------------------------------------------------------------
 // Modules.
 
-// The difference between a mapping's addresses and those in the file; false if none of the file's
-// parts is mapped like that.
 static bool find_bias(int descriptor, const struct track_map *map, uint64_t *bias)
 {
   Elf *elf = elf_begin(descriptor, ELF_C_READ_MMAP, NULL);
-  size_t count = 0;
-  bool is_found = false;
-  if (elf != NULL && elf_kind(elf) == ELF_K_ELF && elf_getphdrnum(elf, &count) == 0) {
-    for (size_t i = 0; i < count && !is_found; i++) {
-      GElf_Phdr part;
-      if (gelf_getphdr(elf, (int)i, &part) == NULL || part.p_type != PT_LOAD) continue;
-      // The mapping begins at the start of an os page, the part may begin later.
-      uint64_t end = part.p_offset + part.p_filesz;
-      uint64_t page = part.p_align != 0 ? part.p_align : 1;
-      is_found =
-          map->offset < end && map->offset + page > part.p_offset && (part.p_flags & PF_X) != 0;
-      *bias = map->start - (part.p_vaddr + (map->offset - part.p_offset));
-    }
-  }
+  bool is_found = elf != NULL && elf_kind(elf) == ELF_K_ELF &&
+                  module_bias(elf, map->start, map->offset, true, bias);
   elf_end(elf);
   return is_found;
 }
@@ -75,12 +62,6 @@ static int open_file(const struct track_file *file, const char *path)
              file->path);
   }
   return descriptor;
-}
-
-static const char *last_part(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
 static void read_build_id(struct module *module)
@@ -129,7 +110,7 @@ static void add_module(struct symbols *symbols, const struct track_map *map)
   }
   if (last != NULL && map->start < last->public.end) return;  // they overlap: no process is so
   struct module *module = &symbols->modules[symbols->module_count++];
-  const char *name = last_part(map->path);
+  const char *name = text_base_name(map->path);
   module->public = (struct symbol_module){
       .path = map->path,
       .name = name,
@@ -340,8 +321,8 @@ void symbols_describe(char text[static SYMBOL_TEXT_MOST], const struct symbol *s
   size_t length = strlen(text);
   if (frame->function == NULL) return;
   if (frame->file != NULL) {
-    snprintf(text + length, SYMBOL_TEXT_MOST - length, " (%s:%" PRIu32 ")", last_part(frame->file),
-             frame->line);
+    snprintf(text + length, SYMBOL_TEXT_MOST - length, " (%s:%" PRIu32 ")",
+             text_base_name(frame->file), frame->line);
   } else if (symbol->module != NULL) {
     snprintf(text + length, SYMBOL_TEXT_MOST - length, " (%s)", symbol->module->name);
   }

@@ -16,6 +16,7 @@
 #include "command.h"
 #include "core_file.h"
 #include "module.h"
+#include "text.h"
 
 enum { MAPPINGS_MOST = 1 << 20, READ_MOST = 1 << 30, WORDS_MOST = 256 };
 
@@ -42,7 +43,6 @@ static bool parse_mapping(struct mapping *mapping, char *line)
       mapping->end <= mapping->start) {
     return false;
   }
-  mapping->device = makedev(major, minor);
   mapping->is_readable = rights[0] == 'r';
   mapping->is_executable = rights[2] == 'x';
   mapping->path = strdup(path > 0 ? line + path : "");
@@ -299,8 +299,8 @@ static bool begins_module(const struct target *target, size_t index)
 // Modules that are more likely to have mend's symbols come first.
 static bool is_likely(const struct target *target, const struct mapping *mapping)
 {
-  const char *slash = strrchr(mapping->path, '/');
-  return strncmp(slash + 1, "libmend", 7) == 0 || strcmp(mapping->path, target->program) == 0;
+  return strncmp(text_base_name(mapping->path), "libmend", 7) == 0 ||
+         strcmp(mapping->path, target->program) == 0;
 }
 
 void target_each_symbol(const struct target *target, const char *symbol,
@@ -314,7 +314,7 @@ void target_each_symbol(const struct target *target, const char *symbol,
       int file = target_open_module(target, mapping);
       if (file < 0) continue;
       uint64_t address;
-      if (module_find_symbol(file, symbol, mapping, target->page_bytes, &address)) {
+      if (module_find_symbol(file, symbol, mapping, &address)) {
         goes_on = visitor(argument, address, mapping->path);
       }
       close(file);

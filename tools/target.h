@@ -19,7 +19,6 @@ struct mapping {
   uint64_t end;
   uint64_t offset;  // into the file
   uint64_t inode;   // 0: none, or not known
-  uint64_t device;
   bool is_readable;
   bool is_executable;
   char *path;  // "" if it has none
@@ -38,7 +37,6 @@ struct target {
   size_t mapping_count;
   struct segment *segments;  // of a core file
   size_t segment_count;
-  uint32_t thread_count;  // of a core file
 };
 
 // Opens a process by its number, or the core file of that path. False after a complaint. Either way

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "figures.h"
 #include "process_name.h"
 
@@ -13,10 +13,8 @@ const char *const top_sort_names[SORT_COUNT + 1] = {"live", "free", "size", NULL
 
 void top_moment_take(struct top_moment *moment, const struct remote *remote)
 {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
   *moment = (struct top_moment){
-      .nanoseconds = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec,
+      .nanoseconds = (uint64_t)clock_ns(CLOCK_MONOTONIC),
       .live_bytes = remote->totals.live_bytes,
       .resident_bytes = remote_resident_bytes(remote->target),
       .purged_bytes = remote->counters.purged_bytes,
@@ -26,12 +24,6 @@ void top_moment_take(struct top_moment *moment, const struct remote *remote)
 
 // ---------------------------------------------------------------------------------------------
 // The head.
-
-static const char *bytes_text(char text[static FIGURE_TEXT_MOST], uint64_t bytes)
-{
-  figure_write(text, UNIT_BYTES, (double)bytes);
-  return text;
-}
 
 // How much a second, with its sign, in parentheses; "" if there was no look before.
 static const char *rate_text(char text[static FIGURE_TEXT_MOST], const struct top_view *view,
@@ -72,19 +64,21 @@ static void write_memory(FILE *stream, const struct top_view *view)
   char texts[6][FIGURE_TEXT_MOST];
   uint64_t free_bytes = totals->free_bytes + totals->kept_bytes;
   if (view->now.resident_bytes != 0) {
-    fprintf(stream, "resident %s%s   ", bytes_text(texts[0], view->now.resident_bytes),
+    fprintf(stream, "resident %s%s   ", figure_bytes(texts[0], view->now.resident_bytes),
             rate_text(texts[1], view, view->now.resident_bytes, view->before.resident_bytes));
   }
-  fprintf(stream, "live %s%s   large %s in %" PRIu64 "\n", bytes_text(texts[2], totals->live_bytes),
+  fprintf(stream, "live %s%s   large %s in %" PRIu64 "\n",
+          figure_bytes(texts[2], totals->live_bytes),
           rate_text(texts[3], view, totals->live_bytes, view->before.live_bytes),
-          bytes_text(texts[4], totals->large_bytes), totals->large_count);
+          figure_bytes(texts[4], totals->large_bytes), totals->large_count);
   fprintf(stream, "free in pages %s, %.1f %% of what is carved   of it ready in heaps %s\n",
-          bytes_text(texts[0], free_bytes), share(free_bytes, free_bytes + totals->live_bytes),
-          bytes_text(texts[1], totals->kept_bytes));
+          figure_bytes(texts[0], free_bytes), share(free_bytes, free_bytes + totals->live_bytes),
+          figure_bytes(texts[1], totals->kept_bytes));
   fprintf(stream, "uncarved %s   kept for reuse %s   unused %s   of accessible %s\n",
-          bytes_text(texts[0], totals->uncarved_bytes),
-          bytes_text(texts[1], totals->retained_bytes), bytes_text(texts[2], totals->unused_bytes),
-          bytes_text(texts[3], totals->committed_bytes));
+          figure_bytes(texts[0], totals->uncarved_bytes),
+          figure_bytes(texts[1], totals->retained_bytes),
+          figure_bytes(texts[2], totals->unused_bytes),
+          figure_bytes(texts[3], totals->committed_bytes));
 }
 
 static void write_kernel(FILE *stream, const struct top_view *view)
@@ -94,14 +88,14 @@ static void write_kernel(FILE *stream, const struct top_view *view)
   char texts[3][FIGURE_TEXT_MOST];
   uint64_t budget = 0, limit = 0;
   fprintf(stream, "metadata %s   returned %s%s",
-          bytes_text(texts[0], remote->totals.metadata_bytes),
-          bytes_text(texts[1], remote->counters.purged_bytes),
+          figure_bytes(texts[0], remote->totals.metadata_bytes),
+          figure_bytes(texts[1], remote->counters.purged_bytes),
           rate_text(texts[2], view, remote->counters.purged_bytes, view->before.purged_bytes));
   if (remote_option(remote, "map_budget", &budget)) {
     fprintf(stream, "   mappings %" PRIu64 " of %" PRIu64, remote->counters.mapping_count, budget);
   }
   if (remote_option(remote, "limit", &limit) && limit != 0) {
-    fprintf(stream, "   limit %s", bytes_text(texts[0], limit));
+    fprintf(stream, "   limit %s", figure_bytes(texts[0], limit));
   }
   if (remote->root.version >= 2) {
     fprintf(stream, "   tracking %s", modes[remote->counters.tracking_mode & 3]);
@@ -160,8 +154,8 @@ static void write_class(FILE *stream, const struct remote_class *of_class)
   uint64_t free_bytes = (of_class->free_count + of_class->kept_count) * of_class->block_bytes;
   fprintf(stream, "%8" PRIu64 " %8" PRIu64 " %10" PRIu64 " %11s %8" PRIu64 " %11s %7.1f\n",
           of_class->block_bytes, of_class->page_count, of_class->live_count,
-          bytes_text(texts[0], live_bytes), of_class->kept_count, bytes_text(texts[1], free_bytes),
-          share(live_bytes, live_bytes + free_bytes));
+          figure_bytes(texts[0], live_bytes), of_class->kept_count,
+          figure_bytes(texts[1], free_bytes), share(live_bytes, live_bytes + free_bytes));
 }
 
 static void write_classes(FILE *stream, const struct top_view *view, size_t rows)
@@ -192,8 +186,8 @@ static void write_heap(FILE *stream, const struct remote *remote, const struct r
   char texts[4][FIGURE_TEXT_MOST];
   process_heap_name(name, remote->target, heap);
   fprintf(stream, "%-31.31s %9" PRIu64 " %11s %11s %11s %11s\n", name, heap->page_count,
-          bytes_text(texts[0], heap->page_bytes), bytes_text(texts[1], heap->used_bytes),
-          bytes_text(texts[2], heap->free_bytes), bytes_text(texts[3], heap->kept_bytes));
+          figure_bytes(texts[0], heap->page_bytes), figure_bytes(texts[1], heap->used_bytes),
+          figure_bytes(texts[2], heap->free_bytes), figure_bytes(texts[3], heap->kept_bytes));
 }
 
 static void write_heaps(FILE *stream, const struct top_view *view, size_t rows)

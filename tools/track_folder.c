@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "text.h"
 
 bool track_folder_make(struct track_folder *folder)
 {
@@ -28,10 +29,8 @@ bool track_folder_make(struct track_folder *folder)
 
 static int compare_numbers(const void *first, const void *second)
 {
-  const char *one = strrchr(*(char *const *)first, '/') + 1;
-  const char *two = strrchr(*(char *const *)second, '/') + 1;
-  long left = strtol(one, NULL, 10);
-  long right = strtol(two, NULL, 10);
+  long left = strtol(text_base_name(*(char *const *)first), NULL, 10);
+  long right = strtol(text_base_name(*(char *const *)second), NULL, 10);
   return (left > right) - (left < right);
 }
 
@@ -71,7 +70,7 @@ static bool move_to_front(struct track_folder *folder, pid_t first)
 {
   for (size_t i = 0; i < folder->count; i++) {
     char *file = folder->files[i];
-    if (strtol(strrchr(file, '/') + 1, NULL, 10) != first) continue;
+    if (strtol(text_base_name(file), NULL, 10) != first) continue;
     memmove(&folder->files[1], &folder->files[0], i * sizeof(char *));
     folder->files[0] = file;
     return true;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "clock.h"
 #include "command.h"
 #include "serve/files.h"
 #include "serve/metrics.h"
@@ -143,13 +144,6 @@ static void end(int signal)
   is_ended = 1;
 }
 
-static int64_t now_ms(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // Answers for as long. False if that can not go on.
 static bool serve_for(struct serve *serve, struct server *server, int64_t milliseconds)
 {
@@ -165,9 +159,9 @@ static void serve_until_ended(struct serve *serve, struct server *server)
   const struct sigaction action = {.sa_handler = end, .sa_flags = (int)SA_RESETHAND};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-  int64_t next = now_ms() + serve->interval_ms;
+  int64_t next = clock_ns(CLOCK_MONOTONIC) / NS_A_MS + serve->interval_ms;
   while (!is_ended) {
-    int64_t wait = next - now_ms();
+    int64_t wait = next - clock_ns(CLOCK_MONOTONIC) / NS_A_MS;
     if (wait > 0) {
       if (!serve_for(serve, server, wait)) break;
       continue;
@@ -176,7 +170,8 @@ static void serve_until_ended(struct serve *serve, struct server *server)
     picture_look(&serve->picture);
     if (was_live && !serve->picture.is_live) complain("the last picture stays; Ctrl-C ends this");
     int64_t spent = (int64_t)(serve->picture.look_ns / 1000000) * LOOK_SHARE;
-    next = now_ms() + (spent > serve->interval_ms ? spent : serve->interval_ms);
+    next = clock_ns(CLOCK_MONOTONIC) / NS_A_MS +
+           (spent > serve->interval_ms ? spent : serve->interval_ms);
   }
 }
 

@@ -4,19 +4,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "command.h"
 #include "json_text.h"
 #include "mend/mend.h"
 #include "remote_map.h"
-
-static int64_t clock_ns(clockid_t clock)
-{
-  struct timespec now;
-  clock_gettime(clock, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 // ---------------------------------------------------------------------------------------------
 // A look.
@@ -27,7 +20,7 @@ static void add_sample(struct picture *picture)
   const struct snapshot *snapshot = &picture->snapshot;
   const struct remote_totals *totals = &picture->remote.totals;
   struct picture_sample sample = {
-      .time_ms = clock_ns(CLOCK_REALTIME) / 1000000,
+      .time_ms = clock_ns(CLOCK_REALTIME) / NS_A_MS,
       .resident_bytes = remote_resident_bytes(&picture->target),
       .live_bytes = totals->live_bytes,
       .retained_bytes = totals->retained_bytes,
@@ -231,7 +224,7 @@ static void write_map(const struct picture *picture, FILE *stream)
 void picture_write(const struct picture *picture, uint64_t since, FILE *stream)
 {
   const char *program = picture->target.program;
-  int64_t age_ms = clock_ns(CLOCK_REALTIME) / 1000000 - picture_now(picture)->time_ms;
+  int64_t age_ms = clock_ns(CLOCK_REALTIME) / NS_A_MS - picture_now(picture)->time_ms;
   fprintf(stream, "{\"mend\":\"%s\",\"pid\":%d,\"program\":", MEND_VERSION_STRING,
           (int)picture->target.process);
   json_write_text(stream, program, strlen(program));
