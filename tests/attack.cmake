@@ -22,6 +22,7 @@ function(mend_attack_program target folder)
 endfunction()
 
 mend_attack_program(security_test . mend_secure_static)
+add_dependencies(tests_suite security_test)
 set(levels 2)
 if(native AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MEND_STRESS)
   set(levels 0 1 2 3 4)

@@ -70,6 +70,7 @@ function(mend_cpp_program source folder label suffix standard)
   endif()
   file(GLOB others CONFIGURE_DEPENDS ${folder}/${name}/*.cpp)
   add_executable(${target} ${source} ${others})
+  add_dependencies(tests_${label} ${target})
   mend_compile_as_cxx(${target} ${standard})
   file(STRINGS ${source} flags REGEX "^// flags: ")
   string(REGEX MATCHALL "-[^ ]+" flags "${flags}")
@@ -91,6 +92,7 @@ endfunction()
 # The same program with the hardened library: its objects are linked once more.
 function(mend_cpp_hardened label)
   add_executable(${target}_hardened $<TARGET_OBJECTS:${target}>)
+  add_dependencies(tests_${label} ${target}_hardened)
   target_link_libraries(${target}_hardened PRIVATE doctest_main $<TARGET_FILE:test_support>
     mend_secure_core_static Threads::Threads)
   set_target_properties(${target}_hardened PROPERTIES LINKER_LANGUAGE CXX
@@ -146,6 +148,7 @@ foreach(order "with;without" "without;with")
   list(TRANSFORM order PREPEND cpp/mixed/ OUTPUT_VARIABLE sources)
   list(TRANSFORM sources APPEND .cpp)
   add_executable(${target} ${sources})
+  add_dependencies(tests_cpp ${target})
   mend_compile_as_cxx(${target} 17)
   if(MEND_SANITIZE) # which looks for types in objects of the file that has none
     target_compile_options(${target} PRIVATE -fno-sanitize=vptr)
