@@ -13,7 +13,7 @@
 #include "command.h"
 
 // Options as getopt_long numbers them, above all letters.
-enum { KNOWN_MOST = 24, KNOWN_FIRST = 256, OPERAND = 1, HELP = 'h' };
+enum { TIME_MOST = 32, KNOWN_MOST = 24, KNOWN_FIRST = 256, OPERAND = 1, HELP = 'h' };
 
 // ---------------------------------------------------------------------------------------------
 // Values.
@@ -37,15 +37,32 @@ static bool take_number(const struct argument *argument, const char *value)
   return false;
 }
 
+// "500ms" or "2 s", as short as it can be.
+static const char *time_text(char text[static TIME_MOST], double seconds)
+{
+  bool is_short = seconds > 0 && seconds < 1;
+  snprintf(text, TIME_MOST, "%g%s", is_short ? seconds * 1000 : seconds, is_short ? "ms" : "s");
+  return text;
+}
+
 static bool take_seconds(const struct argument *argument, const char *value)
 {
+  static const struct {
+    const char *name;
+    double seconds;
+  } units[] = {{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"h", 3600}};
+  char least[TIME_MOST], most[TIME_MOST];
   char *end;
-  double seconds = strtod(value, &end);
-  *argument->seconds = seconds;
-  bool is_number = end != value && *end == '\0';
-  if (is_number && seconds >= argument->least && seconds <= argument->most) return true;
-  complain("--%s is a number of seconds from %g to %g, not '%s'", argument->name, argument->least,
-           argument->most, value);
+  const char *unit = value + strspn(value, "0123456789.");
+  double number = strtod(value, &end);
+  bool is_number = *value >= '0' && *value <= '9' && end == unit;
+  for (size_t i = 0; is_number && i < sizeof units / sizeof units[0]; i++) {
+    if (strcmp(unit, units[i].name) != 0) continue;
+    *argument->seconds = number * units[i].seconds;
+    if (*argument->seconds >= argument->least && *argument->seconds <= argument->most) return true;
+  }
+  complain("--%s is a time from %s to %s, not '%s'", argument->name,
+           time_text(least, argument->least), time_text(most, argument->most), value);
   return false;
 }
 

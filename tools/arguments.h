@@ -20,7 +20,7 @@ struct argument {
   // With one:
   const char **text;   // becomes it
   size_t *number;      // from `least` to `most`
-  double *seconds;     // the same, and fractions of them
+  double *seconds;     // a time likewise: 2 or 1.5 of them, 500ms, 2s, 1m, 1h
   double least, most;  // (whole ones up to 2^53)
   unsigned *choice;    // becomes its place among the words, which end with NULL
   const char *const *words;

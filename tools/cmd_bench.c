@@ -235,7 +235,7 @@ static void print_json(const struct bench *bench)
     const struct rival *rival = bench->rivals[i];
     for (size_t pattern = 0; pattern < bench_pattern_count; pattern++) {
       printf("%s{\"library\":", before);
-      json_write_text(stdout, rival->name, strlen(rival->name));
+      json_write_string(stdout, rival->name);
       printf(",\"pattern\":\"%s\",\"runs\":[", bench_patterns[pattern].name);
       for (size_t round = 0; round < bench->rounds; round++) {
         const struct measured *measured = &rival->measured[pattern][round];

@@ -13,6 +13,7 @@
 #include "arguments.h"
 #include "command.h"
 #include "control.h"
+#include "json_head.h"
 #include "launch.h"
 #include "leak_report.h"
 #include "misuse_text.h"
@@ -190,7 +191,10 @@ static bool tell_all(struct telling *telling, char **files, size_t count)
 {
   const struct leaks_options *options = telling->options;
   bool is_good = true;
-  if (options->view.as_json) fputs("{\"mend_leaks\":1,\n\"processes\":[\n", telling->output.stream);
+  if (options->view.as_json) {
+    json_head_begin(telling->output.stream, "leaks");
+    fputs(",\n\"processes\":[\n", telling->output.stream);
+  }
   for (size_t i = 0; i < count; i++) is_good = tell(telling, files[i]) && is_good;
   if (options->view.as_json) {
     fputs("],\n", telling->output.stream);

@@ -79,7 +79,7 @@ static void print_json_row(const struct option_row *row)
   }
   print_json_setting(row);
   fputs(",\"meaning\":", stdout);
-  json_write_text(stdout, row->meaning, strlen(row->meaning));
+  json_write_string(stdout, row->meaning);
   fputc('}', stdout);
 }
 

@@ -17,13 +17,13 @@
 #include "profile_output.h"
 #include "profile_source.h"
 
-enum { SECONDS_MOST = 1000000, ROWS_MOST = 1000000 };
+enum { WATCH_MOST = 1000000, ROWS_MOST = 1000000 };
 
 struct profile_options {
   struct profile_output output;
   enum profile_by by;
   bool is_difference;
-  size_t seconds;     // that a process is watched; 0: it is not
+  double seconds;     // that a process is watched; 0: it is not
   uint64_t interval;  // 0: what the library thinks fit
   bool is_program;
   char **operands;  // files, a process, or the program
@@ -41,7 +41,7 @@ static void print_help(void)
         "  --by WHAT        live (what is in use; the default), total (all since the\n"
         "                   start), sparse (free memory in pages that blocks keep)\n"
         "  --fragmentation  as --by sparse: who keeps sparse pages resident\n"
-        "  --for SECONDS    what grows in the process PID in this time\n"
+        "  --for TIME       what grows in the process PID in this time, 30s or 5m\n"
         "  --format FORMAT  table, pprof, collapsed, heap, heaptrack, massif, json, track\n"
         "  --output FILE    write to FILE, in the format that its name ends in: .pb.gz,\n"
         "                   .collapsed.txt, .heap, .heaptrack.gz, .massif, .json, .track\n"
@@ -80,9 +80,9 @@ static bool take_format(const char *name, void *format)
 static const char *find_contradiction(const struct profile_options *options)
 {
   const struct profile_format *format = options->output.format;
-  bool has_two = options->is_difference || options->seconds != 0;
+  bool has_two = options->is_difference || options->seconds > 0;
   if (options->is_program && has_two) return "--diff and --for are not for programs";
-  if (options->is_difference && options->seconds != 0) return "--diff and --for exclude each other";
+  if (options->is_difference && options->seconds > 0) return "--diff and --for exclude each other";
   if (options->operand_count == 0) {
     return "mend profile takes -- and a program, a file, or a process; `mend profile --help` says "
            "more";
@@ -95,7 +95,7 @@ static const char *find_contradiction(const struct profile_options *options)
   if (!options->is_difference && options->operand_count != 1) {
     return "mend profile takes one file or process; a program comes behind --";
   }
-  if (options->seconds != 0 && arguments_process(options->operands[0]) == 0) {
+  if (options->seconds > 0 && arguments_process(options->operands[0]) == 0) {
     return "--for takes the number of a process";
   }
   return has_two && profile_format_is_track(format) ? "a difference is no track file" : NULL;
@@ -122,7 +122,7 @@ static bool parse(struct profile_options *options, int count, char **words, int 
       {"by", .choice = &by, .words = orders},
       {"callers", .number = &output->table.callers, .most = ROWS_MOST},
       {"diff", .flag = &options->is_difference},
-      {"for", .number = &options->seconds, .most = SECONDS_MOST},
+      {"for", .seconds = &options->seconds, .least = 0.1, .most = WATCH_MOST},
       {"format", .take = take_format, .taker = &output->format},
       {"fragmentation", .flag = &is_fragmentation},
       {"interval", .take = take_interval, .taker = &options->interval},
@@ -152,7 +152,7 @@ static bool check_mode(const struct profile_options *options, const struct track
 {
   if (file->mode != TRACK_OFF) return true;
   if (file->site_count == 0) {
-    complain("nobody samples the allocations of process %" PRIu64 ": use --for SECONDS with the "
+    complain("nobody samples the allocations of process %" PRIu64 ": use --for TIME with the "
              "number of a process that runs, or start it with MEND_PROFILE=1",
              file->pid);
     return false;
@@ -201,10 +201,10 @@ static int run(const struct profile_options *options)
 static bool show_process(const struct profile_options *options, pid_t pid)
 {
   struct profile_source old = {.descriptor = -1}, source = {.descriptor = -1};
-  bool is_good = options->seconds != 0
+  bool is_good = options->seconds > 0
                      ? profile_source_watch(&old, &source, pid, options->interval, options->seconds)
                      : profile_source_ask(&source, pid);
-  is_good = is_good && show(options, &source, options->seconds != 0 ? &old : NULL);
+  is_good = is_good && show(options, &source, options->seconds > 0 ? &old : NULL);
   profile_source_close(&old);
   profile_source_close(&source);
   return is_good;

@@ -29,7 +29,7 @@ static void print_help(void)
         "Shows the heap of a process that runs on mend, again and again: what is live,\n"
         "what is free and where, by size of blocks and by thread. The process is read\n"
         "without being stopped. PID may be a core file, too: then there is one look.\n\n"
-        "  --interval S    seconds from one look to the next, 0.1 to 3600; 1 by default.\n"
+        "  --interval T    time from one look to the next, 100ms to 1h; 1s by default.\n"
         "                  More where a look takes over half a percent of that\n"
         "  --once          one look, as plain text\n"
         "  --batch         plain text without end, for files; so it is without a terminal\n"

@@ -42,6 +42,11 @@ static int fail(char *why, const char *format, long number)
   return -1;
 }
 
+static int64_t ns_after(int64_t seconds)
+{
+  return clock_ns(CLOCK_MONOTONIC) + seconds * NS_A_SECOND;
+}
+
 // Waits until there is something to read, or for that long. Negative if it is cancelled or fails.
 static int wait_for(const struct asking *asking, int milliseconds)
 {
@@ -70,11 +75,11 @@ static bool reach(const struct asking *asking)
       snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "mend-%ld", (long)asking->pid);
   socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
   struct asking queued = {.connection = -1, .cancel = asking->cancel};
-  double deadline = (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND + SECONDS_MOST;
+  int64_t deadline = ns_after(SECONDS_MOST);
   while (connect(asking->connection, (const struct sockaddr *)&address, bytes) != 0) {
-    if ((errno != EAGAIN && errno != EINTR) ||
-        (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND > deadline)
+    if ((errno != EAGAIN && errno != EINTR) || clock_ns(CLOCK_MONOTONIC) > deadline) {
       return false;
+    }
     if (wait_for(&queued, RETRY_MS) < 0 && errno != EINTR) return false;
   }
   return true;
@@ -119,11 +124,11 @@ static void send_request(int connection, const char *request)
 }
 
 // What has come; 0 or below if nothing comes any more, or not before the deadline.
-static ssize_t receive(const struct asking *asking, double deadline, char *text, size_t bytes)
+static ssize_t receive(const struct asking *asking, int64_t deadline, char *text, size_t bytes)
 {
   for (;;) {
-    double left = deadline - (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND;
-    int ready = left > 0 ? wait_for(asking, (int)(left * 1000) + 1) : 0;
+    int64_t left = deadline - clock_ns(CLOCK_MONOTONIC);
+    int ready = left > 0 ? wait_for(asking, (int)(left / NS_A_MS) + 1) : 0;
     ssize_t got = ready > 0 ? recv(asking->connection, text, bytes, 0) : ready;
     if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
   }
@@ -132,7 +137,7 @@ static ssize_t receive(const struct asking *asking, double deadline, char *text,
 // Byte by byte, so that nothing behind its end is read.
 static bool read_status(const struct asking *asking, char line[static STATUS_MOST])
 {
-  double deadline = (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND + SECONDS_MOST;
+  int64_t deadline = ns_after(SECONDS_MOST);
   for (size_t at = 0; at < STATUS_MOST - 1; at++) {
     if (receive(asking, deadline, line + at, 1) != 1) return false;
     if (line[at] != '\n') continue;
@@ -158,7 +163,7 @@ static bool write_all(int file, const char *text, size_t bytes)
 static int keep_answer(const struct asking *asking, unsigned long long bytes)
 {
   char text[65536];
-  double deadline = (double)clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND + ANSWER_SECONDS_MOST;
+  int64_t deadline = ns_after(ANSWER_SECONDS_MOST);
   int file = memfd_create("mend-answer", MFD_CLOEXEC);
   if (file < 0) return -1;
   while (bytes > 0) {

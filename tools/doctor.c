@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "figures.h"
+#include "json_head.h"
 #include "json_text.h"
 #include "plain.h"
 #include "process_name.h"
@@ -122,20 +123,18 @@ void doctor_write(const struct doctor *doctor, FILE *stream)
   }
 }
 
-static void write_json_pair(FILE *stream, const char *name, const char *text)
-{
-  fprintf(stream, ",\"%s\":", name);
-  json_write_text(stream, text, strlen(text));
-}
-
 void doctor_write_json(const struct doctor *doctor, FILE *stream)
 {
   const struct remote *remote = doctor->remote;
-  fprintf(stream, "{\"pid\":%d,\"has_mend\":%s,\"is_redirected\":%s", (int)doctor->target->process,
-          remote != NULL ? "true" : "false", doctor->is_redirected ? "true" : "false");
+  json_head_begin(stream, "doctor");
+  fputc(',', stream);
+  json_head_process(stream, (uint64_t)doctor->target->process, doctor->target->program,
+                    clock_ns(CLOCK_REALTIME));
+  fprintf(stream, ",\"has_mend\":%s,\"is_redirected\":%s", remote != NULL ? "true" : "false",
+          doctor->is_redirected ? "true" : "false");
   if (remote != NULL) {
-    write_json_pair(stream, "library", remote->root.library);
-    write_json_pair(stream, "module", remote->module);
+    json_write_member(stream, "library", remote->root.library);
+    json_write_member(stream, "module", remote->module);
     fprintf(stream, ",\"resident_bytes\":%" PRIu64 ",\"live_bytes\":%" PRIu64,
             doctor->last.resident_bytes, doctor->last.totals.live_bytes);
   }
@@ -143,9 +142,9 @@ void doctor_write_json(const struct doctor *doctor, FILE *stream)
   for (size_t i = 0; i < doctor->finding_count; i++) {
     const struct finding *finding = &doctor->findings[i];
     fprintf(stream, "%s{\"severity\":\"%s\"", i > 0 ? "," : "", severity_names[finding->severity]);
-    write_json_pair(stream, "code", finding->code);
-    write_json_pair(stream, "what", finding->what);
-    write_json_pair(stream, "remedy", finding->remedy);
+    json_write_member(stream, "code", finding->code);
+    json_write_member(stream, "what", finding->what);
+    json_write_member(stream, "remedy", finding->remedy);
     fputc('}', stream);
   }
   fputs("]}\n", stream);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "json_text.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 // How many bytes the character at `text` takes; 0 if that is no UTF-8.
@@ -46,4 +46,26 @@ void json_write_text(FILE *stream, const char *text, size_t length)
     length -= bytes;
   }
   fputc('"', stream);
+}
+
+void json_write_string(FILE *stream, const char *text)
+{
+  if (text == NULL) {
+    fputs("null", stream);
+  } else {
+    json_write_text(stream, text, strlen(text));
+  }
+}
+
+void json_write_member(FILE *stream, const char *name, const char *text)
+{
+  fprintf(stream, ",\"%s\":", name);
+  json_write_string(stream, text);
+}
+
+void json_write_numbers(FILE *stream, const struct json_number *numbers, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    fprintf(stream, ",\"%s\":%" PRIu64, numbers[i].name, numbers[i].value);
+  }
 }

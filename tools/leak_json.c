@@ -4,35 +4,21 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "json_head.h"
 #include "json_text.h"
 #include "leak_report.h"
-
-static void write_string(const char *text, FILE *stream)
-{
-  if (text == NULL) {
-    fputs("null", stream);
-  } else {
-    json_write_text(stream, text, strlen(text));
-  }
-}
-
-static void write_member(const char *name, const char *text, FILE *stream)
-{
-  fprintf(stream, ",\"%s\":", name);
-  write_string(text, stream);
-}
 
 static void write_frame(const struct symbol *symbol, const struct symbol_frame *frame, FILE *stream)
 {
   fprintf(stream, "{\"address\":\"0x%" PRIx64 "\"", symbol->address);
-  write_member("function", frame->function, stream);
-  write_member("file", frame->file, stream);
+  json_write_member(stream, "function", frame->function);
+  json_write_member(stream, "file", frame->file);
   if (frame->file != NULL) {
     fprintf(stream, ",\"line\":%" PRIu32, frame->line);
   } else {
     fputs(",\"line\":null", stream);
   }
-  write_member("module", symbol->module != NULL ? symbol->module->path : NULL, stream);
+  json_write_member(stream, "module", symbol->module != NULL ? symbol->module->path : NULL);
   fprintf(stream, ",\"offset\":\"0x%" PRIx64 "\",\"inlined\":%s}", symbol->offset,
           frame->is_inlined ? "true" : "false");
 }
@@ -61,7 +47,7 @@ static void write_thread(const struct track_thread *thread, FILE *stream)
     return;
   }
   fprintf(stream, ",\"thread\":{\"id\":%" PRIu64, thread->kernel_id);
-  write_member("name", thread->name, stream);
+  json_write_member(stream, "name", thread->name);
   fputs("}", stream);
 }
 
@@ -146,23 +132,10 @@ static void write_growth(const struct leak_report *report, size_t limit, FILE *s
   fputs("]", stream);
 }
 
-static void write_head(const struct track_file *file, FILE *stream)
-{
-  fprintf(stream, "{\"pid\":%" PRIu64, file->pid);
-  write_member("program", file->program, stream);
-  fputs(",\"command\":[", stream);
-  for (size_t i = 0; i < file->argument_count; i++) {
-    if (i > 0) fputs(",", stream);
-    write_string(file->arguments[i], stream);
-  }
-  fprintf(stream, "],\"mode\":\"%s\",\"time\":%" PRIu64 ".%09" PRIu32 ",\"uptime_ms\":%" PRIu64,
-          track_mode_names[file->mode], file->time_seconds, file->time_nanoseconds,
-          file->uptime_ms);
-}
-
 void leak_json_write(const struct leak_report *report, const struct leak_view *view, FILE *stream)
 {
-  write_head(report->file, stream);
+  fputc('{', stream);
+  json_head_track(stream, report->file);
   write_summary(report, stream);
   fprintf(stream, ",\n \"strays\":%" PRIu64, report->file->strays);
   size_t shown = report->leak_count < view->limit ? report->leak_count : view->limit;
@@ -185,7 +158,7 @@ void leak_json_write_suppressions(const struct suppressions *suppressions, FILE 
     const struct suppression *row = &suppressions->rows[i];
     if (row->blocks == 0) continue;
     fprintf(stream, "%s{\"pattern\":", between);
-    write_string(row->pattern, stream);
+    json_write_string(stream, row->pattern);
     fprintf(stream, ",\"blocks\":%" PRIu64 ",\"bytes\":%" PRIu64 "}", row->blocks, row->bytes);
     between = ",";
   }

@@ -123,10 +123,11 @@ static void write_growth(const struct leak_report *report, const struct leak_vie
 static void write_summary(const struct leak_report *report, FILE *stream)
 {
   struct leak_sum sum;
-  for (size_t i = 0; i < report->leak_count; i += leak_report_kind(report, i, &sum)) {
-    (void)leak_report_kind(report, i, &sum);
-    fprintf(stream, "  %-16s %12" PRIu64 " byte(s) in %" PRIu64 " object(s)\n",
-            title_of(report->leaks[i]->kind), sum.bytes, sum.blocks);
+  for (size_t i = 0; i < report->leak_count;) {
+    const char *kind = report->leaks[i]->kind;
+    i += leak_report_kind(report, i, &sum);
+    fprintf(stream, "  %-16s %12" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", title_of(kind),
+            sum.bytes, sum.blocks);
   }
   if (report->suppressed.blocks > 0) {
     fprintf(stream, "  %-16s %12" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", "Suppressed",
@@ -134,7 +135,7 @@ static void write_summary(const struct leak_report *report, FILE *stream)
   }
   fprintf(stream, "  %-16s %12" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", "Still reachable",
           report->kept.bytes, report->kept.blocks);
-  if (report->lost.blocks == 0) {
+  if (report->leak_count == 0) {
     fputs("SUMMARY: mend: no leaks.\n", stream);
   } else {
     fprintf(stream, "SUMMARY: mend: %" PRIu64 " byte(s) leaked in %" PRIu64 " allocation(s).\n",

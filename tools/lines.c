@@ -94,15 +94,24 @@ char *lines_word(char **rest)
   return word;
 }
 
+// strtoull alone would take blanks, signs and other beginnings of a number.
+static bool parse_digits(const char *text, const char *digits, int base, uint64_t *number)
+{
+  if (*text == '\0' || text[strspn(text, digits)] != '\0') return false;
+  errno = 0;
+  *number = strtoull(text, NULL, base);
+  return errno == 0;
+}
+
+bool lines_hex(const char *word, uint64_t *number)
+{
+  return parse_digits(word, "0123456789abcdef", 16, number);
+}
+
 bool lines_number(const char *word, uint64_t *number)
 {
-  bool is_hex = word[0] == '0' && word[1] == 'x';
-  const char *digits = is_hex ? word + 2 : word;
-  const char *known = is_hex ? "0123456789abcdef" : "0123456789";
-  if (*digits == '\0' || digits[strspn(digits, known)] != '\0') return false;
-  errno = 0;
-  *number = strtoull(digits, NULL, is_hex ? 16 : 10);
-  return errno == 0;
+  if (word[0] == '0' && word[1] == 'x') return lines_hex(word + 2, number);
+  return parse_digits(word, "0123456789", 10, number);
 }
 
 bool lines_count(const char *word, uint32_t *number)

@@ -42,6 +42,8 @@ char *lines_word(char **rest);
 // A number without a sign, decimal or after 0x hexadecimal.
 bool lines_number(const char *word, uint64_t *number);
 bool lines_count(const char *word, uint32_t *number);
+// Hexadecimal without 0x.
+bool lines_hex(const char *word, uint64_t *number);
 
 // Room for one more element of `bytes`; NULL, after a complaint, if there is no memory.
 void *lines_grow(const struct lines *lines, void *array, size_t count, size_t *room, size_t bytes);

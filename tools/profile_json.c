@@ -5,15 +5,8 @@
 
 #include <inttypes.h>
 
+#include "json_head.h"
 #include "json_text.h"
-
-#include <string.h>
-
-static void write_text(const char *name, const char *text, FILE *stream)
-{
-  fprintf(stream, ", \"%s\": ", name);
-  json_write_text(stream, text, strlen(text));
-}
 
 static void write_values(const int64_t *values, FILE *stream)
 {
@@ -24,24 +17,24 @@ static void write_values(const int64_t *values, FILE *stream)
       [VALUE_TOTAL_SAMPLES] = "total_samples",
   };
   for (size_t i = 0; i < PROFILE_VALUES; i++) {
-    fprintf(stream, "%s\"%s\": %" PRId64, i > 0 ? ", " : "", names[i], values[i]);
+    fprintf(stream, "%s\"%s\":%" PRId64, i > 0 ? "," : "", names[i], values[i]);
   }
 }
 
 static void write_frame(const struct symbol *symbol, size_t index, FILE *stream)
 {
   const struct symbol_frame *frame = &symbol->frames[index];
-  fprintf(stream, "{\"address\": \"0x%" PRIx64 "\"", symbol->address);
+  fprintf(stream, "{\"address\":\"0x%" PRIx64 "\"", symbol->address);
   if (symbol->module != NULL) {
-    write_text("module", symbol->module->path, stream);
-    fprintf(stream, ", \"offset\": \"0x%" PRIx64 "\"", symbol->offset);
+    json_write_member(stream, "module", symbol->module->path);
+    fprintf(stream, ",\"offset\":\"0x%" PRIx64 "\"", symbol->offset);
   }
-  if (frame->function != NULL) write_text("function", frame->function, stream);
+  if (frame->function != NULL) json_write_member(stream, "function", frame->function);
   if (frame->file != NULL) {
-    write_text("file", frame->file, stream);
-    fprintf(stream, ", \"line\": %" PRIu32, frame->line);
+    json_write_member(stream, "file", frame->file);
+    fprintf(stream, ",\"line\":%" PRIu32, frame->line);
   }
-  if (frame->is_inlined) fputs(", \"inlined\": true", stream);
+  if (frame->is_inlined) fputs(",\"inlined\":true", stream);
   fputc('}', stream);
 }
 
@@ -50,42 +43,27 @@ static void write_row(const struct profile_row *row, FILE *stream)
   const char *separator = "";
   fputs("{", stream);
   write_values(row->values, stream);
-  fputs(", \"stack\": [", stream);
+  fputs(",\"stack\":[", stream);
   for (size_t i = 0; i < row->depth; i++) {
     for (size_t k = 0; k < row->stack[i]->frame_count; k++) {
       fputs(separator, stream);
       write_frame(row->stack[i], k, stream);
-      separator = ", ";
+      separator = ",";
     }
   }
   fputs("]}", stream);
 }
 
-static void write_command(const struct track_file *file, FILE *stream)
-{
-  fputs(", \"command\": [", stream);
-  for (size_t i = 0; i < file->argument_count; i++) {
-    if (i > 0) fputs(", ", stream);
-    json_write_text(stream, file->arguments[i], strlen(file->arguments[i]));
-  }
-  fputc(']', stream);
-}
-
 bool profile_write_json(const struct profile *profile, FILE *stream)
 {
   const struct track_file *file = profile->file;
-  fputs("{\"schema\": \"mend-profile\", \"version\": 1", stream);
-  fprintf(stream, ", \"difference\": %s, \"pid\": %" PRIu64,
-          profile->base != NULL ? "true" : "false", file->pid);
-  write_text("program", file->program, stream);
-  write_command(file, stream);
-  fprintf(stream, ",\n \"time\": %" PRIu64 ".%09" PRIu32 ", \"uptime_ms\": %" PRIu64,
-          file->time_seconds, file->time_nanoseconds, file->uptime_ms);
-  fprintf(stream, ", \"mode\": \"%s\", \"interval\": %" PRIu64, track_mode_names[file->mode],
-          file->interval);
-  fputs(",\n \"totals\": {", stream);
+  json_head_begin(stream, "profile");
+  fprintf(stream, ",\"difference\":%s,\n ", profile->base != NULL ? "true" : "false");
+  json_head_track(stream, file);
+  fprintf(stream, ",\"interval\":%" PRIu64, file->interval);
+  fputs(",\n \"totals\":{", stream);
   write_values(profile->totals, stream);
-  fputs("},\n \"sites\": [", stream);
+  fputs("},\n \"sites\":[", stream);
   for (size_t i = 0; i < profile->row_count; i++) {
     fputs(i > 0 ? ",\n  " : "\n  ", stream);
     write_row(&profile->rows[i], stream);

@@ -79,12 +79,12 @@ static void note_interrupt(int signal)
 }
 
 // Until the time is over, or somebody has enough of it, or the process is gone.
-static void wait_seconds(pid_t pid, uint64_t seconds)
+static void wait_seconds(pid_t pid, double seconds)
 {
   struct sigaction before, action = {.sa_handler = note_interrupt};
   sigaction(SIGINT, &action, &before);
   struct progress progress = progress_begin("watching; ^C ends it");
-  uint64_t steps = seconds * (1000 / STEP_MS);
+  uint64_t steps = (uint64_t)(seconds * 1000 / STEP_MS);
   for (uint64_t i = 0; i < steps && !is_interrupted && (kill(pid, 0) == 0 || errno == EPERM); i++) {
     const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
     nanosleep(&step, NULL);
@@ -95,7 +95,7 @@ static void wait_seconds(pid_t pid, uint64_t seconds)
 }
 
 bool profile_source_watch(struct profile_source *old, struct profile_source *new, pid_t pid,
-                          uint64_t interval, uint64_t seconds)
+                          uint64_t interval, double seconds)
 {
   bool is_good;
   char start[NUMBER_MOST];

@@ -31,7 +31,7 @@ void profile_source_close(struct profile_source *source);
 // the process's own choice, waits so many seconds, or until it is interrupted, and has what there
 // was before and after. False after a complaint; either way both must be closed.
 bool profile_source_watch(struct profile_source *old, struct profile_source *new, pid_t pid,
-                          uint64_t interval, uint64_t seconds);
+                          uint64_t interval, double seconds);
 
 // Runs the program of `launch` to its end, with `interval` as above. Of all that it and the
 // processes that it has started have written, at their ends and as they grew, it has the one file

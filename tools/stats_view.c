@@ -9,7 +9,13 @@
 #include "command.h"
 #include "figures.h"
 
-enum { ROWS_MOST = 8 };  // that are shown of a kind
+enum {
+  ROWS_MOST = 8,  // that are shown of a kind
+  ROW_NAME_WIDTH = 26,
+  FIGURE_NAME_WIDTH = 18,
+  VALUE_WIDTH = 14,
+  PAGES_WIDTH = 8
+};
 
 static double number_of(const json_t *object, const char *key)
 {
@@ -45,13 +51,13 @@ static void print_figure(const struct stats_view *view, FILE *stream, const json
   char *unit = strstr(name, "_bytes");
   if (unit == NULL) unit = strstr(name, "_total");
   if (unit != NULL) *unit = '\0';
-  print_value(view, stream, 14, key, value);
+  print_value(view, stream, VALUE_WIDTH, key, value);
   if (whole > 0) {
     fprintf(stream, "  %5.1f %%  ", 100 * value / whole);
   } else {
     fputs("           ", stream);
   }
-  print_text(stream, 18, name);
+  print_text(stream, FIGURE_NAME_WIDTH, name);
   const json_t *meanings = json_object_get(root, "meanings");
   print_text(stream, 0, json_string_value(json_object_get(meanings, key)));
   fputc('\n', stream);
@@ -105,13 +111,11 @@ static void print_row_name(FILE *stream, const char *key, const json_t *row)
   snprintf(number, sizeof number, is_heap && value > 4096 ? "0x%" PRIx64 : "%" PRId64,
            (int64_t)value);
   bool has_name = name != NULL && *name != '\0';
+  bool has_number = !has_name || value != 0;
   char text[64];
-  snprintf(text, sizeof text,
-           has_name && value == 0 ? "%.0s%s"
-           : has_name             ? "%s %s"
-                                  : "%s",
-           number, name);
-  print_text(stream, 26, text);
+  snprintf(text, sizeof text, "%s%s%s", has_number ? number : "", has_number && has_name ? " " : "",
+           has_name ? name : "");
+  print_text(stream, ROW_NAME_WIDTH, text);
 }
 
 // The rows of a kind, the largest first.
@@ -126,12 +130,14 @@ static void print_rows(const struct stats_view *view, FILE *stream, json_t *root
   if (sorted == NULL) return;
   for (size_t i = 0; i < count; i++) sorted[i] = json_array_get(rows, i);
   qsort(sorted, count, sizeof *sorted, compare_rows);
-  fprintf(stream, "\n%-26s%8s%14s%14s%14s\n", kind, "pages", "live blocks", "live", "free");
+  fprintf(stream, "\n%-*s%*s%*s%*s%*s\n", ROW_NAME_WIDTH, kind, PAGES_WIDTH, "pages", VALUE_WIDTH,
+          "live blocks", VALUE_WIDTH, "live", VALUE_WIDTH, "free");
   size_t shown = view->shows_all || count <= ROWS_MOST ? count : ROWS_MOST;
   for (size_t i = 0; i < shown; i++) {
     print_row_name(stream, key, sorted[i]);
     for (size_t j = 0; j < sizeof columns / sizeof columns[0]; j++) {
-      print_value(view, stream, j == 0 ? 8 : 14, columns[j], number_of(sorted[i], columns[j]));
+      print_value(view, stream, j == 0 ? PAGES_WIDTH : VALUE_WIDTH, columns[j],
+                  number_of(sorted[i], columns[j]));
     }
     fputc('\n', stream);
   }

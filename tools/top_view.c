@@ -7,7 +7,10 @@
 
 #include "clock.h"
 #include "figures.h"
+#include "json_head.h"
+#include "json_text.h"
 #include "process_name.h"
+#include "remote_json.h"
 
 const char *const top_sort_names[SORT_COUNT + 1] = {"live", "free", "size", NULL};
 
@@ -228,45 +231,18 @@ void top_view_write(FILE *stream, const struct top_view *view)
 // ---------------------------------------------------------------------------------------------
 // JSON.
 
-static void write_json_totals(FILE *stream, const struct top_view *view)
-{
-  const struct remote *remote = view->remote;
-  const struct remote_totals *totals = &remote->totals;
-  const struct {
-    const char *name;
-    uint64_t value;
-  } rows[] = {{"live_bytes", totals->live_bytes},
-              {"cached_bytes", totals->kept_bytes},
-              {"free_bytes", totals->free_bytes},
-              {"uncarved_bytes", totals->uncarved_bytes},
-              {"rest_bytes", totals->rest_bytes},
-              {"retained_bytes", totals->retained_bytes},
-              {"unused_bytes", totals->unused_bytes},
-              {"committed_bytes", totals->committed_bytes},
-              {"metadata_bytes", totals->metadata_bytes},
-              {"large_bytes", totals->large_bytes},
-              {"large_count", totals->large_count},
-              {"page_count", totals->page_count},
-              {"heap_count", totals->heap_count},
-              {"mapping_count", remote->counters.mapping_count},
-              {"purged_bytes", remote->counters.purged_bytes},
-              {"os_call_count", remote->counters.os_call_count},
-              {"resident_bytes", view->now.resident_bytes},
-              {"retry_count", remote->retry_count},
-              {"torn_count", remote->torn_count}};
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    fprintf(stream, ",\"%s\":%" PRIu64, rows[i].name, rows[i].value);
-  }
-}
-
 void top_view_write_json(FILE *stream, const struct top_view *view)
 {
   const struct remote *remote = view->remote;
   char name[PROCESS_NAME_MOST];
   const char *comma = "";
-  fprintf(stream, "{\"pid\":%d,\"library\":\"%s\"", (int)remote->target->process,
-          remote->root.version >= 2 ? remote->root.library : "");
-  write_json_totals(stream, view);
+  json_head_begin(stream, "top");
+  fputc(',', stream);
+  json_head_process(stream, (uint64_t)remote->target->process, remote->target->program,
+                    clock_ns(CLOCK_REALTIME));
+  json_write_member(stream, "library", remote->root.version >= 2 ? remote->root.library : NULL);
+  json_write_numbers(stream, &(struct json_number){"resident_bytes", view->now.resident_bytes}, 1);
+  remote_json_totals(stream, remote);
   fputs(",\"classes\":[", stream);
   for (size_t i = 0; i < REMOTE_CLASSES_MOST; i++) {
     const struct remote_class *row = &remote->classes[i];

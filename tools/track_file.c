@@ -228,6 +228,7 @@ static bool read_leak(struct reader *reader)
                    {"the last time", &leak.last_ms})) {
     return false;
   }
+  if (leak.count == 0) return refuse("a leak of no blocks");
   leak.thread = thread < TRACK_NO_THREAD ? (uint32_t)thread : TRACK_NO_THREAD;
   struct track_leak *leaks =
       grow(reader, file->leaks, file->leak_count, &reader->leak_room, sizeof leak);
@@ -290,11 +291,10 @@ static bool read_call(struct reader *reader)
 
 static bool read_range(struct track_map *map, char *word)
 {
-  char *end;
-  map->start = strtoull(word, &end, 16);
-  if (*end != '-') return false;
-  map->end = strtoull(end + 1, &end, 16);
-  return *end == '\0' && map->start < map->end;
+  char *between = strchr(word, '-');
+  if (between == NULL) return false;
+  *between = '\0';
+  return lines_hex(word, &map->start) && lines_hex(between + 1, &map->end) && map->start < map->end;
 }
 
 // As in /proc/self/maps: START-END rwxp OFFSET DEVICE INODE PATH, hexadecimal but for the inode.
@@ -308,9 +308,8 @@ static bool read_map(struct reader *reader)
   const char *device = next_word(reader);
   const char *inode = next_word(reader);
   if (inode == NULL || !read_range(&map, range)) return refuse("this is no mapping");
-  char *end;
-  map.offset = strtoull(offset, &end, 16);
-  if (*end != '\0' || strchr(device, ':') == NULL || !lines_number(inode, &map.inode)) {
+  if (!lines_hex(offset, &map.offset) || strchr(device, ':') == NULL ||
+      !lines_number(inode, &map.inode)) {
     return refuse("this is no mapping");
   }
   map.is_executable = strlen(rights) == 4 && rights[2] == 'x';

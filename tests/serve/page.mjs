@@ -45,12 +45,12 @@ async function open(browser, server, options = {}) {
 async function checkSame(page, target) {
   const said = JSON.parse(await target.tell('stats')), { totals, map } = await nextPicture(page);
   for (const name of Object.keys(said)) {
-    const seen = name === 'free_bytes' ? totals.free_bytes + totals.kept_bytes : totals[name];
+    const seen = name === 'free_bytes' ? totals.free_bytes + totals.cached_bytes : totals[name];
     assert.equal(seen, said[name], name);
   }
   // The cells come to the same: what is used in them, and how much there is of each kind.
   const used = sum(map.used), slack = map.used.length;
-  assert.ok(Math.abs(used - said.live_bytes - totals.kept_bytes) <= slack, `used: ${used}`);
+  assert.ok(Math.abs(used - said.live_bytes - totals.cached_bytes) <= slack, `used: ${used}`);
   const inUse = sum([BLOCKS, OBJECTS, LARGE].map(look => map.bytes_by_look[look]));
   const rows = said.live_bytes + said.free_bytes + said.uncarved_bytes + said.rest_bytes;
   assert.equal(inUse, rows, 'pages in use');
@@ -320,7 +320,7 @@ async function checkNarrow(page) {
 async function checkPage(browser) {
   const target = await Target.start(program);
   await target.tell('fill');
-  const server = await Server.start(mend, target.pid, '--interval', '300');
+  const server = await Server.start(mend, target.pid, '--interval', '300ms');
   const { context, page, problems } = await open(browser, server, { colorScheme: 'light' });
   await checkTiles(page, await checkSame(page, target));
   await checkPixels(page);

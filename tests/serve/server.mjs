@@ -112,7 +112,7 @@ async function checkMetrics(server, target) {
   assert.equal(answer.headers.get('content-type'), 'application/openmetrics-text; version=1.0.0; charset=utf-8');
   const text = await answer.text(), { totals } = await (await server.get('/api/state')).json();
   const value = name => Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)[1]);
-  const parts = ['live', 'kept', 'free', 'uncarved', 'rest', 'retained', 'unused'];
+  const parts = ['live', 'cached', 'free', 'uncarved', 'rest', 'retained', 'unused'];
   let sum = 0;
   for (const part of parts) {
     assert.equal(value(`mend_seen_committed_part_bytes{part="${part}"}`), totals[`${part}_bytes`], part);
@@ -204,7 +204,7 @@ async function checkEnds(target, server) {
 
 function checkUsage() {
   const status = (...words) => spawnSync(mend, ['serve', ...words], { encoding: 'utf8' });
-  for (const words of [[], ['x'], ['1', '2'], ['--port', '0', '1'], ['--port', '65536', '1'], ['--interval', '1', '1'],
+  for (const words of [[], ['x'], ['1', '2'], ['--port', '0', '1'], ['--port', '65536', '1'], ['--interval', '1ms', '1'],
                        ['--nothing', '1'], ['--port']]) {
     assert.equal(status(...words).status, 2, words.join(' '));
   }

@@ -24,14 +24,14 @@
 #include "serve/server.h"
 
 // A look takes at most one part in LOOK_SHARE of the time.
-enum { INTERVAL_LEAST = 50, INTERVAL_MOST = 60000, LOOK_SHARE = 5 };
+enum { LOOK_SHARE = 5 };
 // How often to see whether what somebody waits for has come.
 enum { WAIT_MS = 20 };
 
 struct serve {
   pid_t process;
   uint16_t port;
-  int64_t interval_ms;
+  int64_t interval_ns;
   struct picture picture;
   struct sites *sites;
 };
@@ -44,7 +44,7 @@ static void print_help(void)
         "and, where the process samples its allocations, the sites that hold most. The\n"
         "process is not stopped.\n\n"
         "  --port N       the port, on 127.0.0.1 alone; without it, one that is free\n"
-        "  --interval MS  how often to look, 50 to 60000; 500 if it is not given\n"
+        "  --interval T   how often to look, 50ms to 60s; 500ms if it is not given\n"
         "  --help         this\n\n"
         "The address that it prints holds a secret token: who has it can read the page,\n"
         "until the command is ended (by Ctrl-C). There are also /metrics (OpenMetrics),\n"
@@ -159,19 +159,18 @@ static void serve_until_ended(struct serve *serve, struct server *server)
   const struct sigaction action = {.sa_handler = end, .sa_flags = (int)SA_RESETHAND};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-  int64_t next = clock_ns(CLOCK_MONOTONIC) / NS_A_MS + serve->interval_ms;
+  int64_t next = clock_ns(CLOCK_MONOTONIC) + serve->interval_ns;
   while (!is_ended) {
-    int64_t wait = next - clock_ns(CLOCK_MONOTONIC) / NS_A_MS;
-    if (wait > 0) {
-      if (!serve_for(serve, server, wait)) break;
+    int64_t wait_ms = (next - clock_ns(CLOCK_MONOTONIC)) / NS_A_MS;
+    if (wait_ms > 0) {
+      if (!serve_for(serve, server, wait_ms)) break;
       continue;
     }
     bool was_live = serve->picture.is_live;
     picture_look(&serve->picture);
     if (was_live && !serve->picture.is_live) complain("the last picture stays; Ctrl-C ends this");
-    int64_t spent = (int64_t)(serve->picture.look_ns / 1000000) * LOOK_SHARE;
-    next = clock_ns(CLOCK_MONOTONIC) / NS_A_MS +
-           (spent > serve->interval_ms ? spent : serve->interval_ms);
+    int64_t spent = (int64_t)serve->picture.look_ns * LOOK_SHARE;
+    next = clock_ns(CLOCK_MONOTONIC) + (spent > serve->interval_ns ? spent : serve->interval_ns);
   }
 }
 
@@ -217,10 +216,10 @@ static int serve_process(struct serve *serve)
 static bool parse(struct serve *serve, int count, char **words, int *end)
 {
   size_t port = 0;
-  size_t interval_ms = (size_t)serve->interval_ms;
+  double seconds = 0.5;
   const struct argument known[] = {
       {"port", .number = &port, .least = 1, .most = UINT16_MAX},
-      {"interval", .number = &interval_ms, .least = INTERVAL_LEAST, .most = INTERVAL_MOST},
+      {"interval", .seconds = &seconds, .least = 0.05, .most = 60},
   };
   struct arguments given = {.command = "serve",
                             .help = print_help,
@@ -228,7 +227,7 @@ static bool parse(struct serve *serve, int count, char **words, int *end)
                             .known_count = sizeof known / sizeof known[0]};
   if (!arguments_parse(&given, count, words, end)) return false;
   serve->port = (uint16_t)port;
-  serve->interval_ms = (int64_t)interval_ms;
+  serve->interval_ns = (int64_t)(seconds * NS_A_SECOND);
   if (given.operand_count == 1) serve->process = arguments_process(given.operands[0]);
   if (serve->process != 0) return true;
   complain("mend serve takes the number of a process; `mend serve --help` says more");
@@ -240,7 +239,6 @@ int command_serve(int count, char **arguments)
 {
   struct serve *serve = calloc(1, sizeof *serve);
   if (serve == NULL) return END_BAD_INPUT;
-  serve->interval_ms = 500;
   int status;
   if (parse(serve, count, arguments, &status)) status = serve_process(serve);
   free(serve);

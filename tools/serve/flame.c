@@ -58,7 +58,7 @@ static void write_name(const struct profile_frame *frame, FILE *stream)
 {
   char name[SYMBOL_TEXT_MOST] = PROFILE_UNKNOWN;
   if (frame->symbol != NULL) symbols_describe(name, frame->symbol, frame->index);
-  json_write_text(stream, name, strlen(name));
+  json_write_string(stream, name);
 }
 
 static void write_node(const struct node *node, int64_t least, FILE *stream)

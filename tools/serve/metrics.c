@@ -18,7 +18,7 @@ static void write_parts(const struct remote_totals *totals, FILE *stream)
     const char *part;
     uint64_t bytes;
   } rows[] = {
-      {"live", totals->live_bytes},     {"kept", totals->kept_bytes},
+      {"live", totals->live_bytes},     {"cached", totals->kept_bytes},
       {"free", totals->free_bytes},     {"uncarved", totals->uncarved_bytes},
       {"rest", totals->rest_bytes},     {"retained", totals->retained_bytes},
       {"unused", totals->unused_bytes},

@@ -7,8 +7,9 @@
 
 #include "clock.h"
 #include "command.h"
+#include "json_head.h"
 #include "json_text.h"
-#include "mend/mend.h"
+#include "remote_json.h"
 #include "remote_map.h"
 
 // ---------------------------------------------------------------------------------------------
@@ -99,35 +100,13 @@ const struct picture_sample *picture_now(const struct picture *picture)
 
 static void write_totals(const struct picture *picture, FILE *stream)
 {
-  const struct remote_totals *totals = &picture->remote.totals;
   const struct picture_sample *now = picture_now(picture);
-  const struct {
-    const char *name;
-    uint64_t value;
-  } rows[] = {
-      {"resident_bytes", now->resident_bytes},
-      {"held_bytes", now->held_bytes},
-      {"live_bytes", totals->live_bytes},
-      {"kept_bytes", totals->kept_bytes},
-      {"free_bytes", totals->free_bytes},
-      {"uncarved_bytes", totals->uncarved_bytes},
-      {"rest_bytes", totals->rest_bytes},
-      {"retained_bytes", totals->retained_bytes},
-      {"unused_bytes", totals->unused_bytes},
-      {"committed_bytes", totals->committed_bytes},
-      {"metadata_bytes", totals->metadata_bytes},
-      {"large_bytes", totals->large_bytes},
-      {"large_count", totals->large_count},
-      {"page_count", totals->page_count},
-      {"heap_count", totals->heap_count},
-      {"purged_bytes", picture->remote.counters.purged_bytes},
-      {"mapping_count", picture->remote.counters.mapping_count},
-  };
+  const struct json_number rows[] = {{"resident_bytes", now->resident_bytes},
+                                     {"held_bytes", now->held_bytes}};
   fprintf(stream, "\"totals\":{\"fragmentation\":%.6f", now->fragmentation);
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    fprintf(stream, ",\"%s\":%" PRIu64, rows[i].name, rows[i].value);
-  }
-  fputs("}", stream);
+  json_write_numbers(stream, rows, sizeof rows / sizeof rows[0]);
+  remote_json_totals(stream, &picture->remote);
+  fputc('}', stream);
 }
 
 // One array for each column, so that the page can hand them to the charts.
@@ -223,14 +202,14 @@ static void write_map(const struct picture *picture, FILE *stream)
 
 void picture_write(const struct picture *picture, uint64_t since, FILE *stream)
 {
-  const char *program = picture->target.program;
-  int64_t age_ms = clock_ns(CLOCK_REALTIME) / NS_A_MS - picture_now(picture)->time_ms;
-  fprintf(stream, "{\"mend\":\"%s\",\"pid\":%d,\"program\":", MEND_VERSION_STRING,
-          (int)picture->target.process);
-  json_write_text(stream, program, strlen(program));
-  fprintf(stream, ",\"is_live\":%s,\"age_ms\":%" PRId64 ",\"look_ms\":%.1f,\"torn\":%" PRIu64 ",",
-          picture->is_live ? "true" : "false", age_ms, (double)picture->look_ns / 1e6,
-          picture->remote.torn_count);
+  int64_t taken_ms = picture_now(picture)->time_ms;
+  int64_t age_ms = clock_ns(CLOCK_REALTIME) / NS_A_MS - taken_ms;
+  json_head_begin(stream, "serve");
+  fputc(',', stream);
+  json_head_process(stream, (uint64_t)picture->target.process, picture->target.program,
+                    taken_ms * NS_A_MS);
+  fprintf(stream, ",\"is_live\":%s,\"age_ms\":%" PRId64 ",\"look_ms\":%.1f,",
+          picture->is_live ? "true" : "false", age_ms, (double)picture->look_ns / 1e6);
   write_totals(picture, stream);
   fputc(',', stream);
   write_samples(picture, since, stream);

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "json_text.h"
 #include "profile_formats.h"
@@ -43,18 +43,16 @@ struct sites {
   pthread_mutex_t lock;  // of all below
   pthread_cond_t changed;
   bool is_wanted;
-  time_t wanted_at;  // since when
+  int64_t wanted_at;  // since when
   bool is_ending;
   uint64_t made_count;
-  time_t made_at;
+  int64_t made_at;
   struct found found;
 };
 
-static time_t now(void)
+static int64_t now(void)
 {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec;
+  return clock_ns(CLOCK_MONOTONIC) / NS_A_SECOND;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -92,7 +90,7 @@ static struct text reason_text(const char *why)
   FILE *stream = open_memstream(&text.bytes, &text.length);
   if (stream == NULL) return text;
   fputs("{\"reason\":", stream);
-  json_write_text(stream, why, strlen(why));
+  json_write_string(stream, why);
   fputs("}\n", stream);
   if (fclose(stream) != 0) free_text(&text);
   return text;

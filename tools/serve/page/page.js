@@ -152,9 +152,9 @@ function show(picture) {
   const name = picture.program.split('/').pop() || 'a process';
   document.title = `Heap of ${name}, ${picture.pid}`;
   byId('title').textContent = `Heap of ${name}`;
-  const torn = picture.torn ? `; ${countText(picture.torn)} pages changed while they were read` : '';
+  const torn = picture.totals.torn_count ? `; ${countText(picture.totals.torn_count)} pages changed while they were read` : '';
   byId('source').textContent = `process ${picture.pid}, ${picture.program}${torn}`;
-  byId('version').textContent = picture.mend;
+  byId('version').textContent = picture.version;
   byId('cell-bytes').textContent = bytesText(picture.map.cell_bytes);
   remember(picture.samples);
   showTiles(picture.totals);
@@ -167,16 +167,6 @@ function show(picture) {
 
 // ---- What the process says of itself: what is resident, and who holds it. ----
 
-const LINES = {
-  live: 'blocks that the program holds', rounding: 'of those, not asked for: if tracked',
-  cached: 'free blocks kept ready for threads', quarantine: 'freed blocks kept from use',
-  free: 'other free blocks in pages in use', uncarved: 'ends of those pages, not used yet',
-  rest: 'behind the ends of large blocks', retained: 'free pages kept for reuse',
-  secrets: 'blocks for secrets', handles: 'tables of handles',
-  tracking: 'what tracking knows of blocks', descriptors: 'the table of pages',
-  metadata: 'heaps, bitmaps, all other tables',
-};
-
 function showLines(stats) {
   byId('lines-table').hidden = !stats.lines;
   if (!stats.lines) {
@@ -188,7 +178,7 @@ function showLines(stats) {
     `The heap holds ${bytesText(total)} of memory, says the process, with its tables. It is made of these:`;
   const lines = Object.entries(stats.lines).filter(([, bytes]) => bytes > 0);
   fillRows(byId('lines-table').tBodies[0], lines.map(([name, bytes]) =>
-    [LINES[name.replace(/_bytes$/, '')] ?? name, bytesText(bytes), useBar(bytes / Math.max(1, total))]));
+    [stats.meanings[name] ?? name, bytesText(bytes), useBar(bytes / Math.max(1, total))]));
 }
 
 function showSites(sites) {
