@@ -55,6 +55,10 @@ static bool parse_patient(struct doctor_options *options, const struct arguments
     options->process = arguments_process(given->operands[0]);
   }
   if (options->process != 0) return true;
+  if (given->operand_count == 1 && target_is_core(given->operands[0])) {
+    complain("%s is a core file: `mend top` and `mend map` read those", given->operands[0]);
+    return false;
+  }
   complain("mend doctor takes the number of a process, or -- and a program; `mend doctor --help` "
            "says more");
   return false;
@@ -86,6 +90,7 @@ static void judge_environment(struct doctor *doctor)
   for (char *entry = environment; entry < environment + length; entry += strlen(entry) + 1) {
     doctor_judge_variable(doctor, entry);
   }
+  doctor_count_settings(doctor);
   free(environment);
 }
 
@@ -96,6 +101,8 @@ static void judge(struct doctor *doctor)
   if (doctor->remote == NULL) return;
   judge_environment(doctor);
   doctor_judge_heap(doctor);
+  doctor_judge_pages(doctor);
+  doctor_judge_growth(doctor);
   doctor_judge_threads(doctor);
   doctor_judge_system(doctor);
 }
@@ -130,6 +137,7 @@ static void wait_between(double seconds)
 static bool look_twice(struct doctor *doctor, double wait)
 {
   if (!doctor_look(doctor)) return false;
+  doctor_watch_sites(doctor);
   wait_between(wait);
   return doctor_look(doctor);
 }
@@ -138,7 +146,7 @@ static int examine_process(const struct doctor_options *options)
 {
   struct target target = {.memory = -1};
   struct remote remote = {0};
-  struct doctor doctor = {.target = &target};
+  struct doctor doctor = {.target = &target, .profile = -1};
   bool is_good = target_open_process(&target, options->process);
   enum remote_found found = is_good ? remote_await(&remote, &target) : REMOTE_UNSOUND;
   is_good = found != REMOTE_UNSOUND;
@@ -152,6 +160,7 @@ static int examine_process(const struct doctor_options *options)
     is_good = tell(&doctor, options);
   }
   bool has_trouble = doctor_has_trouble(&doctor);
+  if (doctor.profile >= 0) close(doctor.profile);
   doctor_free(&doctor);
   remote_close(&remote);
   target_close(&target);
@@ -216,13 +225,15 @@ static int attend(void *argument, pid_t pid)
 static void judge_unseen(struct doctor *doctor)
 {
   for (char **entry = environ; *entry != NULL; entry++) doctor_judge_variable(doctor, *entry);
+  doctor_count_settings(doctor);
   doctor_find(doctor, SEVERITY_NOTE, "no-look", "Give it more to do, or look at it by its PID.",
               "The program has ended before its heap could be looked at, or mend was not in it.");
 }
 
 static int examine_program(const struct doctor_options *options)
 {
-  struct attendance attendance = {.target.memory = -1, .wait_ms = FIRST_LOOK_MS};
+  struct attendance attendance = {
+      .doctor.profile = -1, .target.memory = -1, .wait_ms = FIRST_LOOK_MS};
   struct doctor *doctor = &attendance.doctor;
   struct launch launch = {.library = LAUNCH_LIBRARY,
                           .arguments = options->program,

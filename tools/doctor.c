@@ -14,17 +14,36 @@
 #include "process_name.h"
 #include "text.h"
 
+static bool make_room(struct doctor *doctor)
+{
+  if (doctor->finding_count < doctor->finding_room) return true;
+  size_t room = doctor->finding_room == 0 ? 16 : 2 * doctor->finding_room;
+  struct finding *larger = realloc(doctor->findings, room * sizeof *larger);
+  if (larger == NULL) return false;
+  doctor->findings = larger;
+  doctor->finding_room = room;
+  return true;
+}
+
+static void insert(struct doctor *doctor, const struct finding *finding)
+{
+  size_t at = doctor->finding_count++;
+  for (; at > 0 && doctor->findings[at - 1].severity < finding->severity; at--) {
+    doctor->findings[at] = doctor->findings[at - 1];
+  }
+  doctor->findings[at] = *finding;
+}
+
 void doctor_find(struct doctor *doctor, enum severity severity, const char *code,
                  const char *remedy, const char *format, ...)
 {
-  if (doctor->finding_count == FINDINGS_MOST) return;
   struct finding finding = {.severity = severity, .code = code, .remedy = strdup(remedy)};
   va_list values;
   va_start(values, format);
   if (vasprintf(&finding.what, format, values) < 0) finding.what = NULL;
   va_end(values);
-  if (finding.what != NULL && finding.remedy != NULL) {
-    doctor->findings[doctor->finding_count++] = finding;
+  if (finding.what != NULL && finding.remedy != NULL && make_room(doctor)) {
+    insert(doctor, &finding);
     return;
   }
   free(finding.what);
@@ -37,15 +56,14 @@ void doctor_free(struct doctor *doctor)
     free(doctor->findings[i].what);
     free(doctor->findings[i].remedy);
   }
-  doctor->finding_count = 0;
+  free(doctor->findings);
+  doctor->findings = NULL;
+  doctor->finding_count = doctor->finding_room = doctor->idle_settings = 0;
 }
 
 bool doctor_has_trouble(const struct doctor *doctor)
 {
-  for (size_t i = 0; i < doctor->finding_count; i++) {
-    if (doctor->findings[i].severity != SEVERITY_NOTE) return true;
-  }
-  return false;
+  return doctor->finding_count > 0 && doctor->findings[0].severity != SEVERITY_NOTE;
 }
 
 bool doctor_look(struct doctor *doctor)
@@ -57,8 +75,17 @@ bool doctor_look(struct doctor *doctor)
       .totals = doctor->remote->totals,
       .counters = doctor->remote->counters,
   };
+  for (size_t i = 0; i < REMOTE_CLASSES_MOST; i++) {
+    const struct remote_class *of_class = &doctor->remote->classes[i];
+    doctor->last.class_bytes[i] = of_class->live_count * of_class->block_bytes;
+  }
   if (doctor->look_count++ == 0) doctor->first = doctor->last;
   return true;
+}
+
+double doctor_seconds(const struct doctor *doctor)
+{
+  return (double)(doctor->last.nanoseconds - doctor->first.nanoseconds) / 1e9;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -106,13 +133,9 @@ void doctor_write(const struct doctor *doctor, FILE *stream)
 {
   unsigned counts[3] = {0};
   write_head(doctor, stream);
-  for (int severity = SEVERITY_PROBLEM; severity >= SEVERITY_NOTE; severity--) {
-    for (size_t i = 0; i < doctor->finding_count; i++) {
-      const struct finding *finding = &doctor->findings[i];
-      if ((int)finding->severity != severity) continue;
-      counts[severity]++;
-      write_finding(stream, finding);
-    }
+  for (size_t i = 0; i < doctor->finding_count; i++) {
+    counts[doctor->findings[i].severity]++;
+    write_finding(stream, &doctor->findings[i]);
   }
   if (counts[SEVERITY_PROBLEM] + counts[SEVERITY_WARNING] == 0) {
     fputs(doctor->look_count > 0 ? "\nNothing is wrong.\n" : "\nNothing was looked at.\n", stream);

@@ -19,14 +19,13 @@ struct finding {
   char *remedy;  // "" if there is none
 };
 
-enum { FINDINGS_MOST = 128 };
-
 // What was seen at one moment.
 struct doctor_look {
   uint64_t nanoseconds;
   uint64_t resident_bytes;
   struct remote_totals totals;
   struct remote_counters counters;
+  uint64_t class_bytes[REMOTE_CLASSES_MOST];  // live
 };
 
 struct doctor {
@@ -36,21 +35,32 @@ struct doctor {
   struct doctor_look first;
   struct doctor_look last;
   unsigned look_count;
-  struct finding findings[FINDINGS_MOST];
+  int profile;               // that of the first look, in a file; -1: there is none
+  struct finding *findings;  // the gravest first
   size_t finding_count;
+  size_t finding_room;
+  size_t idle_settings;  // of the environment, that are none or are refused
 };
 
+// Puts a finding behind those that are as grave.
 __attribute__((format(printf, 5, 6))) void doctor_find(struct doctor *doctor,
                                                        enum severity severity, const char *code,
                                                        const char *remedy, const char *format, ...);
 void doctor_free(struct doctor *doctor);
 // Takes a look; false if the process is gone. Once more it becomes the last one.
 bool doctor_look(struct doctor *doctor);
+// How long the last look was after the first.
+double doctor_seconds(const struct doctor *doctor);
+// After the first look: has who allocates what remembered, if the process samples that.
+void doctor_watch_sites(struct doctor *doctor);
 
 // The sides.
 void doctor_judge_load(struct doctor *doctor);
 void doctor_judge_variable(struct doctor *doctor, const char *variable);  // "NAME=value"
+void doctor_count_settings(struct doctor *doctor);                        // after the last variable
 void doctor_judge_heap(struct doctor *doctor);
+void doctor_judge_pages(struct doctor *doctor);
+void doctor_judge_growth(struct doctor *doctor);
 void doctor_judge_threads(struct doctor *doctor);
 void doctor_judge_system(struct doctor *doctor);
 // The environment that a process was started with, to be freed; NULL if it cannot be read.

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The heap as a whole: free memory that is held, growth, limits of its own.
+// The heap as a whole: whether it is used at all, free pages that are kept, limits of its own.
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "control.h"
 #include "doctor.h"
 #include "figures.h"
 
@@ -12,19 +11,12 @@
 
 // From where on something is worth a word.
 #define FREE_LEAST (16 * MIB)
-#define FREE_MUCH (128 * MIB)
-#define GROWTH_LEAST (2 * MIB)
 #define ELSEWHERE_LEAST (64 * MIB)
-
-static double seconds_between(const struct doctor *doctor)
-{
-  return (double)(doctor->last.nanoseconds - doctor->first.nanoseconds) / 1e9;
-}
 
 static void judge_use(struct doctor *doctor)
 {
   const struct remote_totals *totals = &doctor->last.totals;
-  if (totals->page_count + totals->large_count > 0) return;
+  if (totals->page_count + totals->large_count > 0 || totals->committed_bytes > 0) return;
   doctor_find(doctor, SEVERITY_WARNING, "unused",
               "If the program has an allocator of its own, tell it to use malloc.",
               "mend has handed out nothing yet.");
@@ -48,79 +40,7 @@ static void judge_elsewhere(struct doctor *doctor)
 }
 
 // ---------------------------------------------------------------------------------------------
-// Fragmentation.
-
-static uint64_t free_of_class(const struct remote_class *of_class)
-{
-  return (of_class->free_count + of_class->kept_count) * of_class->block_bytes;
-}
-
-static const struct remote_class *find_worst(const struct remote *remote)
-{
-  const struct remote_class *worst = &remote->classes[0];
-  for (size_t i = 1; i < REMOTE_CLASSES_MOST; i++) {
-    if (free_of_class(&remote->classes[i]) > free_of_class(worst)) worst = &remote->classes[i];
-  }
-  return worst;
-}
-
-// How much of what is free lies in pages of objects that may move.
-static uint64_t free_of_objects(const struct remote *remote)
-{
-  uint64_t bytes = 0;
-  for (size_t i = 0; i < remote->heap_count; i++) {
-    if (remote->heaps[i].owner == OWNED_OBJECTS) bytes += remote->heaps[i].free_bytes;
-  }
-  return bytes;
-}
-
-static void judge_fragmentation(struct doctor *doctor)
-{
-  const struct remote_totals *totals = &doctor->last.totals;
-  uint64_t free_bytes = totals->free_bytes + totals->kept_bytes;
-  uint64_t held = totals->live_bytes - totals->large_bytes + free_bytes;
-  uint64_t share = figure_percent(free_bytes, held);
-  char texts[3][FIGURE_TEXT_MOST];
-  if (free_bytes < FREE_LEAST || share < 30) return;
-  const struct remote_class *worst = find_worst(doctor->remote);
-  uint64_t movable = free_of_objects(doctor->remote);
-  bool can_move = movable >= free_bytes / 2;
-  doctor_find(
-      doctor, share >= 60 && free_bytes >= FREE_MUCH ? SEVERITY_PROBLEM : SEVERITY_WARNING,
-      "fragmented",
-      can_move ? "Most of it lies beside objects that may move: call mend_defragment(), or let "
-                 "mend_defragment_start() do it all the time."
-               : "mend_collect(true) returns what os pages are wholly free. The rest is held by "
-                 "blocks that live long beside others that did not: `mend profile "
-                 "--fragmentation` names who allocates them. Give what ends together a heap of "
-                 "its own (mend_heap_create), or what lives long handles, which can be moved.",
-      "%" PRIu64 " %% of the memory in pages is free blocks, %s: fragmentation. Most of it is in "
-      "blocks of %" PRIu64 " bytes, %s.",
-      share, figure_bytes(texts[0], free_bytes), worst->block_bytes,
-      figure_bytes(texts[1], free_of_class(worst)));
-}
-
-// ---------------------------------------------------------------------------------------------
-// Growth, and what is kept.
-
-static void judge_growth(struct doctor *doctor)
-{
-  uint64_t before = doctor->first.totals.live_bytes;
-  uint64_t now = doctor->last.totals.live_bytes;
-  double seconds = seconds_between(doctor);
-  char texts[2][FIGURE_TEXT_MOST];
-  if (now <= before || seconds < 0.5) return;
-  if (now - before < GROWTH_LEAST || figure_percent(now - before, now) < 2) return;
-  doctor_find(doctor, SEVERITY_WARNING, "growing",
-              control_answers(doctor->target->process)
-                  ? "`mend profile --for 30 PID` names who allocates what grows, and `mend leaks "
-                    "PID` whether it is lost."
-                  : "If it goes on so, start it with MEND_PROFILE=1 MEND_CONTROL=1: then "
-                    "`mend profile --for 30 PID` names who allocates what grows, and `mend "
-                    "leaks PID` whether it is lost.",
-              "What is live grew by %s within %.1f seconds, to %s.",
-              figure_bytes(texts[0], now - before), seconds, figure_bytes(texts[1], now));
-}
+// What is kept.
 
 static void judge_retained(struct doctor *doctor)
 {
@@ -135,7 +55,7 @@ static void judge_retained(struct doctor *doctor)
   }
   if (before->retained_bytes != now->retained_bytes ||
       doctor->first.counters.purged_bytes != doctor->last.counters.purged_bytes ||
-      seconds_between(doctor) * 1000 < (double)delay_ms * 1.5) {
+      doctor_seconds(doctor) * 1000 < (double)delay_ms * 1.5) {
     return;
   }
   doctor_find(doctor, SEVERITY_WARNING, "idle",
@@ -207,8 +127,6 @@ void doctor_judge_heap(struct doctor *doctor)
     judge_use(doctor);
     judge_elsewhere(doctor);
   }
-  judge_fragmentation(doctor);
-  judge_growth(doctor);
   judge_retained(doctor);
   judge_limit(doctor);
   judge_mappings(doctor);

@@ -10,7 +10,7 @@
 #include "doctor.h"
 #include "option_table.h"
 
-enum { ENVIRONMENT_MOST = 4 << 20, NAME_MOST = 64 };
+enum { ENVIRONMENT_MOST = 4 << 20, NAME_MOST = 64, SETTINGS_MOST = 20 };
 
 char *doctor_read_environment(const struct target *target, size_t *length)
 {
@@ -81,19 +81,24 @@ static bool is_plain(const char *text, size_t length)
   return length > 0 && length <= NAME_MOST;
 }
 
-static void judge_unknown(struct doctor *doctor, const char *variable, const char *name,
-                          size_t length)
+// Whether a setting that does nothing is told of by itself: a few of them are enough.
+static bool counts_by_name(struct doctor *doctor)
+{
+  return doctor->idle_settings++ < SETTINGS_MOST;
+}
+
+static void judge_unknown(struct doctor *doctor, bool is_listed, const char *name, size_t length)
 {
   char remedy[160] = "`mend options` lists all that there are.";
   const struct option_row *nearest = find_nearest(name, length);
-  if (!is_plain(name, length)) return;
+  if (!is_plain(name, length) || !counts_by_name(doctor)) return;
   if (nearest != NULL) {
     snprintf(remedy, sizeof remedy, "Did you mean %s? `mend options` lists all that there are.",
              nearest->name);
   }
   doctor_find(doctor, SEVERITY_WARNING, "unknown-option", remedy,
-              "The environment sets %.*s in %s, which is no option: it does nothing.", (int)length,
-              name, variable);
+              "The environment sets %s%.*s%s, which is no option: it does nothing.",
+              is_listed ? "" : "MEND_", (int)length, name, is_listed ? " in MEND_CONF" : "");
 }
 
 static void judge_value(struct doctor *doctor, const struct option_row *row, const char *value,
@@ -103,24 +108,26 @@ static void judge_value(struct doctor *doctor, const struct option_row *row, con
   char range[OPTION_RANGE_MOST];
   if (length == 0) return;
   const char *wrong = option_read(row, value, length, &number);
-  if (wrong[0] == '\0') return;
+  if (wrong[0] == '\0' || !counts_by_name(doctor)) return;
   option_write_range(range, row);
-  char remedy[OPTION_RANGE_MOST + 64];
-  snprintf(remedy, sizeof remedy, "It may be %s.", range);
+  char remedy[OPTION_RANGE_MOST + 96];
+  const char *bounds = strcmp(range, "any") == 0 ? "" : range;
+  snprintf(remedy, sizeof remedy, "%s%s%s`mend options %s` says what it is for.",
+           bounds[0] != '\0' ? "It may be " : "", bounds, bounds[0] != '\0' ? ". " : "", row->name);
   doctor_find(doctor, SEVERITY_WARNING, "bad-option", remedy,
-              "The environment gives the option %s a value that is refused; the option stays as it "
-              "is by itself.",
-              row->name);
+              "The environment gives the option %s a value that is refused (%s); the option stays "
+              "as it is by itself.",
+              row->name, wrong);
 }
 
-static void judge_setting(struct doctor *doctor, const char *variable, const char *text,
-                          size_t length, char separator)
+// A setting of the list MEND_CONF, or a variable of its own, without its "MEND_".
+static void judge_setting(struct doctor *doctor, bool is_listed, const char *text, size_t length)
 {
-  const char *end = memchr(text, separator, length);
+  const char *end = memchr(text, is_listed ? ':' : '=', length);
   size_t name_length = end != NULL ? (size_t)(end - text) : length;
   const struct option_row *row = option_find(text, name_length);
   if (row == NULL) {
-    judge_unknown(doctor, variable, text, name_length);
+    judge_unknown(doctor, is_listed, text, name_length);
   } else if (end != NULL) {
     judge_value(doctor, row, end + 1, length - name_length - 1);
   }
@@ -130,7 +137,7 @@ static void judge_list(struct doctor *doctor, const char *list)
 {
   while (*list != '\0') {
     size_t length = strcspn(list, ",");
-    if (length > 0) judge_setting(doctor, "MEND_CONF", list, length, ':');
+    if (length > 0) judge_setting(doctor, true, list, length);
     list += length;
     if (*list == ',') list++;
   }
@@ -148,6 +155,15 @@ void doctor_judge_variable(struct doctor *doctor, const char *variable)
   if (strncmp(variable, "MEND_CONF=", 10) == 0) {
     judge_list(doctor, variable + 10);
   } else if (strchr(variable, '=') != NULL) {
-    judge_setting(doctor, "a variable", variable + 5, strlen(variable + 5), '=');
+    judge_setting(doctor, false, variable + 5, strlen(variable + 5));
   }
+}
+
+void doctor_count_settings(struct doctor *doctor)
+{
+  if (doctor->idle_settings <= SETTINGS_MOST) return;
+  size_t more = doctor->idle_settings - SETTINGS_MOST;
+  doctor_find(doctor, SEVERITY_WARNING, "more-settings", "`mend options` lists all that there are.",
+              "%zu more setting%s of the environment do%s nothing.", more, more == 1 ? "" : "s",
+              more == 1 ? "es" : "");
 }

@@ -10,6 +10,7 @@
 #include "process_name.h"
 
 #define KEPT_LEAST ((uint64_t)2 << 20)
+#define KEPT_TOGETHER ((uint64_t)16 << 20)
 
 enum { IDLE_MS = 10000, HOLDERS_MOST = 5 };
 
@@ -42,16 +43,34 @@ static void judge_holder(struct doctor *doctor, const struct remote_heap *heap)
   }
 }
 
+// Those that hold little each, or are too many to be named.
+static void judge_others(struct doctor *doctor, size_t count, uint64_t bytes, bool are_more)
+{
+  char text[FIGURE_TEXT_MOST];
+  if (bytes < KEPT_TOGETHER) return;
+  figure_write(text, UNIT_BYTES, (double)bytes);
+  doctor_find(doctor, SEVERITY_NOTE, "holding-threads",
+              "A thread that is about to wait for long may call mend_collect(false); fewer threads "
+              "hold less.",
+              "The heaps of %zu %sthreads hold %s together ready for their next allocations.",
+              count, are_more ? "more " : "", text);
+}
+
 void doctor_judge_threads(struct doctor *doctor)
 {
   const struct remote *remote = doctor->remote;
-  size_t holders = 0;
+  size_t named = 0, others = 0;
+  uint64_t others_bytes = 0;
   for (size_t i = 0; i < remote->heap_count; i++) {
     const struct remote_heap *heap = &remote->heaps[i];
-    if (heap->owner != OWNED_BY_THREAD || heap->kept_bytes < KEPT_LEAST) continue;
-    if (holders++ < HOLDERS_MOST) judge_holder(doctor, heap);
+    if (heap->owner != OWNED_BY_THREAD || heap->kept_bytes == 0) continue;
+    if (heap->kept_bytes >= KEPT_LEAST && named < HOLDERS_MOST) {
+      judge_holder(doctor, heap);
+      named++;
+    } else {
+      others_bytes += heap->kept_bytes;
+      others++;
+    }
   }
-  if (holders <= HOLDERS_MOST) return;
-  doctor_find(doctor, SEVERITY_NOTE, "holding-threads", "", "%zu more threads hold as much.",
-              holders - HOLDERS_MOST);
+  judge_others(doctor, others, others_bytes, named > 0);
 }
