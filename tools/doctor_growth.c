@@ -110,11 +110,10 @@ void doctor_judge_growth(struct doctor *doctor)
   char texts[2][FIGURE_TEXT_MOST], in_class[CLASS_TEXT_MOST], site[SITE_TEXT_MOST];
   if (now <= before || seconds < 0.5) return;
   if (now - before < GROWTH_LEAST || now - before < now / 50) return;
-  figure_write(texts[0], UNIT_BYTES, (double)(now - before));
-  figure_write(texts[1], UNIT_BYTES, (double)now);
   find_class(in_class, doctor);
   find_site(site, doctor);
   doctor_find(doctor, SEVERITY_WARNING, "growing", what_helps(doctor, site[0] != '\0'),
-              "What is live grew by %s within %.1f seconds, to %s%s.%s", texts[0], seconds,
-              texts[1], in_class, site);
+              "What is live grew by %s within %.1f seconds, to %s%s.%s",
+              figure_bytes(texts[0], now - before), seconds, figure_bytes(texts[1], now), in_class,
+              site);
 }

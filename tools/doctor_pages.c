@@ -128,17 +128,16 @@ void doctor_judge_pages(struct doctor *doctor)
   measure(&fragments, doctor->remote);
   uint64_t idle = fragments.idle_bytes;
   if (idle < IDLE_LEAST) return;
-  uint64_t share = 100 * idle / (idle + fragments.live_bytes);
+  uint64_t share = figure_percent(idle, idle + fragments.live_bytes);
   if (share < SHARE_LEAST) return;
   for (uint32_t i = 1; i < REMOTE_CLASSES_MOST; i++) {
     if (fragments.class_bytes[i] > fragments.class_bytes[worst]) worst = i;
   }
-  figure_write(texts[0], UNIT_BYTES, (double)idle);
-  figure_write(texts[1], UNIT_BYTES, (double)fragments.class_bytes[worst]);
   doctor_find(doctor,
               share >= SHARE_MUCH && idle >= IDLE_MUCH ? SEVERITY_PROBLEM : SEVERITY_WARNING,
               "fragmented", what_helps(&fragments),
               "%" PRIu64 " %% of the memory in pages is free blocks, %s: fragmentation. Most of it "
               "is in blocks of %" PRIu64 " bytes, %s.",
-              share, texts[0], doctor->remote->classes[worst].block_bytes, texts[1]);
+              share, figure_bytes(texts[0], idle), doctor->remote->classes[worst].block_bytes,
+              figure_bytes(texts[1], fragments.class_bytes[worst]));
 }

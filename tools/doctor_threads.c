@@ -48,12 +48,11 @@ static void judge_others(struct doctor *doctor, size_t count, uint64_t bytes, bo
 {
   char text[FIGURE_TEXT_MOST];
   if (bytes < KEPT_TOGETHER) return;
-  figure_write(text, UNIT_BYTES, (double)bytes);
   doctor_find(doctor, SEVERITY_NOTE, "holding-threads",
               "A thread that is about to wait for long may call mend_collect(false); fewer threads "
               "hold less.",
               "The heaps of %zu %sthreads hold %s together ready for their next allocations.",
-              count, are_more ? "more " : "", text);
+              count, are_more ? "more " : "", figure_bytes(text, bytes));
 }
 
 void doctor_judge_threads(struct doctor *doctor)
