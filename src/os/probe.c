@@ -71,3 +71,18 @@ INTERNAL bool os_probe_word(struct os_probe *probe, uintptr_t address, uintptr_t
   annotate_touch_begin(word, sizeof *word);
   return true;
 }
+
+ANNOTATE_MAY_TOUCH_FREED
+INTERNAL bool os_probe_bytes(struct os_probe *probe, uintptr_t address, size_t count,
+                             uint64_t *value)
+{
+  if (!os_probe_is_readable(probe, address)) return false;
+  if (!os_probe_is_readable(probe, address + count - 1)) return false;
+  uint64_t sum = 0;
+  annotate_race_begin();
+  for (size_t i = count; i-- > 0;) sum = sum << 8 | ((const volatile uint8_t *)address)[i];
+  annotate_race_end();
+  annotate_touch_begin(&sum, sizeof sum);
+  *value = sum;
+  return true;
+}

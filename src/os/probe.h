@@ -23,5 +23,8 @@ INTERNAL bool os_probe_is_readable(struct os_probe *probe, uintptr_t address);
 INTERNAL bool os_probe_byte(struct os_probe *probe, uintptr_t address, uint8_t *byte);
 // Reads the word at an address that is a multiple of 8; false if it cannot be read.
 INTERNAL bool os_probe_word(struct os_probe *probe, uintptr_t address, uintptr_t *word);
+// Reads 1 to 8 bytes at any address as a number, the lowest first; false if one cannot be read.
+INTERNAL bool os_probe_bytes(struct os_probe *probe, uintptr_t address, size_t count,
+                             uint64_t *value);
 
 #endif
