@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Whether a word can be the address that a call returns to: it lies in, or at the end of, what may
-// be executed. The kernel is asked for the mappings once, and again, though not more than once in a
-// while, when an address is in none that are known: code may have been loaded since. Who asks right
-// after another may be told no of code that is very new.
+// What may be executed: whether a word can be the address that a call returns to, because it lies
+// in such a mapping, or at the end of one; and where the file begins that is mapped there. The
+// kernel is asked for the mappings once, and again, though not more than once in a while, when an
+// address is in none that are known: code may have been loaded since. Who asks right after another
+// may be told no of code that is very new.
 //
 // What the kernel tells in part is not believed: the last that it has told stays. Nothing here
 // allocates; a lock is only tried; errno stays.
@@ -14,6 +15,15 @@
 
 // True of everything where the kernel does not tell, or there are too many mappings to keep.
 INTERNAL bool os_code_is_return_address(uintptr_t address);
+
+// OS_CODE_UNSURE: not there, as far as is known, but the kernel was not asked now.
+enum os_code_answer { OS_CODE_NONE, OS_CODE_UNSURE, OS_CODE_FOUND };
+// The mapping that a return address is in: where the file's first bytes are mapped; 0 if there is
+// no file, or it is not known where. Asks the kernel again if that has not been done in a while,
+// for files that are where others were: who asks keeps the answers of one edition.
+INTERNAL enum os_code_answer os_code_find(uintptr_t address, uintptr_t *module);
+// Another number when the kernel has told of other mappings than before.
+INTERNAL uint32_t os_code_edition(void);
 // In the child of a fork: another thread, which is not there, may have been asking the kernel.
 INTERNAL void os_code_after_fork(void);
 

@@ -44,6 +44,7 @@ static struct os_map parse_map(const char *line)
   }
   skip_word(&line);
   map.offset = read_hex(&line, ' ');
+  map.file = line;
   skip_word(&line);
   skip_word(&line);
   map.path = line;

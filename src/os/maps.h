@@ -15,6 +15,7 @@ struct os_map {
   bool is_writable;
   bool is_code;      // it may be executed
   bool is_shared;    // what is written there, others see
+  const char *file;  // which it is: device, number, and the path behind them
   const char *path;  // "" if there is none, "[stack]" and the like; cut off if it is very long
 };
 
