@@ -38,7 +38,7 @@ static struct track_sums less(struct track_sums sums, struct track_sums before)
 // ---------------------------------------------------------------------------------------------
 // What is planted: functions that allocate, each with a page of code for itself.
 
-#define PLANTED __attribute__((noinline, aligned(4096))) static void *
+#define PLANTED __attribute__((noinline, aligned(4096), section("planted"))) static void *
 
 PLANTED plant_small(size_t size)
 {

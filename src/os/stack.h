@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: MIT
 //
-// Who has called: the return addresses on a thread's stack, found by following frame pointers. A
-// frame pointer is believed if it is a multiple of 16, above the one before it by less than the
-// usual limit of a stack, and can be read (os/probe.h); else the walk ends. So nothing needs to be
-// known about the stack itself, and a register that holds something else does no harm.
+// Who has called: the return addresses on a thread's stack. The library itself is compiled with
+// frame pointers and is left by these; from there on each caller is found by the rule that holds
+// where it is returned to (unwind.h), and where there is none, by the frame pointer. A frame
+// pointer is believed if it is a multiple of 16, above the frame before it by less than the usual
+// limit of a stack, and can be read (os/probe.h); likewise where a rule leads must be above; else
+// the walk ends. So nothing needs to be known about the stack itself, and a register that holds
+// something else does no harm.
 //
-// Code that is compiled without frame pointers, as most compilers do unless they are told
-// -fno-omit-frame-pointer, gives short stacks, leaves callers out, or shows a word that is no
-// return address (reports leave that out: secure/misuse.c). What is always there is the first one.
-// Where return addresses are signed, the signature is taken off.
+// Code that has neither rules nor frame pointers (some that is written in assembly or made while
+// the program runs; on processors without rules what is compiled with -fomit-frame-pointer) gives
+// short stacks, leaves callers out, or shows a word that is no return address (reports leave that
+// out: secure/misuse.c). What is always there is the first one. Where return addresses are signed,
+// the signature is taken off.
 //
-// Reading a frame through the kernel takes a system call for each os page: too much for who asks at
+// Reading a word through the kernel takes a system call for each os page: too much for who asks at
 // every allocation. os_stack_walk therefore remembers what it has found readable of the thread's
 // own stack, which it knows by what lies at its upper end without a gap: that stays as long as the
-// thread does, and frames in there are read as they are. Any other stack (a signal's, a
+// thread does, and words in there are read as they are. Any other stack (a signal's, a
 // coroutine's) may be gone by the next walk, with another in its place: of that only the page of
 // the first frame is taken for granted, and each further one asked for. No walk goes past a
 // gap.
+//
+// And it remembers which words a walk depended on: while these are the same, it finds the same. A
+// frame pointer that is passed on and never used is none of them.
 #ifndef OS_STACK_H
 #define OS_STACK_H
 
@@ -81,53 +88,55 @@ struct os_stack_bounds {
   bool lasts;      // it is the thread's own; else this was so during one walk
 };
 
-enum { OS_STACK_TRACE_DEPTH = 32, OS_STACK_TRACE_FRAMES = 48 };
+enum { OS_STACK_TRACE_DEPTH = 32, OS_STACK_TRACE_WORDS = 80, OS_STACK_TRACE_STEP = 4 };
+static_assert(OS_STACK_TRACE_WORDS % OS_STACK_TRACE_STEP == 0, "words are compared in steps");
 
-// Why a walk has not gone on from a frame: the word for the caller's cannot be one (code without
-// frame pointers has any value there), leads to what cannot be read, or was not looked at.
-enum os_stack_end { OS_STACK_NO_CALLER, OS_STACK_UNREADABLE, OS_STACK_ENOUGH };
+// Why a walk has not gone on: nobody has called that function; the word for the caller's frame
+// cannot be one (code without frame pointers has any value there); it leads to what cannot be read,
+// or not upwards; or was not looked at.
+enum os_stack_end { OS_STACK_WHOLE, OS_STACK_NO_CALLER, OS_STACK_UNREADABLE, OS_STACK_ENOUGH };
 
 // What a walk has found, and from which words: while those are the same, it need not be made again.
 // Begins as zeros.
 struct os_stack_trace {
-  size_t depth;   // asked for; 0: nothing has been found
-  uint64_t hash;  // of the addresses
-  size_t count;   // of the addresses
-  uintptr_t
-      first;      // the frame that the walk began with; 0: there were none, or too many to compare
-  uintptr_t end;  // one past the last word that was read
-  size_t frame_count;
-  enum os_stack_end why;                       // it ended with the last frame
-  uintptr_t addresses[OS_STACK_TRACE_DEPTH];   // the innermost first
-  uintptr_t frames[OS_STACK_TRACE_FRAMES][2];  // of each: the caller's, and the address
+  size_t depth;     // asked for; 0: nothing has been found
+  uint64_t hash;    // of the addresses
+  size_t count;     // of the addresses
+  uintptr_t first;  // the frame that the walk began with; 0: it cannot be compared
+  uintptr_t end;    // one past the last word that was read
+  enum os_stack_end why;
+  uintptr_t last_frame;  // OS_STACK_NO_CALLER: the last frame,
+  uintptr_t last_at;     // and where there was no pointer to the next; 0: that is among the words
+  size_t word_count;
+  uintptr_t addresses[OS_STACK_TRACE_DEPTH];  // the innermost first
+  uintptr_t words[OS_STACK_TRACE_WORDS];      // filled up to a whole step
+  uint32_t places[OS_STACK_TRACE_WORDS];      // of the words: how many above the first frame's
 };
 
-// Whether a walk whose last frame has now this word for the caller's would end there all the same.
-static inline bool os_stack_ends_as_before(const struct os_stack_trace *trace, uintptr_t frame,
-                                           uintptr_t next)
+// Whether a walk that had come to its last frame would end there all the same.
+static inline bool os_stack_ends_as_before(const struct os_stack_trace *trace)
 {
-  if (LIKELY(trace->why == OS_STACK_NO_CALLER)) return !os_stack_is_caller(next, frame);
-  return trace->why == OS_STACK_ENOUGH || next == trace->frames[trace->frame_count - 1][0];
+  if (trace->why != OS_STACK_NO_CALLER || trace->last_at == 0) return true;
+  return !os_stack_is_caller(*(const volatile uintptr_t *)trace->last_at, trace->last_frame);
 }
 
-// Whether a walk from a frame would find what it found last. Each frame is where it was if the one
-// before it says so, and all are within the bounds. (So all can be read before it is known whether
+// Whether a walk from a frame would find what it found last. All words are where they were if those
+// before them are the same, and within the bounds. (So all can be read before it is known whether
 // they are: mostly they are, and the processor need not wait for one to look at the next.)
 static inline bool os_stack_is_as_before(const struct os_stack_bounds *bounds,
                                          const struct os_stack_trace *trace, uintptr_t frame)
 {
-  uintptr_t start = (uintptr_t)os_stack_words(frame);
+  const volatile uintptr_t *start = os_stack_words(frame);
   if (OS_STACK_ALWAYS_PROBES || frame != trace->first || !bounds->lasts) return false;
-  if (UNLIKELY(start < bounds->low || trace->end > bounds->high)) return false;
+  if (UNLIKELY((uintptr_t)start < bounds->low || trace->end > bounds->high)) return false;
   uintptr_t difference = 0;
-  const uintptr_t(*known)[2] = trace->frames;
-  for (size_t i = 1; i < trace->frame_count; i++, known++) {
-    const volatile uintptr_t *words = os_stack_words(frame);
-    frame = (*known)[0];
-    difference |= (words[0] ^ frame) | (words[1] ^ (*known)[1]);
+  for (size_t i = 0; i < trace->word_count; i += OS_STACK_TRACE_STEP) {
+    const uintptr_t *words = &trace->words[i];
+    const uint32_t *places = &trace->places[i];
+    difference |= (start[places[0]] ^ words[0]) | (start[places[1]] ^ words[1]);
+    difference |= (start[places[2]] ^ words[2]) | (start[places[3]] ^ words[3]);
   }
-  difference |= os_stack_words(frame)[1] ^ (*known)[1];
-  return difference == 0 && os_stack_ends_as_before(trace, frame, os_stack_words(frame)[0]);
+  return difference == 0 && os_stack_ends_as_before(trace);
 }
 
 INTERNAL NOINLINE void os_stack_walk_anew(struct os_stack_bounds *bounds,
