@@ -27,10 +27,21 @@ struct ring { ring *next; ring() : next(this) {} ring(const ring &) = delete; };
 struct alignas(8192) wide { int number; };
 TYPES
 
-compiles() {  # COMPILER BODY [STANDARD]
-  printf '#include "types.hpp"\nvoid f()\n{\n  %s\n}\n' "$2" >"$scratch/program.cc"
-  "$1" -std="${3:-c++11}" -fsyntax-only -Wall -Wextra -Werror -I. -Icustom_alloc -I"$scratch" \
-    "$scratch/program.cc" 2>"$scratch/messages"
+flags="-Wall -Wextra -Werror -I. -Icustom_alloc"
+
+# The header is read once by each compiler, for each standard: $scratch/COMPILER/STANDARD.hpp.
+prepare() {  # COMPILER STANDARD
+  mkdir -p "$scratch/$1"
+  cp "$scratch/types.hpp" "$scratch/$1/$2.hpp"
+  # shellcheck disable=SC2086
+  "$1" -std="$2" $flags -x c++-header "$scratch/$1/$2.hpp" -o "$scratch/$1/$2.hpp.gch"
+}
+
+compiles() {  # COMPILER BODY STANDARD
+  printf 'void f()\n{\n  %s\n}\n' "$2" >"$scratch/program.cc"
+  # shellcheck disable=SC2086
+  "$1" -std="$3" $flags -fsyntax-only -include "$scratch/$1/$3.hpp" "$scratch/program.cc" \
+    2>"$scratch/messages"
 }
 
 rejected() {  # MESSAGE BODY [STANDARD]
@@ -51,7 +62,7 @@ rejected() {  # MESSAGE BODY [STANDARD]
 accepted() {  # BODY
   for compiler in g++ clang++; do
     programs=$((programs + 1))
-    compiles "$compiler" "$1" && continue
+    compiles "$compiler" "$1" c++11 && continue
     echo "FAIL: $compiler refuses: $1"
     cat "$scratch/messages"
     failures=$((failures + 1))
@@ -63,6 +74,8 @@ for compiler in g++ clang++; do
     echo "cannot run: there is no $compiler here"
     exit 77
   }
+  prepare "$compiler" c++11
+  prepare "$compiler" c++17
 done
 
 for made in 'make_handle<TYPE>()' 'make_handle<TYPE[]>(3)' 'make_shared_handle<TYPE>()' \
