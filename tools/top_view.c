@@ -66,6 +66,7 @@ static void write_memory(FILE *stream, const struct top_view *view)
   const struct remote_totals *totals = &view->remote->totals;
   char texts[6][FIGURE_TEXT_MOST];
   uint64_t free_bytes = totals->free_bytes + totals->kept_bytes;
+  uint64_t carved_bytes = free_bytes + totals->live_bytes - totals->large_bytes;
   if (view->now.resident_bytes != 0) {
     fprintf(stream, "resident %s%s   ", figure_bytes(texts[0], view->now.resident_bytes),
             rate_text(texts[1], view, view->now.resident_bytes, view->before.resident_bytes));
@@ -75,7 +76,7 @@ static void write_memory(FILE *stream, const struct top_view *view)
           rate_text(texts[3], view, totals->live_bytes, view->before.live_bytes),
           figure_bytes(texts[4], totals->large_bytes), totals->large_count);
   fprintf(stream, "free in pages %s, %.1f %% of what is carved   of it ready in heaps %s\n",
-          figure_bytes(texts[0], free_bytes), share(free_bytes, free_bytes + totals->live_bytes),
+          figure_bytes(texts[0], free_bytes), share(free_bytes, carved_bytes),
           figure_bytes(texts[1], totals->kept_bytes));
   fprintf(stream, "uncarved %s   kept for reuse %s   unused %s   of accessible %s\n",
           figure_bytes(texts[0], totals->uncarved_bytes),
