@@ -17,6 +17,7 @@
 
 #include "os/placement.c"
 #include "os/memory.c"
+#include "os/guard.c"
 #include "os/thread.c"
 #include "os/sealed.c"
 #include "os/system.c"

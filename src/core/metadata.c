@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "base/options.h"
 #include "core/tuning.h"
+#include "os/guard.h"
 #include "os/memory.h"
 #include "os/thread.h"
 

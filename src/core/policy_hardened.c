@@ -9,6 +9,7 @@
 #include "core/chunk.h"
 #include "core/heap.h"
 #include "core/metadata.h"
+#include "os/guard.h"
 #include "os/system.h"
 
 INTERNAL struct policy_heap policy_nothing;

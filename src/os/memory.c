@@ -12,6 +12,7 @@
 
 #include "base/annotate.h"
 #include "base/bits.h"
+#include "os/calls.h"
 #include "os/placement.h"
 #include "os/system.h"
 
@@ -25,20 +26,9 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE 103
-#endif
-
-#define PRIVATE_ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 static size_t page_bytes = 4096;
 INTERNAL struct os_memory_counts os_memory_counts;
-
-static void count_call(void)
-{
-  atomic_fetch_add_explicit(&os_memory_counts.calls, 1, memory_order_relaxed);
-}
 
 INTERNAL size_t os_memory_purged_bytes(void)
 {
@@ -81,39 +71,24 @@ INTERNAL void os_memory_init(size_t pretended_page_bytes, bool wants_reserve)
   page_bytes = is_usable ? pretended_page_bytes : real;
 }
 
-// mmap that returns NULL on failure.
-static void *map(void *where, size_t bytes, int protection, int flags)
-{
-  count_call();
-  void *start = mmap(where, bytes, protection, PRIVATE_ANONYMOUS | flags, -1, 0);
-  return start == MAP_FAILED ? NULL : start;
-}
-
-static void unmap(void *start, size_t bytes)
-{
-  if (bytes == 0) return;
-  count_call();
-  munmap(start, bytes);
-}
-
 // Reserves more than asked and cuts both ends to the alignment.
 static char *reserve_aligned(size_t bytes, size_t alignment)
 {
-  char *start = map(NULL, bytes + alignment, PROT_NONE, 0);
+  char *start = calls_map(NULL, bytes + alignment, PROT_NONE, 0);
   if (start == NULL) return NULL;
   char *aligned = (char *)bits_align_up((uintptr_t)start, alignment);
-  unmap(start, (size_t)(aligned - start));
-  unmap(aligned + bytes, alignment - (size_t)(aligned - start));
+  calls_unmap(start, (size_t)(aligned - start));
+  calls_unmap(aligned + bytes, alignment - (size_t)(aligned - start));
   return aligned;
 }
 
 // Maps where nothing is mapped yet. errno is EEXIST if something is.
 static bool map_vacant(char *start, size_t bytes, int protection)
 {
-  void *mapped = map(start, bytes, protection, MAP_FIXED_NOREPLACE);
+  void *mapped = calls_map(start, bytes, protection, MAP_FIXED_NOREPLACE);
   if (mapped == start) return true;
   if (mapped == NULL) return false;
-  unmap(mapped, bytes);  // a kernel before 4.17 takes the address as a hint
+  calls_unmap(mapped, bytes);  // a kernel before 4.17 takes the address as a hint
   errno = EEXIST;
   return false;
 }
@@ -123,7 +98,7 @@ static bool map_vacant(char *start, size_t bytes, int protection)
 // way. So nothing is mapped, not even for a moment, and no limit of address space matters.
 static bool is_taken(char *start, size_t bytes)
 {
-  count_call();
+  calls_count();
   void *mapped = mmap(start, bytes, PROT_NONE, MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   return mapped == MAP_FAILED && errno == EEXIST;
 }
@@ -151,10 +126,10 @@ static char *find_hole(size_t bytes, size_t alignment)
     do {
       start = next;
       if (next == 0) {
-        void *probe = map(NULL, page_bytes, PROT_NONE, 0);
+        void *probe = calls_map(NULL, page_bytes, PROT_NONE, 0);
         if (probe == NULL) return NULL;
         start = (uintptr_t)probe / 16 * 5;
-        unmap(probe, page_bytes);
+        calls_unmap(probe, page_bytes);
       }
       start = bits_align_up(start, alignment);
     } while (!atomic_compare_exchange_weak(&next_hole, &next, start + bytes));
@@ -199,9 +174,9 @@ static char *find_place(struct rng *rng, size_t space, size_t bytes, size_t alig
 static bool scatter(struct os_range *range, size_t bytes, size_t least, size_t alignment)
 {
   struct rng rng;
-  void *given = map(NULL, page_bytes, PROT_NONE, 0);
+  void *given = calls_map(NULL, page_bytes, PROT_NONE, 0);
   if (given == NULL) return false;
-  unmap(given, page_bytes);
+  calls_unmap(given, page_bytes);
   os_seed(&rng);
   for (; bytes >= least; bytes /= 2) {
     char *start = find_place(&rng, placement_space((uintptr_t)given), bytes, alignment);
@@ -265,8 +240,7 @@ INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
 {
   if (!commit_range(range, start, bytes)) return false;
   if (range->is_undumped) {
-    count_call();
-    (void)madvise(start, bytes, MADV_DONTDUMP);
+    (void)calls_advise(start, bytes, MADV_DONTDUMP);
   }
   return true;
 }
@@ -274,11 +248,12 @@ INTERNAL bool os_range_commit(struct os_range *range, void *start, size_t bytes)
 INTERNAL void os_range_take_back(struct os_range *range, void *start, size_t bytes)
 {
   if (range->is_reserved) {
-    (void)map(start, bytes, PROT_NONE, MAP_FIXED);  // if it is refused, all of it stays as it is
+    (void)calls_map(start, bytes, PROT_NONE,
+                    MAP_FIXED);  // if it is refused, all of it stays as it is
     return;
   }
   size_t claimed = claimed_bytes(range, start);
-  unmap((char *)start + claimed, bytes - claimed);
+  calls_unmap((char *)start + claimed, bytes - claimed);
   forget_commit(range);
 }
 
@@ -290,7 +265,7 @@ static bool is_occupied(const struct os_range *range, size_t at, size_t bytes)
   size_t claimed = claimed_bytes(range, start);
   if (bytes == claimed) return false;
   if (!map_vacant(start + claimed, bytes - claimed, PROT_NONE)) return errno == EEXIST;
-  unmap(start + claimed, bytes - claimed);
+  calls_unmap(start + claimed, bytes - claimed);
   return false;
 }
 
@@ -330,13 +305,7 @@ static void overwrite(void *start, size_t bytes)
 
 INTERNAL bool os_memory_renew(void *start, size_t bytes)
 {
-  return map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) != NULL;
-}
-
-static bool advise(void *start, size_t bytes, int advice)
-{
-  count_call();
-  return madvise(start, bytes, advice) == 0;
+  return calls_map(start, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) != NULL;
 }
 
 INTERNAL void os_memory_count_purged(size_t bytes)
@@ -348,8 +317,8 @@ INTERNAL void os_memory_purge(void *start, size_t bytes)
 {
   os_memory_count_purged(bytes);
   // DONTNEED fails only for memory that is locked; the second is there since Linux 5.18.
-  if (advise(start, bytes, MADV_DONTNEED)) return;
-  if (advise(start, bytes, MADV_DONTNEED_LOCKED)) return;
+  if (calls_advise(start, bytes, MADV_DONTNEED)) return;
+  if (calls_advise(start, bytes, MADV_DONTNEED_LOCKED)) return;
   if (!os_memory_renew(start, bytes)) overwrite(start, bytes);
 }
 
@@ -361,7 +330,7 @@ INTERNAL size_t os_memory_resident_bytes(const char *start, size_t bytes)
   size_t resident = 0;
   for (size_t at = 0; at < bytes; at += step, looked++) {
     unsigned char state;
-    count_call();
+    calls_count();
     if (mincore((void *)(uintptr_t)(start + at), 1, &state) != 0) return bytes;
     resident += state & 1;
   }
@@ -371,7 +340,7 @@ INTERNAL size_t os_memory_resident_bytes(const char *start, size_t bytes)
 static bool is_mapped(const char *page)
 {
   unsigned char unused;
-  count_call();
+  calls_count();
   return mincore((void *)(uintptr_t)page, 1, &unused) == 0;
 }
 
@@ -384,7 +353,7 @@ INTERNAL void os_range_settle(struct os_range *range, size_t known_bytes)
   char *start = range->start + at;
   forget_commit(range);
   if (bytes == 0 || at + bytes <= known_bytes) return;
-  if (is_mapped(start) && is_mapped(start + bytes - page_bytes)) unmap(start, bytes);
+  if (is_mapped(start) && is_mapped(start + bytes - page_bytes)) calls_unmap(start, bytes);
 }
 
 static bool holds_nothing(const char *page)
@@ -418,7 +387,7 @@ static void copy_back(char *from, char *to, size_t bytes)
 
 INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes)
 {
-  count_call();
+  calls_count();
   int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
   if (mremap(from, bytes, bytes, flags, to) != MAP_FAILED) return OS_MOVED;
   if (copy_what_stayed(from, to, bytes)) return OS_COPIED;
@@ -430,81 +399,23 @@ INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes)
 
 INTERNAL bool os_memory_seal(void *start, size_t bytes)
 {
-  count_call();
+  calls_count();
   return mprotect(start, bytes, PROT_READ) == 0;
 }
 
 INTERNAL bool os_memory_forbid(void *start, size_t bytes)
 {
-  count_call();
+  calls_count();
   return mprotect(start, bytes, PROT_NONE) == 0;
 }
 
 INTERNAL bool os_memory_permit(void *start, size_t bytes)
 {
-  count_call();
+  calls_count();
   return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
-}
-
-// ---------------------------------------------------------------------------------------------
-// Guards: marks in the page table where the kernel has them, else inaccessible mappings.
-
-static _Atomic(int) guard_marks;               // 1: there are, -1: there are not, 0: not known yet
-static _Atomic(bool) has_inaccessible_guards;  // whether there may be some without a mark
-
-// An emulator may say yes and do nothing: whether a page that was a guard has lost what it held.
-static bool try_marks(void)
-{
-  char *page = map(NULL, page_bytes, PROT_READ | PROT_WRITE, 0);
-  if (page == NULL) return false;
-  page[0] = 1;
-  bool works = advise(page, page_bytes, MADV_GUARD_INSTALL) &&
-               advise(page, page_bytes, MADV_GUARD_REMOVE) && page[0] == 0;
-  unmap(page, page_bytes);
-  return works;
-}
-
-static bool has_marks(void)
-{
-  int marks = atomic_load_explicit(&guard_marks, memory_order_relaxed);
-  if (marks == 0) {
-    marks = try_marks() ? 1 : -1;
-    atomic_store_explicit(&guard_marks, marks, memory_order_relaxed);
-  }
-  return marks > 0;
-}
-
-INTERNAL bool os_guard_is_free_of_mappings(void)
-{
-  return has_marks() && !atomic_load_explicit(&has_inaccessible_guards, memory_order_relaxed);
-}
-
-// A fresh mapping becomes one with those beside it that are inaccessible, which one that has held
-// memory never does; nor is it locked. Else forbids first, so that nobody writes in between.
-static bool make_inaccessible(void *start, size_t bytes)
-{
-  atomic_store_explicit(&has_inaccessible_guards, true, memory_order_relaxed);
-  if (map(start, bytes, PROT_NONE, MAP_FIXED) != NULL) return true;
-  return os_memory_forbid(start, bytes) && advise(start, bytes, MADV_DONTNEED);
-}
-
-INTERNAL bool os_guard_remove(void *start, size_t bytes)
-{
-  if (has_marks() && !advise(start, bytes, MADV_GUARD_REMOVE)) return false;
-  return !atomic_load_explicit(&has_inaccessible_guards, memory_order_relaxed) ||
-         os_memory_permit(start, bytes);
-}
-
-INTERNAL bool os_guard_install(void *start, size_t bytes)
-{
-  bool is_marked = has_marks() && advise(start, bytes, MADV_GUARD_INSTALL);
-  if (is_marked || make_inaccessible(start, bytes)) return true;
-  (void)os_guard_remove(start, bytes);
-  return false;
 }
 
 INTERNAL bool os_memory_advise_huge(void *start, size_t bytes)
 {
-  count_call();
-  return madvise(start, bytes, MADV_HUGEPAGE) == 0;
+  return calls_advise(start, bytes, MADV_HUGEPAGE);
 }

@@ -77,15 +77,6 @@ INTERNAL enum os_moved os_memory_move(void *from, void *to, size_t bytes);
 // Takes and gives the right to read and write this memory; false changes nothing.
 INTERNAL bool os_memory_forbid(void *start, size_t bytes);
 INTERNAL bool os_memory_permit(void *start, size_t bytes);
-// Makes committed memory a guard, or ordinary memory again. An access to a guard faults; what it
-// held is gone: the memory returns to the kernel, and reads as zero when it is no guard any more.
-// In the child of a fork it is a guard, too. Where it cannot be made one it stays as it was, but
-// what it held may be gone.
-INTERNAL bool os_guard_install(void *start, size_t bytes);
-INTERNAL bool os_guard_remove(void *start, size_t bytes);
-// Whether a guard costs no mapping of its own (Linux 6.13, except where memory is locked). The
-// first of these calls finds that out.
-INTERNAL bool os_guard_is_free_of_mappings(void);
 // Lets it be read and no longer written. False: the kernel refuses.
 INTERNAL bool os_memory_seal(void *start, size_t bytes);
 // Lets the kernel back this memory with huge pages.

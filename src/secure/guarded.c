@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "base/rng.h"
 #include "base/wipe.h"
+#include "os/guard.h"
 #include "os/memory.h"
 #include "os/system.h"
 #include "secure/guarded_fault.h"

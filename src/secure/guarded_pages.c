@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "core/chunk.h"
+#include "os/guard.h"
 #include "os/memory.h"
 
 INTERNAL struct guarded_pages guarded_pages_of(const struct guarded_slot *slot)

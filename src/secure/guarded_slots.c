@@ -3,6 +3,7 @@
 
 #include "base/bits.h"
 #include "core/metadata.h"
+#include "os/guard.h"
 #include "os/memory.h"
 
 enum { STRIPE_PAGE_SHIFT = 9, LEAST_PAGE_SHIFT = 1, SHIFT_COUNT = STRIPE_PAGE_SHIFT + 1 };

@@ -45,6 +45,7 @@ static int kernel_atfork(void (*prepare)(void), void (*parent)(void), void (*chi
 #define mprotect kernel_mprotect
 #define mremap kernel_mremap
 #define madvise kernel_madvise
+#include "os/guard.c"
 #include "os/memory.c"
 
 #define syscall kernel_syscall

@@ -14,6 +14,7 @@ static int kernel_madvise(void *start, size_t bytes, int advice);
 #define mmap kernel_mmap
 #define mprotect kernel_mprotect
 #define madvise kernel_madvise
+#include "os/guard.c"
 #include "os/memory.c"
 #undef mmap
 #undef mprotect

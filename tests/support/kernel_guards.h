@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A kernel played by the test, as far as guards need one: without marks in its page table, so that
-// each guard is a mapping, or refusing calls. os/memory.c is compiled here, with that kernel below
-// it. Include this before anything of the library.
+// each guard is a mapping, or refusing calls. os/guard.c and os/memory.c are compiled here, with
+// that kernel below them. Include this before anything of the library.
 #ifndef TESTS_SUPPORT_KERNEL_GUARDS_H
 #define TESTS_SUPPORT_KERNEL_GUARDS_H
 
@@ -18,6 +18,7 @@ static void *kernel_mmap(void *start, size_t bytes, int protect, int flags, int 
 #define madvise kernel_madvise
 #define mprotect kernel_mprotect
 #define mmap kernel_mmap
+#include "os/guard.c"
 #include "os/memory.c"
 #undef madvise
 #undef mprotect

@@ -11,6 +11,7 @@
 
 #include "../support/readable.h"
 #include "../support/suite.h"
+#include "os/guard.h"
 #include "os/memory.h"
 
 enum { GUARDS_PAGES = 12 };

@@ -7,6 +7,7 @@
 #include "core/chunk.h"
 #include "guarded.h"
 #include "secure/guarded_pages.h"
+#include "os/guard.h"
 
 static char *range;  // of whole os pages, inaccessible
 static size_t page;
