@@ -12,10 +12,9 @@
 #include "os/memory.h"
 #include "os/system.h"
 #include "os/thread.h"
+#include "secure/vault_slots.h"
 
 enum {
-  ALIGNMENT = 16,
-  CANARY_BYTES = 16,  // at least, on both sides of a block that shares its pages
   SLOT_BYTES = 64,    // the smallest slot; others are twice as large each
   SLOT_SIZES = 4,     // up to 512
   SLOTS_MOST = 64,    // of a vault
@@ -23,24 +22,6 @@ enum {
   TABLE_LEAST = 32,
 };
 #define RETIRED_BYTES ((size_t)256 << 10)  // larger ones are not
-
-enum vault_state { VAULT_OPEN, VAULT_RETIRED, VAULT_OMITTED };
-
-struct vault {
-  char *start;  // behind the first guard page
-  size_t bytes;
-  size_t slot_bytes;
-  uint64_t used;     // bit a slot
-  uint64_t emptied;  // bit a slot: it had a block
-  unsigned char canary[CANARY_BYTES];
-  struct list roomy;  // in vaults.roomy, if it shares and has room
-  uint32_t slots;
-  uint8_t state;
-  uint8_t flags;
-  bool is_locked;
-  bool is_inherited;  // from the parent of this process
-  size_t sizes[];     // that were asked for
-};
 
 static struct {
   struct os_lock lock;  // protects the rest
@@ -102,73 +83,12 @@ static bool insert(struct vault *vault)
   return true;
 }
 
-static size_t record_bytes(uint32_t slots)
-{
-  return sizeof(struct vault) + slots * sizeof(size_t);
-}
-
 static void forget(struct vault *vault)
 {
   size_t at = count_up_to((uintptr_t)vault->start) - 1;
   vaults.count--;
   memmove(&vaults.all[at], &vaults.all[at + 1], (vaults.count - at) * sizeof(struct vault *));
-  metadata_free(vault, record_bytes(vault->slots));
-}
-
-// ---------------------------------------------------------------------------------------------
-// Slots. Everything in one that is not the block is canary.
-
-static bool shares(const struct vault *vault)
-{
-  return (vault->flags & VAULT_SHARE_PAGES) != 0;
-}
-
-static char *slot_start(const struct vault *vault, uint32_t slot)
-{
-  return vault->start + slot * vault->slot_bytes;
-}
-
-static char *block_in(const struct vault *vault, uint32_t slot)
-{
-  size_t tail = shares(vault) ? CANARY_BYTES : 0;
-  size_t held = bits_align_up(vault->sizes[slot], ALIGNMENT);
-  return slot_start(vault, slot) + vault->slot_bytes - tail - held;
-}
-
-// The slot that an address is in; the guard pages belong to the slots that they are beside.
-static uint32_t slot_of(const struct vault *vault, const void *address)
-{
-  uintptr_t start = (uintptr_t)vault->start;
-  if ((uintptr_t)address < start) return 0;
-  size_t slot = ((uintptr_t)address - start) / vault->slot_bytes;
-  return slot < vault->slots ? (uint32_t)slot : vault->slots - 1;
-}
-
-static void fill(const struct vault *vault, char *from, const char *to)
-{
-  for (char *at = from; at < to; at++) *at = (char)vault->canary[(uintptr_t)at % CANARY_BYTES];
-}
-
-// The first byte of a stretch that is not the canary's, or NULL.
-static const char *first_changed(const struct vault *vault, const char *from, const char *to)
-{
-  for (const char *at = from; at < to; at++) {
-    if (*at != (char)vault->canary[(uintptr_t)at % CANARY_BYTES]) return at;
-  }
-  return NULL;
-}
-
-static void *occupy(struct vault *vault, uint32_t slot, size_t size)
-{
-  vault->sizes[slot] = size;
-  vault->used |= UINT64_C(1) << slot;
-  vault->emptied &= ~(UINT64_C(1) << slot);
-  char *start = slot_start(vault, slot);
-  char *block = block_in(vault, slot);
-  fill(vault, start, block);
-  fill(vault, block + size, start + vault->slot_bytes);
-  if (shares(vault) && vault->used == bits_low_mask(vault->slots)) list_remove(&vault->roomy);
-  return block;
+  metadata_free(vault, vault_record_bytes(vault->slots));
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -185,7 +105,8 @@ static unsigned slot_size_of(size_t size, unsigned flags)
 {
   unsigned which = 0;
   if ((flags & VAULT_SHARE_PAGES) == 0 || size == 0) return SLOT_SIZES;
-  while (which < SLOT_SIZES && size > ((size_t)SLOT_BYTES << which) - 2 * CANARY_BYTES) which++;
+  while (which < SLOT_SIZES && size > ((size_t)SLOT_BYTES << which) - 2 * VAULT_CANARY_BYTES)
+    which++;
   return which;
 }
 
@@ -207,12 +128,12 @@ static struct vault *create(size_t bytes, size_t slot_bytes, unsigned flags, int
 {
   uint32_t slots = (uint32_t)bits_smaller(bytes / slot_bytes, SLOTS_MOST);
   bool is_locked = false;
-  struct vault *vault = metadata_allocate(record_bytes(slots));
+  struct vault *vault = metadata_allocate(vault_record_bytes(slots));
   *error = ENOMEM;
   if (vault == NULL) return NULL;
   char *start = map_memory(bytes, flags, &is_locked, error);
   if (start == NULL) {
-    metadata_free(vault, record_bytes(slots));
+    metadata_free(vault, vault_record_bytes(slots));
     return NULL;
   }
   *vault = (struct vault){.start = start,
@@ -230,7 +151,7 @@ static bool enter_or_drop(struct vault *vault)
 {
   if (insert(vault)) return true;
   os_secret_unmap(vault->start, vault->bytes);
-  metadata_free(vault, record_bytes(vault->slots));
+  metadata_free(vault, vault_record_bytes(vault->slots));
   return false;
 }
 
@@ -244,7 +165,7 @@ static void *allocate_alone(size_t size, unsigned flags, int *error)
   size_t bytes = bits_align_up(bits_larger(size, 1), page);
   struct vault *vault = create(bytes, bytes, flags & ~(unsigned)VAULT_SHARE_PAGES, error);
   if (vault == NULL) return NULL;
-  void *block = occupy(vault, 0, size);
+  void *block = vault_occupy(vault, 0, size);
   os_lock_acquire(&vaults.lock);
   if (!enter_or_drop(vault)) block = NULL;
   os_lock_release(&vaults.lock);
@@ -270,7 +191,7 @@ static void *allocate_shared(size_t size, size_t slot_bytes, unsigned flags, int
   }
   if (!list_is_empty(roomy)) {
     struct vault *vault = CONTAINER_OF(roomy->next, struct vault, roomy);
-    block = occupy(vault, bits_lowest(~vault->used), size);
+    block = vault_occupy(vault, bits_lowest(~vault->used), size);
   }
   os_lock_release(&vaults.lock);
   return block;
@@ -311,8 +232,8 @@ static void retire(struct vault *vault)
 static enum vault_verdict judge(const struct vault *vault, const void *block)
 {
   if (vault == NULL) return VAULT_UNKNOWN;
-  uint32_t slot = slot_of(vault, block);
-  bool is_start = block == block_in(vault, slot);
+  uint32_t slot = vault_slot_of(vault, block);
+  bool is_start = block == vault_block_in(vault, slot);
   if ((vault->used >> slot & 1) != 0) return is_start ? VAULT_FINE : VAULT_INSIDE;
   return (vault->emptied >> slot & 1) != 0 && is_start ? VAULT_FREED : VAULT_INSIDE;
 }
@@ -320,11 +241,11 @@ static enum vault_verdict judge(const struct vault *vault, const void *block)
 static enum vault_verdict check_canary(const struct vault *vault, uint32_t slot,
                                        const void **changed)
 {
-  const char *start = slot_start(vault, slot);
-  const char *block = block_in(vault, slot);
-  *changed = first_changed(vault, block + vault->sizes[slot], start + vault->slot_bytes);
+  const char *start = vault_slot_start(vault, slot);
+  const char *block = vault_block_in(vault, slot);
+  *changed = vault_first_changed(vault, block + vault->sizes[slot], start + vault->slot_bytes);
   if (*changed != NULL) return VAULT_OVERFLOWN;
-  *changed = first_changed(vault, start, block);
+  *changed = vault_first_changed(vault, start, block);
   return *changed != NULL ? VAULT_UNDERRUN : VAULT_FINE;
 }
 
@@ -333,11 +254,11 @@ static enum vault_verdict close_slot(struct vault *vault, uint32_t slot, const v
 {
   if (vault->state == VAULT_OMITTED) return VAULT_FINE;
   // If that is refused the memory goes back unseen, which wipes it too.
-  if (!shares(vault) && !os_secret_protect(vault->start, vault->bytes, OS_SECRET_WRITE)) {
+  if (!vault_shares(vault) && !os_secret_protect(vault->start, vault->bytes, OS_SECRET_WRITE)) {
     return VAULT_FINE;
   }
   enum vault_verdict verdict = check_canary(vault, slot, changed);
-  if (verdict == VAULT_FINE) wipe_memory(slot_start(vault, slot), vault->slot_bytes);
+  if (verdict == VAULT_FINE) wipe_memory(vault_slot_start(vault, slot), vault->slot_bytes);
   return verdict;
 }
 
@@ -346,7 +267,7 @@ static enum vault_verdict free_block(void *block, const void **changed)
   struct vault *vault = find(block);
   enum vault_verdict verdict = judge(vault, block);
   if (verdict != VAULT_FINE) return verdict;
-  uint32_t slot = slot_of(vault, block);
+  uint32_t slot = vault_slot_of(vault, block);
   verdict = close_slot(vault, slot, changed);
   if (verdict != VAULT_FINE) return verdict;
   vault->used &= ~(UINT64_C(1) << slot);
@@ -373,7 +294,7 @@ INTERNAL enum vault_verdict vault_ask(const void *block, struct vault_block *ans
   const struct vault *vault = find(block);
   enum vault_verdict verdict = judge(vault, block);
   if (verdict == VAULT_FINE) {
-    *answer = (struct vault_block){vault->sizes[slot_of(vault, block)], vault->is_locked};
+    *answer = (struct vault_block){vault->sizes[vault_slot_of(vault, block)], vault->is_locked};
   }
   os_lock_release(&vaults.lock);
   return verdict;
@@ -384,7 +305,7 @@ static enum vault_verdict protect_block(void *block, enum os_secret_access acces
   struct vault *vault = find(block);
   enum vault_verdict verdict = judge(vault, block);
   if (verdict != VAULT_FINE) return verdict;
-  if (shares(vault) || vault->state != VAULT_OPEN) return VAULT_UNFIT;
+  if (vault_shares(vault) || vault->state != VAULT_OPEN) return VAULT_UNFIT;
   return os_secret_protect(vault->start, vault->bytes, access) ? VAULT_FINE : VAULT_NO_MEMORY;
 }
 
@@ -402,8 +323,8 @@ INTERNAL bool vault_owns(const void *address)
   const struct vault *vault = find(address);
   bool is_inside = false;
   if (vault != NULL && vault->state == VAULT_OPEN) {
-    uint32_t slot = slot_of(vault, address);
-    const char *block = block_in(vault, slot);
+    uint32_t slot = vault_slot_of(vault, address);
+    const char *block = vault_block_in(vault, slot);
     size_t at = (uintptr_t)address - (uintptr_t)block;
     is_inside = (vault->used >> slot & 1) != 0 && at < bits_larger(vault->sizes[slot], 1);
   }
