@@ -14,12 +14,15 @@
 #include "launch.h"
 #include "output.h"
 #include "stats_view.h"
+#include "stats_watch.h"
 #include "track_folder.h"
 
 struct stats_options {
   struct stats_view view;
   const char *format;  // as the library calls it; NULL: a table for people
   const char *output;  // NULL: none
+  double watch;        // seconds from one look to the next; 0: there is one
+  size_t rounds;       // how many then; 0: without end
   char **operands;
   bool is_program;
 };
@@ -38,6 +41,9 @@ static void print_help(void)
         "  --all           every class, heap and thread, and figures that are 0\n"
         "  --bytes         numbers of bytes, not rounded\n"
         "  --output FILE   into FILE\n"
+        "  --watch T       of a PID, a line every T (100ms to 1h), with changes a second;\n"
+        "                  with --json, a line of JSON\n"
+        "  --rounds N      end that after N lines\n"
         "  --help          this\n\n"
         "Exit status: the program's, or 0; 1 if the process does not answer, or there\n"
         "is nothing to tell; 2 if the arguments are wrong. docs/stats.md explains all\n"
@@ -45,13 +51,31 @@ static void print_help(void)
         stdout);
 }
 
+// What does not go with --watch; NULL if all does.
+static const char *find_contradiction(const struct stats_options *options)
+{
+  if (options->watch == 0) return options->rounds != 0 ? "--rounds is for --watch" : NULL;
+  if (options->is_program || arguments_process(options->operands[0]) == 0) {
+    return "--watch is for the number of a process that runs";
+  }
+  if (options->format != NULL && strcmp(options->format, "json") != 0) {
+    return "--watch has lines for people, or of JSON";
+  }
+  return options->output != NULL ? "--watch writes to the standard output" : NULL;
+}
+
 static bool parse(struct stats_options *options, int count, char **words, int *end)
 {
   const struct argument known[] = {
-      {"json", .chosen = &options->format},       {"openmetrics", .chosen = &options->format},
-      {"prometheus", .chosen = &options->format}, {"xml", .chosen = &options->format},
-      {"all", .flag = &options->view.shows_all},  {"bytes", .flag = &options->view.is_exact},
+      {"json", .chosen = &options->format},
+      {"openmetrics", .chosen = &options->format},
+      {"prometheus", .chosen = &options->format},
+      {"xml", .chosen = &options->format},
+      {"all", .flag = &options->view.shows_all},
+      {"bytes", .flag = &options->view.is_exact},
       {"output", .text = &options->output},
+      {"watch", .seconds = &options->watch, .least = 0.1, .most = 3600},
+      {"rounds", .number = &options->rounds, .least = 1, .most = 1e9},
   };
   struct arguments given = {.command = "stats",
                             .help = print_help,
@@ -64,7 +88,11 @@ static bool parse(struct stats_options *options, int count, char **words, int *e
   if (!given.is_program && given.operand_count > 0) {
     if (!arguments_may_read(&given, given.operands[0])) return false;
   }
-  if (given.is_program ? given.operand_count >= 1 : given.operand_count == 1) return true;
+  if (given.is_program ? given.operand_count >= 1 : given.operand_count == 1) {
+    const char *contradiction = find_contradiction(options);
+    if (contradiction != NULL) complain("%s", contradiction);
+    return contradiction == NULL;
+  }
   complain("mend stats takes a process, a file, or -- and a program; `mend stats --help` says "
            "more");
   return false;
@@ -149,6 +177,14 @@ static bool show_file(const struct stats_options *options, const char *path)
 
 static bool show_process(const struct stats_options *options, pid_t pid)
 {
+  if (options->watch > 0) {
+    const struct stats_watch watch = {.process = pid,
+                                      .interval = options->watch,
+                                      .rounds = options->rounds,
+                                      .is_json = options->format != NULL,
+                                      .is_exact = options->view.is_exact};
+    return stats_watch(&watch);
+  }
   char request[40];
   snprintf(request, sizeof request, "stats %s", options->format != NULL ? options->format : "json");
   int answer = control_ask(pid, request);
