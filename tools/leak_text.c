@@ -151,8 +151,8 @@ static void write_cut_stacks(const struct leak_report *report, const struct leak
     cut += stack_text_is_cut(report->symbols, report->file, report->leaks[i]->stack);
   }
   if (cut == 0) return;
-  fprintf(stream, "%zu stack%s cut short by code without frame pointers (docs/leaks.md).\n", cut,
-          cut == 1 ? " is" : "s are");
+  fprintf(stream, "%zu stack%s cut short: some code does not tell its callers (docs/leaks.md).\n",
+          cut, cut == 1 ? " is" : "s are");
 }
 
 // Other threads may have been at work on one each.

@@ -93,6 +93,7 @@ bool stack_text_is_cut(struct symbols *symbols, const struct track_file *file, s
   size_t count = file->stacks[stack].frame_count;
   size_t first = symbols_own_frames(symbols, file, stack);
   if (first == count || count >= STACK_MOST) return false;
+  if (symbols_is_outermost(symbols, frames[count - 1])) return false;
   const struct symbol *outermost = symbols_find(symbols, frames[count - 1]);
   if (is_beginning(outermost)) return false;
   if (!is_of_c_library(outermost->module)) return true;

@@ -299,6 +299,26 @@ const struct symbol *symbols_find(struct symbols *symbols, uint64_t return_addre
   return *place;
 }
 
+bool symbols_is_outermost(const struct symbols *symbols, uint64_t return_address)
+{
+  uint64_t address = return_address - (return_address != 0);
+  size_t index = find_module(symbols, address);
+  Dwarf_Addr bias;
+  Dwarf_Frame *frame = NULL;
+  bool is_signal;
+  if (index == symbols->module_count || symbols->modules[index].dwfl == NULL) return false;
+  Dwarf_CFI *rules = dwfl_module_eh_cfi(symbols->modules[index].dwfl, &bias);
+  if (rules == NULL || dwarf_cfi_addrframe(rules, address - bias, &frame) != 0) return false;
+  int column = dwarf_frame_info(frame, NULL, NULL, &is_signal);
+  Dwarf_Op memory[3];
+  Dwarf_Op *where = NULL;
+  size_t steps = 1;
+  // Undefined: no steps, though there is a place for them.
+  bool is_known = column >= 0 && dwarf_frame_register(frame, column, memory, &where, &steps) == 0;
+  free(frame);
+  return is_known && steps == 0 && where == memory;
+}
+
 // ---------------------------------------------------------------------------------------------
 
 void symbols_name(char text[static SYMBOL_TEXT_MOST], const struct symbol *symbol, size_t index)

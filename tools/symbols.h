@@ -54,6 +54,9 @@ void symbols_close(struct symbols *symbols);
 // cheap.
 const struct symbol *symbols_find(struct symbols *symbols, uint64_t return_address);
 
+// Whether the code there says itself that nobody has called it: a program or a thread begins there.
+bool symbols_is_outermost(const struct symbols *symbols, uint64_t return_address);
+
 const struct symbol_module *symbols_modules(const struct symbols *symbols, size_t *count);
 
 enum { SYMBOL_TEXT_MOST = 512 };
