@@ -11,7 +11,8 @@
 // Objects with handles (mend/handle.h) are blocks like others, wherever they are moved; one whose
 // free was deferred is in use until its memory is given back.
 //
-// Stacks are found by frame pointers: compile with -fno-omit-frame-pointer, or they are short.
+// Stacks are found on x86-64 by what compilers write about code (.eh_frame), elsewhere by frame
+// pointers: there compile with -fno-omit-frame-pointer, if stacks are short.
 //
 // Every function may be called from any thread at any time. What is said of blocks that other
 // threads allocate or free meanwhile is so at some moment of the call.

@@ -16,7 +16,6 @@ enum frame_step {
   STEP_RESTORE = 0xc0,
   STEP_KIND = 0xc0,
   STEP_NOTHING = 0x00,
-  STEP_SET_LOCATION = 0x01,
   STEP_ADVANCE_1 = 0x02,
   STEP_ADVANCE_2 = 0x03,
   STEP_ADVANCE_4 = 0x04,
@@ -245,9 +244,6 @@ static void take_other_step(struct frame_machine *machine, unsigned step)
   switch (step) {
   case STEP_NOTHING:
     break;
-  case STEP_SET_LOCATION:
-    (void)os_reader_fail(reader);
-    break;  // compilers do not write it
   case STEP_ADVANCE_1:
     advance_rows(machine, os_reader_take(reader, 1));
     break;
