@@ -59,6 +59,7 @@
 #include "core/heap_valid.c"
 #include "core/large.c"
 #include "core/registry.c"
+#include "core/upkeep.c"
 #ifdef MEND_HARDENED
 #include "core/policy_seal.c"
 #include "core/policy_hardened.c"

@@ -14,6 +14,7 @@
 #include "core/chunk.h"
 #include "core/large.h"
 #include "core/registry.h"
+#include "core/upkeep.h"
 #include "mend/mend.h"
 #include "numa/bound.h"
 #include "os/memory.h"
@@ -51,7 +52,7 @@ INTERNAL void allocate_count_slow_call(void)
   atomic_store_explicit(calls, is_time ? 0 : before + 1, memory_order_relaxed);
   dump_serve();
   if (!is_time) return;
-  registry_tick();
+  upkeep_tick();
   if (options.profile_growth > 0) dump_look_at_growth(chunk_statistics().used_bytes);
 }
 
@@ -127,7 +128,7 @@ INTERNAL void *allocate_at(struct allocate_place place, size_t size, size_t alig
   if (UNLIKELY(block == NULL && error == ENOMEM)) {
     do {
       if (total > options.region) continue;  // it would not fit into an empty heap
-      (void)registry_collect(true);          // also what the hook has freed
+      (void)upkeep_collect(true);            // also what the hook has freed
       one = try_guarded(place, size, alignment);
       errno = saved_errno;
       if (one != NULL) return one;

@@ -10,6 +10,7 @@
 #include "api/tracking.h"
 #include "base/options.h"
 #include "core/registry.h"
+#include "core/upkeep.h"
 #include "handle/defrag.h"
 #include "handle/fragmentation.h"
 #include "handle/object.h"
@@ -72,7 +73,7 @@ void mend_handle_heap_destroy(mend_handle_heap *heap)
 static void collect(void)
 {
   handle_collect();
-  (void)registry_collect(true);
+  (void)upkeep_collect(true);
 }
 
 static uint64_t try_allocate_object(struct handle_heap *heap, size_t alignment, size_t size,

@@ -12,6 +12,7 @@
 #include "base/options.h"
 #include "base/output.h"
 #include "core/registry.h"
+#include "core/upkeep.h"
 #include "handle/handle_heap.h"
 #include "mend/mend.h"
 #include "mend/track.h"
@@ -28,7 +29,7 @@ static void *background(void *unused)
   (void)unused;
   for (;;) {
     os_sleep_ms((uint32_t)options.purge_delay + 1);
-    registry_tick();
+    upkeep_tick();
   }
   return NULL;
 }

@@ -13,6 +13,7 @@
 #include "core/large.h"
 #include "core/policy.h"
 #include "core/registry.h"
+#include "core/upkeep.h"
 #include "mend/mend.h"
 #include "os/memory.h"
 #include "track/remember.h"
@@ -272,7 +273,7 @@ void *mend_expand(void *block, size_t size)
 static size_t return_memory(size_t keep)
 {
   int saved_errno = errno;
-  size_t bytes = registry_collect(true) + chunk_purge_rests() + chunk_purge(keep);
+  size_t bytes = upkeep_collect(true) + chunk_purge_rests() + chunk_purge(keep);
   errno = saved_errno;
   return bytes;
 }
@@ -282,7 +283,7 @@ void mend_collect(bool force)
   if (force) {
     (void)return_memory(0);
   } else {
-    (void)registry_collect(false);
+    (void)upkeep_collect(false);
   }
 }
 

@@ -15,7 +15,6 @@ static struct {
   struct heap first_common;
   _Atomic(struct heap *) left_last;     // the heap that was last left to who comes next
   _Atomic(uint32_t) left_count;         // how many are left so
-  _Atomic(uint32_t) ticked_ms;          // when the last tick began
   _Atomic(struct heap *) looked_after;  // the last heap whose thread was asked for
   size_t process_id;                    // in which the numbers of threads are true
 } registry;
@@ -176,8 +175,7 @@ static bool is_orphan(struct heap *heap)
   return number != 0 && !os_thread_exists(number);
 }
 
-// Does for a thread that ended unseen what its end would have done.
-static bool inherit_from_unseen(struct heap *heap)
+INTERNAL bool registry_inherit(struct heap *heap)
 {
   if (!is_orphan(heap) || is_stuck() || heap_is_barred(heap) || !heap_try_enter(heap)) return false;
   bool is_inherited = is_orphan(heap) && bequeath(heap);
@@ -188,8 +186,7 @@ static bool inherit_from_unseen(struct heap *heap)
   return is_inherited;
 }
 
-// The same for the next heap in turn that has a thread, if there is one among the next few.
-static bool inherit_next(void)
+INTERNAL bool registry_inherit_next(void)
 {
   struct heap *first = atomic_load_explicit(&registry_heaps.first, memory_order_acquire);
   struct heap *last = atomic_load_explicit(&registry.looked_after, memory_order_relaxed);
@@ -201,7 +198,7 @@ static bool inherit_next(void)
     heap = heap->next != NULL ? heap->next : first;
   } while (heap != last && --left > 0 && !is_another_threads(heap));
   atomic_store_explicit(&registry.looked_after, heap, memory_order_relaxed);
-  return inherit_from_unseen(heap);
+  return registry_inherit(heap);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -243,7 +240,7 @@ static struct heap *take_heap(uintptr_t owner)
 {
   struct heap *heap = owner != OWNER_SHARED ? find_namesakes() : NULL;
   if (heap == NULL) heap = reuse_heap();
-  if (heap == NULL && inherit_next()) heap = reuse_heap();
+  if (heap == NULL && registry_inherit_next()) heap = reuse_heap();
   if (heap == NULL) heap = make_heap();
   if (heap == NULL) return NULL;
   heap_enter(heap);
@@ -365,83 +362,14 @@ INTERNAL void registry_destroy(struct heap *heap)
   leave_heap(heap);
 }
 
-// ---------------------------------------------------------------------------------------------
-// Looking after all heaps.
-
-// Gives back what the heap has no use for, if there is such and nobody is inside.
-static void tend(struct heap *heap)
+INTERNAL bool registry_may_enter(struct heap *heap)
 {
-  bool has_mail = atomic_load_explicit(&heap->inbox, memory_order_relaxed) != NULL;
-  bool has_unused = atomic_load_explicit(&heap->may_hold_unused, memory_order_relaxed);
-  if ((!has_mail && !has_unused) || heap_is_barred(heap) || is_namesakes(heap)) return;
-  if (heap == heap_current) {
-    heap_enter(heap);
-  } else if (!heap_try_enter(heap)) {
-    return;
-  }
-  (void)heap_collect(heap, false, false);
-  heap_leave(heap);
-}
-
-static uint32_t tick_interval_ms(void)
-{
-  return (uint32_t)bits_larger(options.purge_delay / 4, 1);
-}
-
-// Empties the calling thread's bins now and then: blocks that lie there keep their pages.
-static void tidy_own(uint32_t now)
-{
-  struct heap *heap = heap_current;
-  if (heap == &heap_empty || now - heap->tidied_ms < options.purge_delay) return;
-  heap->tidied_ms = now;
-  if (heap_is_barred(heap)) return;
-  heap_enter(heap);
-  (void)heap_collect(heap, true, false);
-  heap_leave(heap);
-}
-
-INTERNAL void registry_tick(void)
-{
-  uint32_t now = os_clock_ms();
-  tidy_own(now);
-  uint32_t last = atomic_load_explicit(&registry.ticked_ms, memory_order_relaxed);
-  if (now - last < tick_interval_ms()) return;
-  if (!atomic_compare_exchange_strong(&registry.ticked_ms, &last, now)) return;
-  for (int i = 0; i < TUNING_OWNERS_PER_TICK; i++) (void)inherit_next();
-  for (struct heap *heap = registry_heaps.common; heap != NULL; heap = next_heap(heap)) tend(heap);
-  chunk_tick(now);
-}
-
-static void collect_one(struct heap *heap, void *argument)
-{
-  size_t *bytes = argument;
-  bool may_take_lists = heap == heap_current || heap_owner(heap) == OWNER_SHARED;
-  *bytes += heap_collect(heap, may_take_lists, true);
-}
-
-INTERNAL size_t registry_collect(bool all)
-{
-  size_t bytes = 0;
-  if (!has_started()) return 0;
-  struct heap *own = registry_own();
-  if (own != NULL && heap_is_barred(own)) return 0;
-  if (own != NULL) {
-    heap_enter(own);
-    bytes = heap_collect(own, true, all);
-    heap_leave(own);
-  }
-  if (all) {
-    struct heap *heap = next_heap(registry_heaps.common);
-    for (; heap != NULL; heap = heap->next) (void)inherit_from_unseen(heap);
-    registry_each(collect_one, &bytes);
-    large_let_go();
-  }
-  return bytes;
+  return !heap_is_barred(heap) && !is_namesakes(heap);
 }
 
 INTERNAL bool registry_enter(struct heap *heap)
 {
-  if (heap_is_barred(heap) || is_namesakes(heap)) return false;
+  if (!registry_may_enter(heap)) return false;
   heap_enter(heap);
   return true;
 }

@@ -4,8 +4,7 @@
 // what threads leave behind when they end.
 //
 // A heap's structure lives for ever and is reused, because another thread may still be about to
-// post a page to it. Now and then some thread's slow path finds that a tick is due and looks after
-// all heaps: so the memory of an idle thread comes back even if that thread never does.
+// post a page to it. core/upkeep.h looks after all of them.
 //
 // Order of entering and locking: a thread's or first-class heap, the common heap, the chunk lock,
 // the metadata lock. Nobody waits for a second of the first kind.
@@ -46,12 +45,14 @@ INTERNAL struct heap *registry_serving(struct heap *heap);
 // they are freed.
 INTERNAL void registry_set_wipe(struct heap *heap, bool wipes);
 
-// Does what is due, if it is.
-INTERNAL void registry_tick(void);
-// Gives back what the calling thread's heap and, with `all`, what every heap does not need, in the
-// latter case down to the kernel as far as it lies inside pages; says how many bytes of that kind.
-INTERNAL size_t registry_collect(bool all);
+// Does for a thread that has ended unseen what its end would have done, if the heap is such a
+// one's.
+INTERNAL bool registry_inherit(struct heap *heap);
+// The same for the next heap in turn that has a thread, if there is one among the next few.
+INTERNAL bool registry_inherit_next(void);
 
+// Whether the calling thread may go inside a heap, if nobody is there.
+INTERNAL bool registry_may_enter(struct heap *heap);
 // Goes inside a heap whosever it is; false if the calling thread must not. Left by heap_leave.
 INTERNAL bool registry_enter(struct heap *heap);
 // The heap behind another, the first one for NULL; NULL behind the last. Heaps that come meanwhile

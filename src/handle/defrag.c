@@ -5,6 +5,7 @@
 #include "core/chunk.h"
 #include "core/metadata.h"
 #include "core/registry.h"
+#include "core/upkeep.h"
 #include "handle/fragmentation.h"
 #include "handle/mover.h"
 #include "handle/scope.h"
@@ -181,7 +182,7 @@ INTERNAL enum mend_status defrag_pass(struct mend_defrag_report *report)
   enum mend_status status = step_all(&slot, &allowance, report);
   if (status != MEND_OK) end_unfinished(report);
   uint64_t middle = os_clock_ns();
-  (void)registry_collect(true);
+  (void)upkeep_collect(true);
   (void)chunk_purge(0);
   uint64_t end = os_clock_ns();
   report->return_ns += end - middle;

@@ -13,6 +13,7 @@
 #include "base/options.h"
 #include "core/chunk.h"
 #include "core/registry.h"
+#include "core/upkeep.h"
 #include "mend/mend.h"
 
 // As free does.
@@ -162,7 +163,7 @@ static bool free_small_blocks(size_t size, void *argument)
 static void so_can_what_it_frees_in_small_blocks(void **state)
 {
   (void)state;
-  registry_collect(true);
+  upkeep_collect(true);
   for (size_t i = 0; i < SMALL_BLOCKS; i++) small_blocks[i] = allocate_16(500);
   hook.calls = 0;
   mend_set_out_of_memory(free_small_blocks, NULL);

@@ -3,6 +3,7 @@
 // Profiles: the sums of what is in use and was allocated, exact and estimated, and free memory that
 // is shared among the blocks which keep it.
 #define _GNU_SOURCE 1
+#include "core/upkeep.h"
 #include "tracked.h"
 
 #include <stdio.h>
@@ -125,7 +126,7 @@ static void who_keeps_a_page_has_its_free_memory(void **state)
     tracked_free(blocks[i]);
     blocks[i] = NULL;
   }
-  (void)registry_collect(false);
+  (void)upkeep_collect(false);
   uint64_t sparse = difference(all_rows(), before).sparse_bytes;
   // The page has all blocks but one free.
   size_t expected = (page->carved - 1) * page->block_bytes;

@@ -8,6 +8,7 @@
 
 #include "core/large.h"
 #include "core/registry.h"
+#include "core/upkeep.h"
 #include "track/record_exact.h"
 
 static struct heap *heap;
@@ -241,7 +242,7 @@ static void a_page_of_another_class_has_another_row(void **state)
   record_set(record_make(page, block, false), &sample);
   assert_true(large_free(page));
   assert_null(record_find(page, block));
-  (void)registry_collect(true);
+  (void)upkeep_collect(true);
   for (size_t i = 0; i < 200; i++) {
     void *medium = take(70);
     struct record *record = record_find(page_of(medium), medium);

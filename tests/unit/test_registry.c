@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Who has which heap: threads get one and leave it, what they leave is used again, first-class
-// heaps come and go, ticks and collections reach all of them, and a forked child goes on with what
-// it has.
+// Who has which heap: threads get one and leave it, what they leave is used again, and first-class
+// heaps come and go.
 #define _GNU_SOURCE 1
 #include "child.h"
+#include "heaps.h"
 
 #include <pthread.h>
 
@@ -14,57 +14,8 @@
 #include "core/metadata.h"
 #include "core/registry.h"
 #include "os/system.h"
-#include "touch.h"
 
-enum { THREADS = 8, BLOCKS = 200, MANY = 1000 };
-
-static void free_block(void *block)
-{
-  struct page *page = page_first(page_at(block));
-  if (page_kind(page) == PAGE_BITMAP) {
-    heap_put_medium(registry_own(), page, block, page_block_index(page, block));
-  } else if (page->bin_offset == 0 || registry_own() == NULL) {
-    remote_free(page, block);
-  } else {
-    heap_put(registry_own(), page, block);
-  }
-}
-
-static void *take(unsigned size_class)
-{
-  struct heap *heap = registry_current();
-  CHECK(heap != NULL);
-  void *block = heap_take(heap, size_class, NULL);
-  CHECK(block != NULL);
-  allow_touch(block, size_class_bytes(size_class));
-  return block;
-}
-
-static void check_heap(struct heap *heap, void *argument)
-{
-  size_t *pages = argument;
-  CHECK(heap_is_barred(heap));
-  heap_assert_valid(heap);
-  for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) (*pages)++;
-}
-
-// Pages of all heaps, each of which is valid.
-static size_t count_pages(void)
-{
-  size_t pages = 0;
-  registry_each(check_heap, &pages);
-  return pages;
-}
-
-// Nothing is in use that nobody holds.
-static int check_clean(void **state)
-{
-  (void)state;
-  registry_collect(true);
-  chunk_purge(0);
-  chunk_assert_valid();
-  return count_pages() == 0 && chunk_statistics().used_bytes == 0 ? 0 : -1;
-}
+enum { THREADS = 8, MANY = 1000 };
 
 static void *start_once(void *unused)
 {
@@ -144,26 +95,6 @@ static void heaps_of_ended_threads_are_used_again(void **state)
   assert_int_equal(count_heaps(), before);
 }
 
-static void *leave_blocks(void *argument)
-{
-  char **blocks = argument;
-  for (size_t i = 0; i < BLOCKS; i++) {
-    unsigned size_class = (unsigned)(i % SIZE_CLASS_COUNT);
-    blocks[i] = take(size_class);
-    pattern_fill(blocks[i], size_class_bytes(size_class), i);
-  }
-  return NULL;
-}
-
-static void check_and_free(char **blocks)
-{
-  for (size_t i = 0; i < BLOCKS; i++) {
-    size_t bytes = size_class_bytes((unsigned)(i % SIZE_CLASS_COUNT));
-    CHECK(pattern_difference(blocks[i], bytes, i) == bytes);
-    free_block(blocks[i]);
-  }
-}
-
 static void what_an_ended_thread_leaves_lives_on(void **state)
 {
   (void)state;
@@ -202,13 +133,6 @@ static void *leave_many(void *argument)
   return NULL;
 }
 
-static uint32_t count_on_shelves(const struct heap *heap)
-{
-  uint32_t count = 0;
-  for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) count += heap->shelves[i].count;
-  return count;
-}
-
 // No more than a bin's worth keeps their pages from going back.
 static void what_an_ended_thread_left_goes_back_as_it_is_freed(void **state)
 {
@@ -244,7 +168,7 @@ static void the_end_of_a_thread_gives_back_what_lies_in_its_bins_and_shelves(voi
   static char *blocks[BLOCKS];
   leave_blocks(blocks);
   threads_run(1, free_and_end, blocks, 0);
-  registry_collect(true);
+  upkeep_collect(true);
   assert_int_equal(count_pages(), 0);
 }
 
@@ -363,7 +287,7 @@ static void threads_that_end_unseen_do_not_grow_the_heap(void **state)
   size_t heaps = count_heaps();
   for (size_t i = 0; i < 100; i++) run_unseen(1);
   assert_true(count_heaps() <= heaps + 1);
-  registry_collect(true);
+  upkeep_collect(true);
   assert_int_equal(count_threads(), 1);
   assert_int_equal(count_pages(), 0);
 }
@@ -373,13 +297,13 @@ static void what_they_leave_is_found_by_ticks_and_new_threads(void **state)
   (void)state;
   skip_if_nobody_ends_unseen();
   (void)registry_current();
-  registry_collect(true);
+  upkeep_collect(true);
   run_unseen(THREADS);
   assert_int_equal(count_threads(), 1 + THREADS);
   options.purge_delay = 0;
   for (size_t i = 0; i < 100 && count_threads() > 1; i++) {
     os_sleep_ms(10);
-    registry_tick();
+    upkeep_tick();
   }
   assert_int_equal(count_threads(), 1);
   run_unseen(THREADS);
@@ -391,7 +315,7 @@ static void what_they_leave_is_found_by_ticks_and_new_threads(void **state)
 static void *take_and_collect(void *unused)
 {
   free_block(take(3));
-  registry_collect(true);
+  upkeep_collect(true);
   CHECK(count_threads() == 2);
   return unused;
 }
@@ -484,309 +408,26 @@ static void heaps_that_live_at_once_are_different(void **state)
   for (size_t i = 0; i < 20; i++) registry_destroy(heaps[i]);
 }
 
-// ---------------------------------------------------------------------------------------------
-// Looking after all heaps.
-
-struct idle {
-  bool keeps;  // a block of each class in its bins and shelves
-  struct heap *heap;
-  char *blocks[BLOCKS];
-  pthread_barrier_t *barrier;
-};
-
-static void *leave_and_idle(void *argument)
-{
-  struct idle *idle = argument;
-  idle->heap = registry_current();
-  leave_blocks(idle->blocks);
-  for (unsigned i = 0; i < SIZE_CLASS_COUNT && idle->keeps; i++) free_block(take(i));
-  pthread_barrier_wait(idle->barrier);  // the blocks are there
-  pthread_barrier_wait(idle->barrier);  // others have done what they do
-  return NULL;
-}
-
-// Has a thread allocate and then sit idle while `with_idle` runs.
-static void beside_idle_thread(bool keeps, void (*with_idle)(struct idle *idle))
-{
-  static struct idle idle;
-  idle.keeps = keeps;
-  pthread_barrier_t barrier;
-  pthread_t thread;
-  CHECK(pthread_barrier_init(&barrier, NULL, 2) == 0);
-  idle.barrier = &barrier;
-  CHECK(pthread_create(&thread, NULL, leave_and_idle, &idle) == 0);
-  pthread_barrier_wait(&barrier);
-  with_idle(&idle);
-  pthread_barrier_wait(&barrier);
-  CHECK(pthread_join(thread, NULL) == 0);
-  pthread_barrier_destroy(&barrier);
-}
-
-// Bins that only their owner may empty can keep a page of each small class.
-enum { OWNERS_PAGES = SIZE_CLASS_SMALL_COUNT };
-
-static void collect_beside(struct idle *idle)
-{
-  check_and_free(idle->blocks);
-  registry_collect(true);
-  CHECK(count_pages() <= OWNERS_PAGES);
-}
-
-static void a_collection_reaches_the_heaps_of_idle_threads(void **state)
-{
-  (void)state;
-  beside_idle_thread(false, collect_beside);
-}
-
-static void tick_beside(struct idle *idle)
-{
-  options.purge_delay = 4;
-  check_and_free(idle->blocks);
-  for (size_t i = 0; i < 50 && count_pages() > OWNERS_PAGES; i++) {
-    os_sleep_ms(10);
-    registry_tick();
-  }
-  CHECK(count_pages() <= OWNERS_PAGES);
-  for (size_t i = 0; i < 50 && chunk_statistics().dirty_bytes > 0; i++) {
-    os_sleep_ms(10);
-    registry_tick();
-  }
-  CHECK(chunk_statistics().dirty_bytes == 0);
-}
-
-static void a_tick_reaches_them_too_and_returns_the_memory(void **state)
-{
-  (void)state;
-  beside_idle_thread(false, tick_beside);
-}
-
-static void a_tick_that_is_not_due_does_nothing(void **state)
-{
-  (void)state;
-  options.purge_delay = 0;
-  os_sleep_ms(50);
-  registry_tick();
-  free_block(take(SIZE_CLASS_COUNT - 1));
-  registry_collect(true);
-  size_t dirty = chunk_statistics().dirty_bytes;
-  assert_true(dirty > 0);
-  options.purge_delay = 3600000;
-  registry_tick();
-  assert_int_equal(chunk_statistics().dirty_bytes, dirty);
-  options.purge_delay = 0;
-  os_sleep_ms(50);
-  registry_tick();
-  assert_int_equal(chunk_statistics().dirty_bytes, 0);
-}
-
-// Ticks with the given delay after a small and a medium block were freed. Returns how many of them
-// the thread still keeps.
-static size_t kept_after_tick(uint32_t purge_delay)
-{
-  free_block(take(4));
-  free_block(take(60));
-  assert_non_null(heap_bin(registry_own(), 4)->first);
-  assert_int_equal(count_on_shelves(registry_own()), 1);
-  options.purge_delay = purge_delay;
-  registry_tick();
-  return (heap_bin(registry_own(), 4)->first != NULL) + count_on_shelves(registry_own());
-}
-
-static void a_tick_empties_bins_and_shelves_when_the_delay_is_over(void **state)
-{
-  (void)state;
-  registry_collect(true);
-  size_t pages = count_pages();
-  assert_int_equal(kept_after_tick(0), 0);  // from now on the delay is counted
-  assert_int_equal(kept_after_tick(3600000), 2);
-  assert_int_equal(count_pages(), pages + 2);
-  os_sleep_ms(50);
-  free_block(heap_take_medium(registry_own(), 60));
-  registry_tick();
-  assert_int_equal(count_pages(), pages + 2);
-  registry_collect(false);
-  assert_int_equal(kept_after_tick(40), 0);
-  assert_int_equal(count_pages(), pages);
-}
-
-static void a_tick_inside_the_heap_leaves_its_bins_and_shelves(void **state)
-{
-  (void)state;
-  free_block(take(4));
-  free_block(take(60));
-  struct bin *bin = heap_bin(registry_own(), 4);
-  struct block *first = bin->first;
-  options.purge_delay = 0;
-  os_sleep_ms(10);
-  heap_enter(registry_own());
-  registry_tick();
-  assert_ptr_equal(bin->first, first);
-  assert_int_equal(count_on_shelves(registry_own()), 1);
-  heap_leave(registry_own());
-}
-
-static void tick_and_look(struct idle *idle)
-{
-  struct bin bins[1 + SIZE_CLASS_SMALL_COUNT];
-  struct shelf shelves[SIZE_CLASS_MEDIUM_COUNT];
-  memcpy(bins, idle->heap->bins, sizeof bins);
-  memcpy(shelves, idle->heap->shelves, sizeof shelves);
-  CHECK(count_on_shelves(idle->heap) == SIZE_CLASS_MEDIUM_COUNT);
-  options.purge_delay = 0;
-  check_and_free(idle->blocks);  // so that the idle thread's heap has mail
-  for (size_t i = 0; i < 3; i++) {
-    os_sleep_ms(10);
-    registry_tick();
-  }
-  registry_collect(true);
-  CHECK(memcmp(bins, idle->heap->bins, sizeof bins) == 0);
-  CHECK(memcmp(shelves, idle->heap->shelves, sizeof shelves) == 0);
-}
-
-static void the_bins_and_shelves_of_another_thread_are_left_alone(void **state)
-{
-  (void)state;
-  beside_idle_thread(true, tick_and_look);
-}
-
-// ---------------------------------------------------------------------------------------------
-// Fork.
-
-static _Atomic(bool) is_over;
-
-static void *work_until_over(void *unused)
-{
-  void *blocks[64] = {NULL};
-  for (size_t i = 0; !atomic_load(&is_over); i++) {
-    void **place = &blocks[i * 7 % 64];
-    if (*place != NULL) free_block(*place);
-    *place = take((unsigned)(i % SIZE_CLASS_COUNT));
-  }
-  for (size_t i = 0; i < 64; i++) {
-    if (blocks[i] != NULL) free_block(blocks[i]);
-  }
-  return unused;
-}
-
-static char *blocks_of_parent[BLOCKS];
-
-static void check_child(void)
-{
-  static char *blocks[BLOCKS];
-  check_and_free(blocks_of_parent);
-  for (size_t i = 0; i < 2; i++) {
-    leave_blocks(blocks);
-    check_and_free(blocks);
-  }
-  struct heap *heap = registry_create();
-  CHECK(heap != NULL && heap_take(heap, 4, NULL) != NULL);
-  registry_destroy(heap);
-  registry_collect(true);
-  chunk_purge(0);
-}
-
-static void a_child_that_was_forked_amid_others_work_goes_on(void **state)
-{
-  (void)state;
-  pthread_t threads[3];
-  leave_blocks(blocks_of_parent);
-  for (size_t i = 0; i < 3; i++) {
-    assert_int_equal(pthread_create(&threads[i], NULL, work_until_over, NULL), 0);
-  }
-  for (size_t i = 0; i < test_scaled(40); i++) child_check(check_child);
-  atomic_store(&is_over, true);
-  for (size_t i = 0; i < 3; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-  check_and_free(blocks_of_parent);
-}
-
-// Fills and overflows a shelf all the time.
-static void *free_medium_until_over(void *unused)
-{
-  void *blocks[24];
-  while (!atomic_load(&is_over)) {
-    for (size_t i = 0; i < 24; i++) blocks[i] = take(SIZE_CLASS_SMALL_COUNT);
-    for (size_t i = 0; i < 24; i++) free_block(blocks[i]);
-  }
-  return unused;
-}
-
-static void check_shelves_of_child(void)
-{
-  registry_collect(true);
-  CHECK(count_on_shelves(registry_own()) == 0);
-}
-
-static void a_child_finds_the_shelves_of_others_whole(void **state)
-{
-  (void)state;
-  pthread_t threads[2];
-  atomic_store(&is_over, false);
-  for (size_t i = 0; i < 2; i++) {
-    assert_int_equal(pthread_create(&threads[i], NULL, free_medium_until_over, NULL), 0);
-  }
-  for (size_t i = 0; i < test_scaled(100); i++) child_check(check_shelves_of_child);
-  atomic_store(&is_over, true);
-  for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
-}
-
-static void *kept_by_parent;
-
-static void check_quiet_child(void)
-{
-  CHECK(heap_take_medium(registry_own(), 60) == kept_by_parent);
-  free_block(kept_by_parent);
-  check_and_free(blocks_of_parent);
-  registry_collect(true);
-  CHECK(count_pages() == 0);
-  chunk_assert_valid();
-}
-
-static void fork_beside_idle(struct idle *idle)
-{
-  memcpy(blocks_of_parent, idle->blocks, sizeof idle->blocks);
-  kept_by_parent = take(60);
-  free_block(kept_by_parent);
-  child_check(check_quiet_child);
-  check_and_free(idle->blocks);
-}
-
-static void a_child_inherits_the_heaps_of_threads_it_does_not_have(void **state)
-{
-  (void)state;
-  beside_idle_thread(true, fork_beside_idle);
-}
-
-#define REGISTRY_TEST(function) cmocka_unit_test_setup_teardown(function, NULL, check_clean)
-
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
-      REGISTRY_TEST(several_threads_may_start_it_at_once),
-      REGISTRY_TEST(a_thread_has_a_heap_of_its_own_from_first_use),
-      REGISTRY_TEST(whoever_is_inside_a_heap_already_does_not_enter_it),
-      REGISTRY_TEST(heaps_of_ended_threads_are_used_again),
-      REGISTRY_TEST(what_an_ended_thread_leaves_lives_on),
-      REGISTRY_TEST(pages_of_ended_threads_are_used_before_fresh_ones),
-      REGISTRY_TEST(what_an_ended_thread_left_goes_back_as_it_is_freed),
-      REGISTRY_TEST(the_end_of_a_thread_gives_back_what_lies_in_its_bins_and_shelves),
-      REGISTRY_TEST(threads_that_follow_each_other_do_not_grow_the_heap),
-      REGISTRY_TEST(destructors_may_still_allocate_and_free),
-      REGISTRY_TEST(threads_that_end_unseen_do_not_grow_the_heap),
-      REGISTRY_TEST(what_they_leave_is_found_by_ticks_and_new_threads),
-      REGISTRY_TEST(a_heap_with_a_living_thread_is_left_alone),
-      REGISTRY_TEST(a_thread_inside_its_heap_gets_the_common_one),
-      REGISTRY_TEST(a_destroyed_heap_leaves_nothing_and_is_used_again),
-      REGISTRY_TEST(only_a_heap_of_the_users_is_first_class),
-      REGISTRY_TEST(heaps_that_live_at_once_are_different),
-      REGISTRY_TEST(a_collection_reaches_the_heaps_of_idle_threads),
-      REGISTRY_TEST(a_child_inherits_the_heaps_of_threads_it_does_not_have),
-      REGISTRY_TEST(a_child_that_was_forked_amid_others_work_goes_on),
-      REGISTRY_TEST(a_child_finds_the_shelves_of_others_whole),
-      REGISTRY_TEST(a_tick_that_is_not_due_does_nothing),
-      REGISTRY_TEST(a_tick_reaches_them_too_and_returns_the_memory),
-      REGISTRY_TEST(a_tick_empties_bins_and_shelves_when_the_delay_is_over),
-      REGISTRY_TEST(a_tick_inside_the_heap_leaves_its_bins_and_shelves),
-      REGISTRY_TEST(the_bins_and_shelves_of_another_thread_are_left_alone),
+      HEAPS_TEST(several_threads_may_start_it_at_once),
+      HEAPS_TEST(a_thread_has_a_heap_of_its_own_from_first_use),
+      HEAPS_TEST(whoever_is_inside_a_heap_already_does_not_enter_it),
+      HEAPS_TEST(heaps_of_ended_threads_are_used_again),
+      HEAPS_TEST(what_an_ended_thread_leaves_lives_on),
+      HEAPS_TEST(pages_of_ended_threads_are_used_before_fresh_ones),
+      HEAPS_TEST(what_an_ended_thread_left_goes_back_as_it_is_freed),
+      HEAPS_TEST(the_end_of_a_thread_gives_back_what_lies_in_its_bins_and_shelves),
+      HEAPS_TEST(threads_that_follow_each_other_do_not_grow_the_heap),
+      HEAPS_TEST(destructors_may_still_allocate_and_free),
+      HEAPS_TEST(threads_that_end_unseen_do_not_grow_the_heap),
+      HEAPS_TEST(what_they_leave_is_found_by_ticks_and_new_threads),
+      HEAPS_TEST(a_heap_with_a_living_thread_is_left_alone),
+      HEAPS_TEST(a_thread_inside_its_heap_gets_the_common_one),
+      HEAPS_TEST(a_destroyed_heap_leaves_nothing_and_is_used_again),
+      HEAPS_TEST(only_a_heap_of_the_users_is_first_class),
+      HEAPS_TEST(heaps_that_live_at_once_are_different),
   };
   return SUITE_RUN(tests);
 }
