@@ -9,9 +9,12 @@
 #ifndef API_EXACT_H
 #define API_EXACT_H
 
+#include <string.h>
+
 #include "base/kind.h"
 #include "core/page.h"
 
+// Where the mode has been seen to be exact:
 // A block of natural alignment; NULL and ENOMEM on failure.
 INTERNAL NOINLINE void *exact_allocate(size_t size, enum block_kind kind);
 // Frees a block of a slice that leads frees to bin 0, which has refused it.
@@ -19,17 +22,20 @@ INTERNAL NOINLINE void exact_free(struct page *slice, void *block, const struct 
 
 // What a block holds when it is handed out to be recorded would lead a leak check to other blocks:
 // its own link, and what another has left behind the bytes that were asked for. (What the user
-// asked for is as undefined as ever, so whole units may go.)
+// asked for is as undefined as ever, so more may go: a block of at most 1 KiB has no more than 64
+// bytes behind them.)
 static inline void exact_clear_remains(const struct page *page, void *block, size_t size)
 {
-  const struct unit {
-    uint64_t words[2];
-  } nothing = {{0, 0}};
-  struct unit *units = block;
-  units[0] = nothing;
-  for (size_t i = size / sizeof *units; i < page->block_bytes / sizeof *units; i++) {
-    units[i] = nothing;
+  enum { UNIT = 16, END = 64 };
+  size_t bytes = page->block_bytes;
+  char *end = (char *)block + bytes;
+  memset(block, 0, UNIT);
+  if (LIKELY(bytes >= END)) {
+    memset(end - END, 0, END);
+  } else {
+    memset(end - UNIT, 0, UNIT);
   }
+  if (UNLIKELY(bytes > 1024)) memset((char *)block + size, 0, bytes - size);
 }
 
 #endif

@@ -45,6 +45,8 @@
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define NOINLINE __attribute__((noinline))
+// Where two functions are one path with other ends, and a call would cost either its registers.
+#define INLINE_ALWAYS inline __attribute__((always_inline))
 
 // The structure that holds `member` at `pointer`.
 #define CONTAINER_OF(pointer, type, member) \

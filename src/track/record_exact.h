@@ -73,19 +73,34 @@ static inline _Atomic(uint64_t) *row_place(const struct page *page)
   return LIKELY(leaf != NULL) ? &leaf->rows[index % LEAF_ROWS] : NULL;
 }
 
-// The record of the block of a list page that starts at an address, if the page has its row of this
-// generation; else NULL.
-static inline struct record *record_find_exact(const struct page *page, const void *block)
+// The first record of a list page's row of the generation, where anything was ever remembered; NULL
+// if it has none. (Pages of a class have the same capacity.) Such a page has one slice: its blocks
+// are told by how many units they are into the region.
+static inline struct record *record_row_exact(const struct page *page, uint64_t units)
 {
-  _Atomic(uint64_t) *place = row_place(page);
-  if (UNLIKELY(place == NULL)) return NULL;
-  uint64_t row = atomic_load_explicit(place, memory_order_acquire);  // pairs with replace_row
-  uint64_t wanted = (uint64_t)page->capacity << CAPACITY_SHIFT |
-                    (uint64_t)page->size_class << CLASS_SHIFT |
-                    (uint64_t)row_generation_now() << GENERATION_SHIFT;
-  if (UNLIKELY((row ^ wanted) >> CAPACITY_SHIFT != 0)) return NULL;
-  uint32_t index = page_block_index(page, block);
-  return LIKELY(index != UINT32_MAX) ? row_start(row) + index : NULL;
+  size_t slice = (size_t)(units >> (SLICE_SHIFT - 4));
+  // acquire: pairs with track_table_make
+  struct row_leaf *leaf =
+      atomic_load_explicit(&row_leaves()[slice >> LEAF_SHIFT], memory_order_acquire);
+  if (UNLIKELY(leaf == NULL)) return NULL;
+  // acquire: pairs with replace_row
+  uint64_t row = atomic_load_explicit(&leaf->rows[slice % LEAF_ROWS], memory_order_acquire);
+  uint64_t wanted = page->size_class | (uint64_t)row_generation_now() << CLASS_BITS;
+  return LIKELY(row >> CLASS_SHIFT == wanted) ? row_start(row) : NULL;
+}
+
+// Which block of such a page it is that is known to start so many units into the region.
+static inline uint32_t record_index_exact(const struct page *page, uint64_t units)
+{
+  uint32_t offset = (uint32_t)(units << 4) % SLICE_BYTES;
+  return (uint32_t)((uint64_t)offset * page->inverse >> 32);
+}
+
+// Whether one starts there at all.
+static inline bool record_is_start(const struct page *page, uint64_t units, uint32_t index)
+{
+  uint32_t offset = (uint32_t)(units << 4) % SLICE_BYTES;
+  return index * (uint32_t)page->block_bytes == offset && index < page->capacity;
 }
 
 static inline uint64_t record_next_word(uint64_t before, enum record_life state, uint64_t weight,

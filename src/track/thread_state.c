@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "os/code.h"
 #include "track/tables.h"
 
@@ -20,7 +21,7 @@ struct batch {
   struct thread_name threads[BATCH_THREADS];
 };
 
-INTERNAL _Atomic(struct thread_state *) thread_states[THREAD_STATES_MOST];
+INTERNAL _Atomic(struct thread_state *) thread_states[THREAD_STATES_MOST + 1];
 
 static struct {
   _Atomic(uint32_t) places;              // up to which there are states, or will be
@@ -198,51 +199,61 @@ INTERNAL void thread_state_after_fork(void)
     } else {
       struct thread_name *thread = name_of(state->number);
       if (thread != NULL && !thread->has_ended) note_end(thread, thread->name);
+      if (state->is_inside) memset(state->walks, 0, sizeof state->walks);  // one may be half made
       atomic_store(&state->is_taken, 0U);
     }
   }
 }
 
 // ---------------------------------------------------------------------------------------------
-// Recent stacks.
+// Walks.
 
-static void settle(struct recent_stack *recent)
+static uint64_t count_of(uint64_t counted)
 {
-  uint32_t count = atomic_load_explicit(&recent->count, memory_order_relaxed);
-  if (count == 0) return;
-  site_add_exact(atomic_load_explicit(&recent->site, memory_order_relaxed), count,
-                 atomic_load_explicit(&recent->bytes, memory_order_relaxed));
-  atomic_store_explicit(&recent->count, 0, memory_order_relaxed);
-  atomic_store_explicit(&recent->bytes, 0, memory_order_relaxed);
+  return counted >> WALK_COUNT_SHIFT;
+}
+
+static uint64_t bytes_of(uint64_t counted)
+{
+  return counted & bits_low_mask(WALK_COUNT_SHIFT);
+}
+
+INTERNAL void thread_state_settle(struct thread_walk *walk)
+{
+  uint64_t counted = atomic_load_explicit(&walk->counted, memory_order_relaxed);
+  if (counted == 0) return;
+  site_add_exact(thread_walk_site(walk), count_of(counted), bytes_of(counted));
+  atomic_store_explicit(&walk->counted, 0, memory_order_relaxed);
 }
 
 // Where code has no frame pointers, what was taken for a frame may be data, and other data at each
 // call: from the first address on that nothing can return to, the stack is not known. (That is
 // found out once for each stack among the recent ones.)
-static uint32_t find_credible(const uintptr_t *addresses, size_t depth)
+INTERNAL uint32_t thread_state_site_of(const struct os_stack_trace *trace)
 {
-  size_t credible = depth > 0;  // who has called the library
-  while (credible < depth && os_code_is_return_address(addresses[credible])) credible++;
-  return site_table_find(addresses, credible);
+  size_t credible = trace->count > 0;  // who has called the library
+  while (credible < trace->count && os_code_is_return_address(trace->addresses[credible])) {
+    credible++;
+  }
+  return site_table_find(trace->addresses, credible);
 }
 
-INTERNAL NOINLINE uint32_t thread_state_find_site(struct thread_state *state,
-                                                  const struct os_stack_trace *trace)
+static uint32_t recent_site(struct thread_state *state, const struct os_stack_trace *trace)
 {
-  uint32_t site = find_credible(trace->addresses, trace->count);
-  if (state == NULL) return site;
-  struct recent_stack *recent = thread_state_recent(state, trace->hash);
-  settle(recent);
-  recent->hash = trace->hash;
-  atomic_store_explicit(&recent->site, site, memory_order_relaxed);
+  struct recent_stack *recent = &state->recent[trace->hash >> (64 - RECENT_SHIFT)];
+  if (recent->hash == trace->hash && recent->site != 0) return recent->site;
+  uint32_t site = thread_state_site_of(trace);
+  *recent = (struct recent_stack){trace->hash, site};
   return site;
 }
 
-INTERNAL NOINLINE void thread_state_settle_and_count(struct thread_state *state, uint32_t site,
-                                                     uint64_t hash, size_t size)
+INTERNAL NOINLINE void thread_state_find_site(struct thread_state *state, struct thread_walk *walk)
 {
-  if (state != NULL) settle(thread_state_recent(state, hash));
-  site_add_exact(site, 1, size);
+  uint32_t site = recent_site(state, &walk->trace);
+  thread_state_settle(walk);
+  atomic_store_explicit(&walk->site, site, memory_order_relaxed);
+  walk->hash = walk->trace.hash;
+  if (UNLIKELY(site == 0)) walk->trace = (struct os_stack_trace){0};  // perhaps another time
 }
 
 INTERNAL void thread_state_each_count(void (*visit)(uint32_t site, uint64_t count, uint64_t bytes,
@@ -251,13 +262,11 @@ INTERNAL void thread_state_each_count(void (*visit)(uint32_t site, uint64_t coun
 {
   for (uint32_t place = 1; place < places_end(); place++) {
     struct thread_state *state = state_at(place);
-    if (state == NULL) continue;
-    for (size_t i = 0; i < RECENT_STACKS; i++) {
-      struct recent_stack *recent = &state->recent[i];
-      uint32_t site = atomic_load_explicit(&recent->site, memory_order_relaxed);
-      uint32_t count = atomic_load_explicit(&recent->count, memory_order_relaxed);
-      if (site == 0 || count == 0) continue;
-      visit(site, count, atomic_load_explicit(&recent->bytes, memory_order_relaxed), argument);
+    for (size_t i = 0; state != NULL && i < 1 << WALKS_SHIFT; i++) {
+      struct thread_walk *walk = &state->walks[false][i];
+      uint32_t site = thread_walk_site(walk);
+      uint64_t counted = atomic_load_explicit(&walk->counted, memory_order_relaxed);
+      if (site != 0 && counted != 0) visit(site, count_of(counted), bytes_of(counted), argument);
     }
   }
 }

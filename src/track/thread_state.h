@@ -22,36 +22,44 @@
 #include "os/thread.h"
 #include "track/site_table.h"
 
-enum { RECENT_SHIFT = 7, RECENT_STACKS = 1 << RECENT_SHIFT, TRACES_SHIFT = 5 };
+enum { RECENT_SHIFT = 7, RECENT_STACKS = 1 << RECENT_SHIFT, WALKS_SHIFT = 5 };
 
 struct recent_stack {
   uint64_t hash;
-  _Atomic(uint32_t) site;
-  _Atomic(uint32_t) count;  // allocated there and not yet added to the site's sums
-  _Atomic(uint64_t) bytes;
+  uint32_t site;
 };
+
+// A walk that the thread has made, and what has been allocated by it since the site's sums were
+// last told: bytes, and in the upper bits how many blocks.
+struct thread_walk {
+  uint64_t hash;           // of the walk that the site is of
+  _Atomic(uint32_t) site;  // 0 only if it is of none
+  _Atomic(uint64_t) counted;
+  struct os_stack_trace trace;
+};
+
+enum { WALK_COUNT_SHIFT = 40 };
+#define WALK_BLOCK_MOST ((size_t)1 << 16)  // larger ones are told at once
 
 struct thread_state {
   struct os_stack_bounds bounds;
   uint32_t number;
   uint16_t place;  // in thread_states
   bool is_inside;
-  _Atomic(uint32_t) is_taken;  // a word: not every processor exchanges bytes
-  struct os_stack_trace traces[2][1 << TRACES_SHIFT];  // of frees or not; thread_state_trace
+  _Atomic(uint32_t) is_taken;                     // a word: not every processor exchanges bytes
+  struct thread_walk walks[2][1 << WALKS_SHIFT];  // of frees or not; thread_state_walk_at
   struct recent_stack recent[RECENT_STACKS];
 };
 
 // All states, which live for ever. The places of those that are no state: none yet, and none any
 // more. Threads that find no place do without, for good.
-enum { THREAD_STATES_MOST = 1 << 14, PLACE_NONE = 0, PLACE_ENDED = UINT16_MAX };
-INTERNAL_DATA _Atomic(struct thread_state *) thread_states[THREAD_STATES_MOST];
+enum { THREAD_STATES_MOST = 1 << 14, PLACE_NONE = 0, PLACE_ENDED = THREAD_STATES_MOST };
+INTERNAL_DATA _Atomic(struct thread_state *) thread_states[THREAD_STATES_MOST + 1];
 
 // The calling thread's state; NULL if it has none.
 static inline struct thread_state *thread_state_own(void)
 {
-  uint16_t place = os_thread_notes.tracker;
-  if (place == PLACE_NONE || place == PLACE_ENDED) return NULL;
-  return atomic_load_explicit(&thread_states[place], memory_order_acquire);
+  return atomic_load_explicit(&thread_states[os_thread_notes.tracker], memory_order_acquire);
 }
 
 INTERNAL NOINLINE struct thread_state *thread_state_make(void);
@@ -76,51 +84,54 @@ static inline void thread_state_leave(struct thread_state *state)
 
 // Where the thread keeps a walk from a frame: by the frame, and by who is returned to from there,
 // so that calls from several places of one function do not displace each other.
-static inline struct os_stack_trace *thread_state_trace(struct thread_state *state, uintptr_t frame,
-                                                        bool is_free)
+static inline struct thread_walk *thread_state_walk_at(struct thread_state *state, uintptr_t frame,
+                                                       bool is_free)
 {
   uintptr_t sum = frame / 16 + os_stack_return_address(frame);
-  return &state->traces[is_free][sum * UINT64_C(0x9e3779b97f4a7c15) >> (64 - TRACES_SHIFT)];
+  return &state->walks[is_free][sum * UINT64_C(0x9e3779b97f4a7c15) >> (64 - WALKS_SHIFT)];
 }
 
-static inline struct recent_stack *thread_state_recent(struct thread_state *state, uint64_t hash)
+// Whether a walk from a frame is the one that was made last. Inside.
+static inline bool thread_state_knows(const struct thread_state *state,
+                                      const struct thread_walk *walk, uintptr_t frame)
 {
-  return &state->recent[hash >> (64 - RECENT_SHIFT)];
+  return os_stack_is_as_before(&state->bounds, &walk->trace, frame);
 }
 
-// The number of the site of a stack. Inside; the state may be NULL.
-INTERNAL NOINLINE uint32_t thread_state_find_site(struct thread_state *state,
-                                                  const struct os_stack_trace *trace);
-static inline uint32_t thread_state_site(struct thread_state *state,
-                                         const struct os_stack_trace *trace)
+// A walk of the calling thread's stack from a frame on, with its site. Inside.
+INTERNAL NOINLINE void thread_state_find_site(struct thread_state *state, struct thread_walk *walk);
+static inline struct thread_walk *thread_state_walk(struct thread_state *state, uintptr_t frame,
+                                                    bool is_free)
 {
-  if (LIKELY(state != NULL)) {
-    struct recent_stack *recent = thread_state_recent(state, trace->hash);
-    uint32_t site = atomic_load_explicit(&recent->site, memory_order_relaxed);
-    if (LIKELY(recent->hash == trace->hash && site != 0)) return site;
-  }
-  return thread_state_find_site(state, trace);
+  struct thread_walk *walk = thread_state_walk_at(state, frame, is_free);
+  os_stack_walk(&state->bounds, &walk->trace, frame, is_free ? SITE_FREE_DEPTH : SITE_DEPTH);
+  if (UNLIKELY(walk->hash != walk->trace.hash)) thread_state_find_site(state, walk);
+  return walk;
 }
 
-// A block was allocated there, in exact mode. Inside; likewise.
-INTERNAL NOINLINE void thread_state_settle_and_count(struct thread_state *state, uint32_t site,
-                                                     uint64_t hash, size_t size);
-static inline void thread_state_count(struct thread_state *state, uint32_t site, uint64_t hash,
-                                      size_t size)
+// The number of the site of a walk that is not kept.
+INTERNAL uint32_t thread_state_site_of(const struct os_stack_trace *trace);
+
+static inline uint32_t thread_walk_site(const struct thread_walk *walk)
 {
-  struct recent_stack *recent = state != NULL ? thread_state_recent(state, hash) : NULL;
-  uint32_t count =
-      recent != NULL ? atomic_load_explicit(&recent->count, memory_order_relaxed) : UINT32_MAX;
-  if (UNLIKELY(count == UINT32_MAX)) {
-    thread_state_settle_and_count(state, site, hash, size);
-    return;
-  }
-  uint64_t bytes = atomic_load_explicit(&recent->bytes, memory_order_relaxed);
-  atomic_store_explicit(&recent->count, count + 1, memory_order_relaxed);
-  atomic_store_explicit(&recent->bytes, bytes + size, memory_order_relaxed);
+  return atomic_load_explicit(&walk->site, memory_order_relaxed);
 }
 
-// What is in the recent stacks of all threads.
+// A block was allocated there, in exact mode. False if that cannot be counted before what has been
+// is told. Inside.
+static inline bool thread_walk_count(struct thread_walk *walk, size_t size)
+{
+  uint64_t before = atomic_load_explicit(&walk->counted, memory_order_relaxed);
+  uint64_t after = before + (UINT64_C(1) << WALK_COUNT_SHIFT) + size;
+  if (UNLIKELY(size > WALK_BLOCK_MOST || after >> 63 != 0)) return false;
+  atomic_store_explicit(&walk->counted, after, memory_order_relaxed);
+  return true;
+}
+
+// The sums of the site are told what has been counted. Inside.
+INTERNAL void thread_state_settle(struct thread_walk *walk);
+
+// What the walks of all threads have counted and not yet told.
 INTERNAL void thread_state_each_count(void (*visit)(uint32_t site, uint64_t count, uint64_t bytes,
                                                     void *argument),
                                       void *argument);

@@ -5,9 +5,9 @@
 #include "core/large.h"
 #include "core/sampling.h"
 #include "os/system.h"
-#include "track/record_exact.h"
 #include "track/site_table.h"
 #include "track/thread_state.h"
+#include "track/tracker_exact.h"
 #include "track/weight.h"
 
 INTERNAL _Atomic(uint32_t) tracker_mode_now;
@@ -117,34 +117,42 @@ static void count_sample(uint32_t site, size_t block_bytes, size_t size, unsigne
 
 static_assert((int)SITE_DEPTH <= (int)OS_STACK_TRACE_DEPTH, "a trace has room for a site");
 
-static NOINLINE uint32_t find_site_without_state(uintptr_t frame, size_t depth, uint64_t *hash)
+// A walk of a thread without a state, as a site.
+static NOINLINE uint32_t find_site_without_state(uintptr_t frame, size_t depth)
 {
   struct os_stack_bounds bounds = {0};
   struct os_stack_trace trace;
   trace.depth = 0;
   os_stack_walk(&bounds, &trace, frame, depth);
-  *hash = trace.hash;
-  return thread_state_site(NULL, &trace);
+  return thread_state_site_of(&trace);
 }
 
-// A walk of the calling thread's stack from a frame on. Inside.
-static inline const struct os_stack_trace *walk(struct thread_state *state, uintptr_t frame,
-                                                bool is_free)
+static void count_exact(struct thread_walk *walk, size_t size)
 {
-  struct os_stack_trace *trace = thread_state_trace(state, frame, is_free);
-  os_stack_walk(&state->bounds, trace, frame, is_free ? SITE_FREE_DEPTH : SITE_DEPTH);
-  return trace;
+  if (LIKELY(thread_walk_count(walk, size))) return;
+  thread_state_settle(walk);
+  site_add_exact(thread_walk_site(walk), 1, size);
 }
 
-// The same as a site; the state may be NULL.
-static uint32_t find_site(struct thread_state *state, uintptr_t frame, bool is_free, uint64_t *hash)
+// The calling thread's stack from a frame on as a site, where a block was allocated. Inside; the
+// state may be NULL.
+static uint32_t find_allocation_site(struct thread_state *state, uintptr_t frame, size_t size,
+                                     bool counts)
 {
   if (UNLIKELY(state == NULL)) {
-    return find_site_without_state(frame, is_free ? SITE_FREE_DEPTH : SITE_DEPTH, hash);
+    uint32_t site = find_site_without_state(frame, SITE_DEPTH);
+    if (counts) site_add_exact(site, 1, size);
+    return site;
   }
-  const struct os_stack_trace *trace = walk(state, frame, is_free);
-  *hash = trace->hash;
-  return thread_state_site(state, trace);
+  struct thread_walk *walk = thread_state_walk(state, frame, false);
+  if (counts) count_exact(walk, size);
+  return thread_walk_site(walk);
+}
+
+static uint32_t find_free_site(struct thread_state *state, uintptr_t frame)
+{
+  if (UNLIKELY(state == NULL)) return find_site_without_state(frame, SITE_FREE_DEPTH);
+  return thread_walk_site(thread_state_walk(state, frame, true));
 }
 
 INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twin,
@@ -158,21 +166,16 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
   }
   uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
   struct thread_state *state = thread_state_enter();
-  uint64_t hash;
   struct record_copy copy = {
       .size = size,
       .state = RECORD_LIVE,
       .weight = weight,
-      .site = find_site(state, frame, false, &hash),
+      .site = find_allocation_site(state, frame, size, weight == 0),
       .thread = state != NULL ? state->number : 0,
       .ms = tracker_clock_ms(),
       .other = twin != NULL ? (uintptr_t)twin : (uintptr_t)kind,
   };
-  if (weight == 0) {
-    thread_state_count(state, copy.site, hash, size);
-  } else {
-    count_sample(copy.site, page->block_bytes, size, weight);
-  }
+  if (weight != 0) count_sample(copy.site, page->block_bytes, size, weight);
   thread_state_leave(state);
   record_set(record, &copy);
   if (LIKELY(record_is_current(page, record))) return true;
@@ -180,36 +183,13 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
   return false;
 }
 
-INTERNAL bool tracker_add_exact(struct page *page, void *block, size_t size, enum block_kind kind,
-                                uintptr_t frame)
+INTERNAL struct tracker_call tracker_enter_anew(uintptr_t frame, bool is_free)
 {
-  struct record *record = record_find_exact(page, block);
-  struct thread_state *state = record != NULL ? thread_state_enter() : NULL;
-  if (UNLIKELY(state == NULL)) return false;
-  const struct os_stack_trace *trace = walk(state, frame, false);
-  struct record_copy copy = {
-      .size = size,
-      .state = RECORD_LIVE,
-      .site = thread_state_site(state, trace),
-      .thread = state->number,
-      .ms = tracker_clock_ms(),
-      .other = (uint64_t)kind,
-  };
-  thread_state_count(state, copy.site, trace->hash, size);
-  thread_state_leave(state);
-  record_set(record, &copy);
-  return true;
-}
-
-INTERNAL bool tracker_remove_exact(struct page *page, void *block, const struct block_claim *claim,
-                                   uintptr_t frame)
-{
-  struct record *record = record_find_exact(page, block);
-  struct thread_state *state = record != NULL ? thread_state_enter() : NULL;
-  if (UNLIKELY(state == NULL)) return false;
-  uint32_t site = thread_state_site(state, walk(state, frame, true));
-  thread_state_leave(state);
-  return record_close_exact(record, claim, site, state->number);
+  struct tracker_call call = {thread_state_enter(), NULL};
+  if (call.state == NULL) return call;
+  call.walk = thread_state_walk(call.state, frame, is_free);
+  thread_state_settle(call.walk);
+  return call;
 }
 
 static struct tracker_block block_of(void *block, size_t block_bytes,
@@ -240,10 +220,9 @@ INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_bloc
   struct thread_state *state = NULL;
   uint32_t site = 0;
   if (tracker_mode() == TRACKER_EXACT) {
-    uint64_t hash;
     state = thread_state_enter();
     uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-    site = find_site(state, frame, true, &hash);
+    site = find_free_site(state, frame);
   }
   struct record_copy copy;
   bool was_live = record_close(record, &copy, site, state != NULL ? state->number : 0);

@@ -70,13 +70,15 @@ INTERNAL bool tracker_add(struct page *page, void *block, size_t size, void *twi
 // remembered: it was not asked for, or (exact mode: tracker_look tells) it is free already. In
 // exact mode the freeing stack is kept until the block is handed out again.
 INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_block *known);
-// The same in exact mode of a block of a list page, below a frame of the stack (os_stack_walk),
-// where there is nothing out of the ordinary: the page has its row, the thread its state, and of a
-// free the claim is true. Else false, and nothing is done: then the two above.
-INTERNAL bool tracker_add_exact(struct page *page, void *block, size_t size, enum block_kind kind,
-                                uintptr_t frame);
-INTERNAL bool tracker_remove_exact(struct page *page, void *block, const struct block_claim *claim,
-                                   uintptr_t frame);
+// What exact mode does in the ordinary case is in tracker_exact.h: to a call whose stack is known.
+struct tracker_call {
+  struct thread_state *state;
+  struct thread_walk *walk;  // NULL: it is not known, and the thread not inside
+};
+// The calling thread's call, whose stack goes on from a frame, which is walked for that. It is
+// unknown only if the thread has no state or is inside already.
+INTERNAL struct tracker_call tracker_enter_anew(uintptr_t frame, bool is_free);
+
 // A block that is about to be handed out is not to be remembered after all.
 INTERNAL void tracker_withdraw(struct page *page, void *block);
 // A block's contents are about to be in another block as well: what is known of them is then known

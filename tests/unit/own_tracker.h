@@ -127,21 +127,12 @@ INTERNAL bool tracker_remove(struct page *page, void *block, struct tracker_bloc
   return is_live;
 }
 
-INTERNAL bool tracker_add_exact(struct page *page, void *block, size_t size, enum block_kind kind,
-                                uintptr_t frame)
+// No stack is ever known, so the short way of exact mode is not taken.
+INTERNAL struct tracker_call tracker_enter_anew(uintptr_t frame, bool is_free)
 {
+  (void)is_free;
   CHECK(os_stack_return_address(frame) != 0 || OS_STACK_ALWAYS_PROBES);
-  return tracker_add(page, block, size, NULL, kind);
-}
-
-INTERNAL bool tracker_remove_exact(struct page *page, void *block, const struct block_claim *claim,
-                                   uintptr_t frame)
-{
-  CHECK(os_stack_return_address(frame) != 0 || OS_STACK_ALWAYS_PROBES);
-  struct tracker_block known;
-  if (!tracker_look(page, block, &known) || !known.is_live) return false;
-  if (claim_refusal(claim, known.kind, known.size, claim->alignment) != NULL) return false;
-  return tracker_remove(page, block, &known);
+  return (struct tracker_call){NULL, NULL};
 }
 
 INTERNAL void tracker_withdraw(struct page *page, void *block)

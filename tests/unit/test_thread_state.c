@@ -122,7 +122,7 @@ static void threads_at_the_same_time_have_different_states(void **state)
 }
 
 // ---------------------------------------------------------------------------------------------
-// Recent stacks.
+// Walks.
 
 struct sums {
   uint32_t site;
@@ -138,7 +138,7 @@ static void add_up(uint32_t site, uint64_t count, uint64_t bytes, void *argument
   sums->bytes += bytes;
 }
 
-// With what is still in recent stacks.
+// With what walks have counted and not yet told.
 static struct sums sums_of(uint32_t site)
 {
   struct site_sums total = site_total(site_of(site));
@@ -149,22 +149,30 @@ static struct sums sums_of(uint32_t site)
 
 enum { STACKS = 1000 };
 
-// The site of a walk that has found these.
+// What a walk with this hash, which has found these, is: as if it were the one that is kept at
+// some place.
+static struct thread_walk *walk_of(struct thread_state *state, const uintptr_t *addresses,
+                                   size_t count, uint64_t hash)
+{
+  struct thread_walk *walk = &state->walks[false][hash >> (64 - WALKS_SHIFT)];
+  walk->trace = (struct os_stack_trace){.depth = SITE_DEPTH, .hash = hash, .count = count};
+  memcpy(walk->trace.addresses, addresses, count * sizeof *addresses);
+  if (walk->hash != hash) thread_state_find_site(state, walk);
+  return walk;
+}
+
 static uint32_t site_of_walk(struct thread_state *state, const uintptr_t *addresses, size_t count,
                              uint64_t hash)
 {
-  struct os_stack_trace trace = {.hash = hash, .count = count};
-  memcpy(trace.addresses, addresses, count * sizeof *addresses);
-  return thread_state_site(state, &trace);
+  return thread_walk_site(walk_of(state, addresses, count, hash));
 }
 
 static uint32_t allocate_at(struct thread_state *state, size_t i)
 {
   const uintptr_t addresses[] = {0x5000 + i, 0x6000};
-  uint64_t hash = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
-  uint32_t site = site_of_walk(state, addresses, 2, hash);
-  thread_state_count(state, site, hash, i);
-  return site;
+  struct thread_walk *walk = walk_of(state, addresses, 2, (i + 1) * UINT64_C(0x9e3779b97f4a7c15));
+  assert_true(thread_walk_count(walk, i));
+  return thread_walk_site(walk);
 }
 
 static void a_stack_ends_where_no_call_returns_to(void **state)
@@ -201,11 +209,52 @@ static void what_is_counted_in_states_is_not_lost(void **state)
   (void)state;
   threads_run(THREADS, allocate_a_lot, NULL, 0);
   for (size_t i = 0; i < STACKS; i++) {
-    uint32_t site = allocate_at(NULL, i);  // once more, without a state
-    struct sums sums = sums_of(site);
-    assert_int_equal(sums.count, THREADS * (1 + i % 5) + 1);
+    const uintptr_t addresses[] = {0x5000 + i, 0x6000};
+    const struct os_stack_trace trace = {.count = 2, .addresses = {addresses[0], addresses[1]}};
+    struct sums sums = sums_of(thread_state_site_of(&trace));  // as without a state
+    assert_int_equal(sums.count, THREADS * (1 + i % 5));
     assert_int_equal(sums.bytes, sums.count * i);
   }
+}
+
+// What one word cannot hold is told before, or at once.
+static void a_walk_counts_as_far_as_its_word_reaches(void **state)
+{
+  (void)state;
+  const uintptr_t addresses[] = {0x7000};
+  struct thread_state *own = thread_state_enter();
+  struct thread_walk *walk = walk_of(own, addresses, 1, 5);
+  uint32_t site = thread_walk_site(walk);
+  const uint64_t most = (UINT64_C(1) << (63 - WALK_COUNT_SHIFT)) - 1;
+  for (uint64_t i = 0; i < most; i++) CHECK(thread_walk_count(walk, WALK_BLOCK_MOST));
+  struct sums sums = sums_of(site);
+  assert_int_equal(sums.count, most);
+  assert_int_equal(sums.bytes, most * WALK_BLOCK_MOST);
+  assert_false(thread_walk_count(walk, 1));
+  thread_state_settle(walk);
+  assert_true(thread_walk_count(walk, 1));
+  assert_false(thread_walk_count(walk, WALK_BLOCK_MOST + 1));
+  sums = sums_of(site);
+  assert_int_equal(sums.count, most + 1);
+  assert_int_equal(sums.bytes, most * WALK_BLOCK_MOST + 1);
+  thread_state_leave(own);
+}
+
+// The walk that a thread was making when it was left behind by a fork says nothing any more.
+static void what_a_fork_has_cut_off_is_forgotten(void **state)
+{
+  (void)state;
+  static struct thread_state cut;
+  cut = (struct thread_state){.is_inside = true, .number = 0};
+  cut.walks[true][3].hash = 4711;
+  uint32_t place = 1;
+  while (atomic_load(&thread_states[place]) != NULL) place++;
+  struct thread_state *last = atomic_load(&thread_states[place - 1]);
+  assert_ptr_not_equal(last, thread_state_own());
+  atomic_store(&thread_states[place - 1], &cut);
+  thread_state_after_fork();
+  atomic_store(&thread_states[place - 1], last);
+  assert_int_equal(cut.walks[true][3].hash, 0);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -260,6 +309,8 @@ int main(void)
       cmocka_unit_test(threads_at_the_same_time_have_different_states),
       cmocka_unit_test(a_stack_ends_where_no_call_returns_to),
       cmocka_unit_test(what_is_counted_in_states_is_not_lost),
+      cmocka_unit_test(a_walk_counts_as_far_as_its_word_reaches),
+      cmocka_unit_test(what_a_fork_has_cut_off_is_forgotten),
       cmocka_unit_test(a_forks_child_has_one_thread),
   };
   return cmocka_run_group_tests(tests, start, NULL) == 0 ? TEST_PASS : TEST_FAIL;
