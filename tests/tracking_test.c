@@ -15,6 +15,7 @@
 
 #include "mend/stats.h"
 #include "mend/track.h"
+#include "support/folder.h"
 #include "support/respawn.h"
 #include "support/track_text.h"
 
@@ -437,11 +438,6 @@ static void a_profile_is_written_with_growth(void **state)
     before = count;
     track_free(&track);
   }
-  for (int i = 4; i < 12; i++) {  // where pages are tiny there are more
-    char path[128];
-    snprintf(path, sizeof path, "%s/growth.%d", folder, i);
-    (void)unlink(path);
-  }
   struct track_text track = take_file("growth");
   track_free(&track);
 }
@@ -557,13 +553,13 @@ static void modes_change_while_all_goes_on(void **state)
 static int make_folder(void **state)
 {
   (void)state;
-  return mkdtemp(folder) != NULL ? 0 : -1;
+  return folder_make(folder) ? 0 : -1;
 }
 
 static int remove_folder(void **state)
 {
   (void)state;
-  return rmdir(folder);
+  return folder_remove();
 }
 
 int main(int count, char **arguments)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../support/folder.h"
 #include "../support/respawn.h"
 #include "../support/support.h"
 #include "mend/handle.h"
@@ -59,9 +60,9 @@ int main(int count, char **arguments)
 {
   if (count > 1) return grow(strtoull(arguments[1], NULL, 10));
   if (TEST_IS_HARDENED) return test_cannot_run("the hardened build remembers no stacks");
-  CHECK(mkdtemp(folder) != NULL);
+  CHECK(folder_make(folder));
   check_growth("500");
   check_growth("300000");
-  CHECK(rmdir(folder) == 0);
+  CHECK(folder_remove() == 0);
   return TEST_PASS;
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../support/folder.h"
 #include "../support/respawn.h"
 #include "../support/support.h"
 #include "mend/mend.h"
@@ -35,7 +36,7 @@ static void copy_self(void)
 {
   char buffer[65536];
   ssize_t got;
-  CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
+  CHECK(folder_make(folder) && chmod(folder, 0755) == 0);
   snprintf(copy, sizeof copy, "%s/program", folder);
   int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   int to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
@@ -75,7 +76,6 @@ int main(int argc, char **argv)
   if (geteuid() != 0) return test_cannot_run("only root can start a program as another user");
   copy_self();
   int result = compare_runs();
-  unlink(copy);
-  rmdir(folder);
+  (void)folder_remove();
   return result;
 }

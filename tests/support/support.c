@@ -5,6 +5,8 @@
 #define _GNU_SOURCE 1
 #include "support.h"
 
+#include "folder.h"
+
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@ enum { MOST_THREADS = 512 };
 _Noreturn void test_fail(const char *file, int line, const char *condition)
 {
   dprintf(STDERR_FILENO, "%s:%d: does not hold: %s\n", file, line, condition);
+  (void)folder_remove();
   abort();
 }
 

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE 1
 #include "capture.h"
 #include "child.h"
+#include "../support/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static void set_pattern(const char *name)
 static int start(void **state)
 {
   (void)state;
-  CHECK(mkdtemp(folder) != NULL && registry_init() && tracker_start(TRACKER_EXACT, 1));
+  CHECK(folder_make(folder) && registry_init() && tracker_start(TRACKER_EXACT, 1));
   options.profile_signal = SIGUSR2;
   options.profile_growth = 1000;
   dump_start();
@@ -39,7 +40,7 @@ static int start(void **state)
 static int remove_folder(void **state)
 {
   (void)state;
-  return rmdir(folder);
+  return folder_remove();
 }
 
 // Whether there is a file of this name that is whole. It is removed.

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE 1
 #include "capture.h"
 #include "child.h"
+#include "../support/folder.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -130,8 +131,8 @@ int main(void)
       cmocka_unit_test(a_child_leaves_another_file),
       cmocka_unit_test(what_cannot_be_written_is_told),
   };
-  if (mkdtemp(folder) == NULL) return test_cannot_run("no folder can be made in /tmp");
+  if (!folder_make(folder)) return test_cannot_run("no folder can be made in /tmp");
   int result = SUITE_RUN(tests);
-  rmdir(folder);
+  (void)folder_remove();
   return result;
 }

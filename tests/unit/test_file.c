@@ -2,6 +2,7 @@
 //
 // Files that are read and made.
 #define _GNU_SOURCE 1
+#include "../support/folder.h"
 #include "../support/suite.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static char other[64];
 static int make_folder(void **state)
 {
   (void)state;
-  CHECK(mkdtemp(folder) != NULL);
+  CHECK(folder_make(folder));
   snprintf(path, sizeof path, "%s/file", folder);
   snprintf(other, sizeof other, "%s/other", folder);
   return 0;
@@ -29,9 +30,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
   (void)state;
-  unlink(path);
-  unlink(other);
-  return rmdir(folder);
+  return folder_remove();
 }
 
 static void what_is_written_can_be_read(void **state)

@@ -60,13 +60,13 @@ static void a_file_is_told_with_its_name_and_the_place_in_it(void **state)
   char *memory = mmap(NULL, 2 * page, PROT_READ, MAP_PRIVATE, file, (off_t)(2 * page));
   assert_true(memory != MAP_FAILED);
   struct sought sought = found_at(memory + page);
+  assert_int_equal(unlink(name), 0);
   assert_true(sought.is_found);
   assert_string_equal(sought.path, name);
   assert_int_equal(sought.start, (uintptr_t)memory);
   assert_int_equal(sought.end, (uintptr_t)memory + 2 * page);
   assert_int_equal(sought.offset, 2 * page);
   assert_int_equal(munmap(memory, 2 * page), 0);
-  assert_int_equal(unlink(name), 0);
   close(file);
 }
 

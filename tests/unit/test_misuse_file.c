@@ -3,6 +3,7 @@
 // The track file of a misuse: what is in it, that each process writes one, and that nothing waits.
 #define _GNU_SOURCE 1
 #include "child.h"
+#include "../support/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@ static const struct misuse misuse = {
 
 static void start(void)
 {
-  CHECK(mkdtemp(folder) != NULL && registry_init() && tracker_start(TRACKER_EXACT, 1));
+  CHECK(folder_make(folder) && registry_init() && tracker_start(TRACKER_EXACT, 1));
   snprintf(pattern, sizeof pattern, "%s/%%p", folder);
   options.track_file = (uintptr_t)pattern;
   dump_start();
@@ -100,6 +101,6 @@ int main(void)
   };
   start();
   int failed = SUITE_RUN(tests);
-  rmdir(folder);
+  (void)folder_remove();
   return failed;
 }
