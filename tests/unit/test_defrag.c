@@ -385,12 +385,12 @@ static void go_on_in_child(void)
 static void a_fork_may_stop_a_mover_anywhere(void **state)
 {
   (void)state;
-  static const size_t passages[] = {1, 3, 70, 400};
-  size_t stops = 0;
+  static const size_t passages[] = {1, 70, 3, 400};
+  size_t stops = 0, passage_count = 2 + test_scaled(4) / 2;
   for (unsigned strict = 0; strict < 2; strict++) {
     options.handle_strict = strict;
     for (int i = 0; i < STEP_COUNT; i++) {
-      for (size_t j = 0; j < sizeof passages / sizeof passages[0]; j++) {
+      for (size_t j = 0; j < passage_count; j++) {
         make_sparse(700, 5);
         bool has_stopped = stopped_start((enum step)i, passages[j]);
         if (has_stopped) child_check(go_on_in_child);
