@@ -12,11 +12,9 @@
 #include "api/extent.h"
 #include "api/tracking.h"
 
-// What the bins do not serve.
-static NOINLINE void *front_allocate_slowly(size_t size, enum block_kind kind)
+static NOINLINE void *front_allocate_otherwise(size_t size, enum block_kind kind,
+                                               enum sampling_mode mode)
 {
-  enum sampling_mode mode = sampling_mode();
-  if (UNLIKELY(EXTENT_IS_PLAIN && mode == SAMPLING_EXACT)) return exact_allocate(size, kind);
   bool is_small = EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES;
   bool is_medium = EXTENT_IS_PLAIN && !is_small && size <= SIZE_CLASS_MAX_BYTES;
   void *block = NULL;
@@ -26,6 +24,14 @@ static NOINLINE void *front_allocate_slowly(size_t size, enum block_kind kind)
     block = heap_turn_over(heap_current, size_class_of(size));
   }
   return LIKELY(block != NULL) ? block : allocate_as(kind, size, NATURAL_ALIGNMENT);
+}
+
+// What the bins do not serve.
+static NOINLINE void *front_allocate_slowly(size_t size, enum block_kind kind)
+{
+  enum sampling_mode mode = sampling_mode();
+  if (EXTENT_IS_PLAIN && mode == SAMPLING_EXACT) return exact_allocate(size, kind);
+  return front_allocate_otherwise(size, kind, mode);
 }
 
 // A block of natural alignment from the thread's own heap; NULL and ENOMEM on failure.
@@ -50,14 +56,24 @@ static inline void *front_clear(struct block *block, size_t size)
   return block;
 }
 
-// The same, and it reads as zero.
+static NOINLINE void *front_allocate_zeroed_slowly(size_t size)
+{
+  bool is_small = EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES;
+  if (!is_small || sampling_mode() != SAMPLING_EXACT) {
+    return allocate(NULL, size, NATURAL_ALIGNMENT, true);
+  }
+  struct block *block = exact_allocate(size, KIND_MALLOC);
+  return LIKELY(block != NULL) ? front_clear(block, size) : NULL;
+}
+
+// The same as front_allocate, and it reads as zero.
 static inline void *front_allocate_zeroed(size_t size)
 {
   if (LIKELY(EXTENT_IS_PLAIN && size <= SIZE_CLASS_SMALL_BYTES)) {
     struct block *block = heap_take_small(heap_current, size);
     if (LIKELY(block != NULL)) return front_clear(block, size);
   }
-  return allocate(NULL, size, NATURAL_ALIGNMENT, true);
+  return front_allocate_zeroed_slowly(size);
 }
 
 static NOINLINE void front_free_otherwise(struct page *slice, void *block,

@@ -180,7 +180,9 @@ static bool resize_in_place(struct page *page, void *block, size_t size)
 static void *move_by_copy(struct page *page, void *block, size_t size)
 {
   size_t old = extent_usable(page, block);
-  void *copy = allocate_at(allocate_place_of(page), size, NATURAL_ALIGNMENT, false);
+  struct allocate_place place = allocate_place_of(page);
+  bool is_anywhere = place.heap == NULL && place.node == PAGE_ANY_NODE;
+  void *copy = is_anywhere ? mend_malloc(size) : allocate_at(place, size, NATURAL_ALIGNMENT, false);
   if (copy == NULL) return NULL;
   memcpy(copy, block, bits_smaller(old, size));
   mend_free(block);

@@ -68,6 +68,30 @@ static void blocks_are_known(void **state)
   assert_int_equal(freed.free_thread, known.thread);
 }
 
+static void so_do_calloc_and_a_realloc_that_moves(void **state)
+{
+  (void)state;
+  if (!EXTENT_IS_PLAIN) skip();
+  enum { MORE = 10 * SIZE };
+  for (size_t i = 0; i < 2; i++) mend_free(mend_malloc(MORE));
+  uint32_t before = slow_calls();
+  for (size_t i = 0; i < 100; i++) {
+    char *block = mend_calloc(SIZE / 8, 8);
+    for (size_t j = 0; j < SIZE; j++) assert_int_equal(block[j], 0);
+    struct tracker_block known = look(block);
+    assert_true(known.is_live && known.size == SIZE && known.kind == KIND_MALLOC);
+    memset(block, 'x', SIZE);
+    char *moved = mend_realloc(block, MORE);
+    assert_ptr_not_equal(moved, block);
+    for (size_t j = 0; j < SIZE; j++) assert_int_equal(moved[j], 'x');
+    assert_false(look(block).is_live);
+    assert_true(look(moved).is_live && look(moved).size == MORE);
+    memset(moved, 'y', MORE);
+    mend_free(moved);
+  }
+  assert_int_equal(slow_calls(), before);
+}
+
 // Blocks that have been handed out before the mode began, and those that outlive it.
 static void what_is_not_known_takes_the_long_way(void **state)
 {
@@ -195,6 +219,7 @@ int main(void)
 {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(what_lies_ready_takes_the_short_way, begin, end),
+      cmocka_unit_test_setup_teardown(so_do_calloc_and_a_realloc_that_moves, begin, end),
       cmocka_unit_test_setup_teardown(blocks_are_known, begin, end),
       cmocka_unit_test_setup_teardown(what_is_not_known_takes_the_long_way, begin, end),
       cmocka_unit_test_setup_teardown(remains_are_cleared, begin, end),
