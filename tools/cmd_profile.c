@@ -151,6 +151,12 @@ static bool parse(struct profile_options *options, int count, char **words, int 
 static bool check_mode(const struct profile_options *options, const struct track_file *file)
 {
   if (file->mode != TRACK_OFF) return true;
+  if (file->site_count == 0 && options->is_program) {
+    complain("nothing was sampled in process %" PRIu64 ": libmend-secure takes no profiles, and "
+             "mend_profile_stop ends them",
+             file->pid);
+    return false;
+  }
   if (file->site_count == 0) {
     complain("nobody samples the allocations of process %" PRIu64 ": use --for TIME with the "
              "number of a process that runs, or start it with MEND_PROFILE=1",

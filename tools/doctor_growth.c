@@ -90,6 +90,13 @@ static void find_class(char text[static CLASS_TEXT_MOST], const struct doctor *d
 
 static const char *what_helps(const struct doctor *doctor, bool is_site_known)
 {
+  if ((doctor->remote->root.flags & MEND_ROOT_IS_HARDENED) != 0) {
+    return "libmend-secure takes no profiles: run it with libmend.so and MEND_PROFILE=1 "
+           "MEND_CONTROL=1 "
+           "to learn who allocates what grows. With MEND_CONTROL=1 `mend leaks PID` says here, "
+           "too, "
+           "whether it is lost.";
+  }
   if (is_site_known) {
     return "`mend profile --for 30 PID` names all who allocate what grows, and `mend leaks PID` "
            "says whether it is lost.";

@@ -112,6 +112,11 @@ static const char *what_helps(const struct fragments *fragments)
     return "Most of it lies beside objects that are pinned, which stay where they are: mend_unpin "
            "those whose address nobody needs, then mend_defragment() moves them.";
   }
+  if ((fragments->remote->root.flags & MEND_ROOT_IS_HARDENED) != 0) {
+    return "The pages are held by blocks that live long beside others that did not. libmend-secure "
+           "takes no profiles: run it with libmend.so, where `mend profile --fragmentation` names "
+           "who allocates them. Or give what ends together a heap of its own (mend_heap_create).";
+  }
   return "mend_collect(true) returns what os pages are wholly free. The rest is held by blocks "
          "that live long beside others that did not: `mend profile --fragmentation` names who "
          "allocates them. Give what ends together a heap of its own (mend_heap_create), or what "

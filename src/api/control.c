@@ -15,6 +15,7 @@
 #include "base/format.h"
 #include "base/options.h"
 #include "base/output.h"
+#include "core/tuning.h"
 #include "mend/stats.h"
 #include "mend/track.h"
 #include "os/file.h"
@@ -59,10 +60,13 @@ static bool answer_map(int file, const char *argument)
   return mend_heap_map_write(file, NULL);
 }
 
+// One that nobody could ever begin is no empty profile.
 static bool answer_profile(int file, const char *argument)
 {
   (void)argument;
-  return mend_profile_write(file);
+  if (TUNING_HAS_LISTS) return mend_profile_write(file);
+  errno = ENOTSUP;
+  return false;
 }
 
 // A number of bytes; "exact" for all. False if it is neither.
@@ -198,7 +202,7 @@ static const char *reason(int error)
   case EBUSY:
     return "the process is busy with another request of that kind";
   case ENOTSUP:
-    return "this build of mend does not do that";
+    return "this build of mend takes no profiles: libmend.so does";
   case ENOSPC:
   case EFBIG:
     return "the answer is too large";
