@@ -117,9 +117,10 @@ struct stack_walk {
   enum os_stack_end why;
   bool is_inside;  // in the library's own code
   bool is_unsure;  // another walk may find more
+  bool is_guess;   // it has believed a frame pointer of code without rules
 };
 
-static bool read_word(struct stack_walk *walk, uintptr_t at, uintptr_t *word)
+static inline bool read_word(struct stack_walk *walk, uintptr_t at, uintptr_t *word)
 {
   struct os_stack_bounds *bounds = walk->bounds;
   if (at % sizeof(uintptr_t) != 0) return false;
@@ -131,7 +132,7 @@ static bool read_word(struct stack_walk *walk, uintptr_t at, uintptr_t *word)
 }
 
 // The walk depends on a word. One that depends on too many is not compared.
-static void note_word(struct stack_walk *walk, uintptr_t at, uintptr_t word)
+static inline void note_word(struct stack_walk *walk, uintptr_t at, uintptr_t word)
 {
   struct os_stack_trace *trace = walk->trace;
   if (trace == NULL) return;
@@ -166,7 +167,7 @@ static bool read_frame(struct stack_walk *walk, uintptr_t frame)
   return true;
 }
 
-static bool step_by_frame(struct stack_walk *walk)
+static NOINLINE bool step_by_frame(struct stack_walk *walk)
 {
   if (!os_stack_is_caller(walk->frame, walk->inner)) {
     walk->why = OS_STACK_NO_CALLER;
@@ -214,7 +215,7 @@ static bool step_by_rule(struct stack_walk *walk, struct os_unwind_rule rule)
 enum { SIGNAL_FRAME_POINTER = 120, SIGNAL_STACK_POINTER = 160, SIGNAL_ADDRESS = 168 };
 
 // The interrupted stack may be another one: of that, nothing is remembered.
-static bool step_over_signal(struct stack_walk *walk)
+static NOINLINE bool step_over_signal(struct stack_walk *walk)
 {
   const uintptr_t kept = walk->inner + FRAME_BYTES;
   uintptr_t address, stack;
@@ -247,9 +248,9 @@ static bool step_out(struct stack_walk *walk)
   walk->why = OS_STACK_UNREADABLE;
   switch (rule.kind) {
   case OS_UNWIND_UNSURE:
-    walk->is_unsure = true;
-    return step_by_frame(walk);
   case OS_UNWIND_NONE:
+    walk->is_unsure |= rule.kind == OS_UNWIND_UNSURE;
+    walk->is_guess |= !walk->is_inside;
     return step_by_frame(walk);
   case OS_UNWIND_END:
     walk->why = OS_STACK_WHOLE;
@@ -295,6 +296,7 @@ INTERNAL void os_stack_read_from(struct os_stack *stack, uintptr_t address, uint
 static void end_trace(const struct stack_walk *walk, struct os_stack_trace *trace, uintptr_t frame)
 {
   trace->why = walk->why;
+  trace->is_by_rules = !walk->is_guess;
   trace->last_frame = walk->inner;
   trace->last_at = walk->why == OS_STACK_NO_CALLER ? walk->frame_at : 0;
   trace->first = walk->is_unsure || trace->word_count == 0 ? 0 : frame;
@@ -321,7 +323,7 @@ INTERNAL NOINLINE void os_stack_walk_anew(struct os_stack_bounds *bounds,
   walk.start = start;
   walk.why = OS_STACK_UNREADABLE;
   walk.is_inside = true;
-  walk.is_unsure = false;
+  walk.is_unsure = walk.is_guess = false;
   walk.inner = walk.frame_at = 0;
   trace->depth = depth;
   trace->end = 0;

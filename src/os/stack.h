@@ -108,6 +108,7 @@ struct os_stack_trace {
   uintptr_t last_frame;  // OS_STACK_NO_CALLER: the last frame,
   uintptr_t last_at;     // and where there was no pointer to the next; 0: that is among the words
   size_t word_count;
+  bool is_by_rules;  // beyond the library's own code no frame pointer was believed
   uintptr_t addresses[OS_STACK_TRACE_DEPTH];  // the innermost first
   uintptr_t words[OS_STACK_TRACE_WORDS];      // filled up to a whole step
   uint32_t places[OS_STACK_TRACE_WORDS];      // of the words: how many above the first frame's

@@ -83,14 +83,20 @@ static struct os_unwind_rule make_rule(uintptr_t return_address)
   return rule;
 }
 
-INTERNAL NOINLINE struct os_unwind_rule os_unwind_rule(uintptr_t return_address)
+static NOINLINE struct os_unwind_rule add_rule(struct rule_entry *set, uintptr_t return_address,
+                                               uint32_t edition)
+{
+  struct os_unwind_rule rule = make_rule(return_address);
+  // If the mappings are others by now, nobody finds it: it is of the edition before.
+  if (rule.kind != OS_UNWIND_UNSURE) keep_rule(set, return_address, edition, rule);
+  return rule;
+}
+
+INTERNAL struct os_unwind_rule os_unwind_rule(uintptr_t return_address)
 {
   struct rule_entry *set = rules.sets[return_address * MIX >> (64 - SETS_SHIFT)];
   uint32_t edition = os_code_edition();
   struct os_unwind_rule rule;
   if (LIKELY(find_rule(set, return_address, edition, &rule))) return rule;
-  rule = make_rule(return_address);
-  // If the mappings are others by now, nobody finds it: it is of the edition before.
-  if (rule.kind != OS_UNWIND_UNSURE) keep_rule(set, return_address, edition, rule);
-  return rule;
+  return add_rule(set, return_address, edition);
 }

@@ -53,6 +53,6 @@ struct os_unwind_rule {
 
 // The rule of the code that is returned to. (Of an interrupted instruction: that of its address
 // + 1.)
-INTERNAL NOINLINE struct os_unwind_rule os_unwind_rule(uintptr_t return_address);
+INTERNAL struct os_unwind_rule os_unwind_rule(uintptr_t return_address);
 
 #endif

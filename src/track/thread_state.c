@@ -226,11 +226,12 @@ INTERNAL void thread_state_settle(struct thread_walk *walk)
   atomic_store_explicit(&walk->counted, 0, memory_order_relaxed);
 }
 
-// Where code has no frame pointers, what was taken for a frame may be data, and other data at each
-// call: from the first address on that nothing can return to, the stack is not known. (That is
-// found out once for each stack among the recent ones.)
+// Where code has neither rules nor frame pointers, what was taken for a frame may be data, and
+// other data at each call: from the first address on that nothing can return to, the stack is not
+// known. (That is found out once for each stack among the recent ones.)
 INTERNAL uint32_t thread_state_site_of(const struct os_stack_trace *trace)
 {
+  if (trace->is_by_rules) return site_table_find(trace->addresses, trace->count);
   size_t credible = trace->count > 0;  // who has called the library
   while (credible < trace->count && os_code_is_return_address(trace->addresses[credible])) {
     credible++;
