@@ -11,6 +11,7 @@
 #include "command.h"
 #include "control.h"
 #include "figures.h"
+#include "json_head.h"
 #include "kernel_file.h"
 #include "screen.h"
 
@@ -150,10 +151,12 @@ static void print_json(const struct stats_watch *watch, const struct look *now,
 {
   const char *name;
   json_t *value;
-  printf("{\"schema\":\"mend-stats-watch-1\",\"pid\":%ld,\"time\":%.3f,\"seconds\":%.3f",
-         (long)watch->process, (double)clock_ns(CLOCK_REALTIME) / NS_A_SECOND,
-         before->figures != NULL ? (double)(now->nanoseconds - before->nanoseconds) / NS_A_SECOND
-                                 : 0);
+  json_head_begin(stdout, "stats-watch");
+  fputc(',', stdout);
+  json_head_process(stdout, (uint64_t)watch->process, NULL, clock_ns(CLOCK_REALTIME));
+  printf(",\"seconds\":%.3f", before->figures != NULL
+                                  ? (double)(now->nanoseconds - before->nanoseconds) / NS_A_SECOND
+                                  : 0);
   fputs(",\"figures\":", stdout);
   json_dumpf(now->figures, stdout, JSON_COMPACT);
   fputs(",\"per_second\":", stdout);
