@@ -248,7 +248,7 @@ static uint32_t recent_site(struct thread_state *state, const struct os_stack_tr
   return site;
 }
 
-INTERNAL NOINLINE void thread_state_find_site(struct thread_state *state, struct thread_walk *walk)
+INTERNAL void thread_state_find_site(struct thread_state *state, struct thread_walk *walk)
 {
   uint32_t site = recent_site(state, &walk->trace);
   thread_state_settle(walk);
@@ -257,17 +257,49 @@ INTERNAL NOINLINE void thread_state_find_site(struct thread_state *state, struct
   if (UNLIKELY(site == 0)) walk->trace = (struct os_stack_trace){0};  // perhaps another time
 }
 
+// The place of a set that comes after the last one.
+static size_t next_of(const struct thread_walk *walks, const struct thread_walk *last)
+{
+  return last != NULL ? (size_t)(last - walks + 1) % WALKS_OF_SET : 0;
+}
+
+INTERNAL NOINLINE struct thread_walk *thread_state_walk(struct thread_state *state, uintptr_t frame,
+                                                        bool is_free)
+{
+  size_t set = thread_state_set(frame);
+  struct thread_walk *walks = state->walks[is_free][set];
+  struct thread_walk **last = &state->last[is_free][set];
+  struct thread_walk *walk = &walks[next_of(walks, *last)];
+  for (size_t i = 0; i < WALKS_OF_SET; i++) {
+    if (!thread_state_knows(state, &walks[i], frame)) continue;
+    *last = &walks[i];
+    return *last;
+  }
+  os_stack_walk(&state->bounds, &walk->trace, frame, is_free ? SITE_FREE_DEPTH : SITE_DEPTH);
+  if (walk->hash != walk->trace.hash) thread_state_find_site(state, walk);
+  *last = walk;
+  return walk;
+}
+
+static void visit_set(struct thread_walk *walks,
+                      void (*visit)(uint32_t site, uint64_t count, uint64_t bytes, void *argument),
+                      void *argument)
+{
+  for (size_t i = 0; i < WALKS_OF_SET; i++) {
+    uint32_t site = thread_walk_site(&walks[i]);
+    uint64_t counted = atomic_load_explicit(&walks[i].counted, memory_order_relaxed);
+    if (site != 0 && counted != 0) visit(site, count_of(counted), bytes_of(counted), argument);
+  }
+}
+
 INTERNAL void thread_state_each_count(void (*visit)(uint32_t site, uint64_t count, uint64_t bytes,
                                                     void *argument),
                                       void *argument)
 {
   for (uint32_t place = 1; place < places_end(); place++) {
     struct thread_state *state = state_at(place);
-    for (size_t i = 0; state != NULL && i < 1 << WALKS_SHIFT; i++) {
-      struct thread_walk *walk = &state->walks[false][i];
-      uint32_t site = thread_walk_site(walk);
-      uint64_t counted = atomic_load_explicit(&walk->counted, memory_order_relaxed);
-      if (site != 0 && counted != 0) visit(site, count_of(counted), bytes_of(counted), argument);
+    for (size_t i = 0; state != NULL && i < WALK_SETS; i++) {
+      visit_set(state->walks[false][i], visit, argument);
     }
   }
 }

@@ -22,7 +22,8 @@
 #include "os/thread.h"
 #include "track/site_table.h"
 
-enum { RECENT_SHIFT = 7, RECENT_STACKS = 1 << RECENT_SHIFT, WALKS_SHIFT = 5 };
+enum { RECENT_SHIFT = 7, RECENT_STACKS = 1 << RECENT_SHIFT };
+enum { WALK_SETS_SHIFT = 3, WALK_SETS = 1 << WALK_SETS_SHIFT, WALKS_OF_SET = 4 };
 
 struct recent_stack {
   uint64_t hash;
@@ -46,8 +47,10 @@ struct thread_state {
   uint32_t number;
   uint16_t place;  // in thread_states
   bool is_inside;
-  _Atomic(uint32_t) is_taken;                     // a word: not every processor exchanges bytes
-  struct thread_walk walks[2][1 << WALKS_SHIFT];  // of frees or not; thread_state_walk_at
+  _Atomic(uint32_t) is_taken;  // a word: not every processor exchanges bytes
+  // Of frees or not, in sets by where they begin and return to; thread_state_set:
+  struct thread_walk *last[2][WALK_SETS];  // that was known or made last; NULL: none
+  struct thread_walk walks[2][WALK_SETS][WALKS_OF_SET];
   struct recent_stack recent[RECENT_STACKS];
 };
 
@@ -82,32 +85,27 @@ static inline void thread_state_leave(struct thread_state *state)
   state->is_inside = false;
 }
 
-// Where the thread keeps a walk from a frame: by the frame, and by who is returned to from there,
-// so that calls from several places of one function do not displace each other.
-static inline struct thread_walk *thread_state_walk_at(struct thread_state *state, uintptr_t frame,
-                                                       bool is_free)
+// Where the thread keeps walks from a frame: by the frame, and by who is returned to from there, so
+// that calls from several places of one function do not displace each other.
+static inline size_t thread_state_set(uintptr_t frame)
 {
   uintptr_t sum = frame / 16 + os_stack_return_address(frame);
-  return &state->walks[is_free][sum * UINT64_C(0x9e3779b97f4a7c15) >> (64 - WALKS_SHIFT)];
+  return sum * UINT64_C(0x9e3779b97f4a7c15) >> (64 - WALK_SETS_SHIFT);
 }
 
-// Whether a walk from a frame is the one that was made last. Inside.
+// Whether a walk (or NULL) is what one from a frame would find. Inside.
 static inline bool thread_state_knows(const struct thread_state *state,
                                       const struct thread_walk *walk, uintptr_t frame)
 {
-  return os_stack_is_as_before(&state->bounds, &walk->trace, frame);
+  return LIKELY(walk != NULL) && os_stack_is_as_before(&state->bounds, &walk->trace, frame);
 }
 
-// A walk of the calling thread's stack from a frame on, with its site. Inside.
-INTERNAL NOINLINE void thread_state_find_site(struct thread_state *state, struct thread_walk *walk);
-static inline struct thread_walk *thread_state_walk(struct thread_state *state, uintptr_t frame,
-                                                    bool is_free)
-{
-  struct thread_walk *walk = thread_state_walk_at(state, frame, is_free);
-  os_stack_walk(&state->bounds, &walk->trace, frame, is_free ? SITE_FREE_DEPTH : SITE_DEPTH);
-  if (UNLIKELY(walk->hash != walk->trace.hash)) thread_state_find_site(state, walk);
-  return walk;
-}
+// A walk of the calling thread's stack from a frame on, with its site: one that is known, or made
+// in place of the one that is next in turn. Inside.
+INTERNAL NOINLINE struct thread_walk *thread_state_walk(struct thread_state *state, uintptr_t frame,
+                                                        bool is_free);
+// Gives a walk that has just been made its site.
+INTERNAL void thread_state_find_site(struct thread_state *state, struct thread_walk *walk);
 
 // The number of the site of a walk that is not kept.
 INTERNAL uint32_t thread_state_site_of(const struct os_stack_trace *trace);

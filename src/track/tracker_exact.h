@@ -19,7 +19,7 @@ static INLINE_ALWAYS struct tracker_call tracker_enter(uintptr_t frame, bool is_
   if (UNLIKELY(call.state == NULL || call.state->is_inside)) return call;
   call.state->is_inside = true;
   atomic_signal_fence(memory_order_seq_cst);
-  struct thread_walk *walk = thread_state_walk_at(call.state, frame, is_free);
+  struct thread_walk *walk = call.state->last[is_free][thread_state_set(frame)];
   if (LIKELY(thread_state_knows(call.state, walk, frame))) {
     call.walk = walk;
   } else {

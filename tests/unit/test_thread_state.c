@@ -154,7 +154,8 @@ enum { STACKS = 1000 };
 static struct thread_walk *walk_of(struct thread_state *state, const uintptr_t *addresses,
                                    size_t count, uint64_t hash)
 {
-  struct thread_walk *walk = &state->walks[false][hash >> (64 - WALKS_SHIFT)];
+  size_t set = hash >> (64 - WALK_SETS_SHIFT);
+  struct thread_walk *walk = &state->walks[false][set][hash % WALKS_OF_SET];
   walk->trace = (struct os_stack_trace){.depth = SITE_DEPTH, .hash = hash, .count = count};
   memcpy(walk->trace.addresses, addresses, count * sizeof *addresses);
   if (walk->hash != hash) thread_state_find_site(state, walk);
@@ -246,7 +247,7 @@ static void what_a_fork_has_cut_off_is_forgotten(void **state)
   (void)state;
   static struct thread_state cut;
   cut = (struct thread_state){.is_inside = true, .number = 0};
-  cut.walks[true][3].hash = 4711;
+  cut.walks[true][3][1].hash = 4711;
   uint32_t place = 1;
   while (atomic_load(&thread_states[place]) != NULL) place++;
   struct thread_state *last = atomic_load(&thread_states[place - 1]);
@@ -254,7 +255,7 @@ static void what_a_fork_has_cut_off_is_forgotten(void **state)
   atomic_store(&thread_states[place - 1], &cut);
   thread_state_after_fork();
   atomic_store(&thread_states[place - 1], last);
-  assert_int_equal(cut.walks[true][3].hash, 0);
+  assert_int_equal(cut.walks[true][3][1].hash, 0);
 }
 
 // ---------------------------------------------------------------------------------------------
