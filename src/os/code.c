@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "os/code.h"
 
+#include "base/bits.h"
 #include "os/maps.h"
 #include "os/system.h"
 #include "os/thread.h"
 
-// A look that takes long is followed by a pause of so many times as long.
-enum { RANGES_MOST = 1024, LOOKS_APART_MS = 50, PAUSE_LOOKS = 64 };
+// A look is followed by a pause, of a millisecond for so many mappings where there are many. Of each
+// the kernel tells in about a microsecond: a sixtieth of the time goes into that at most.
+enum { RANGES_MOST = 1024, LOOKS_APART_MS = 50, MAPPINGS_A_MS = 16 };
 
 #define HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
@@ -31,6 +33,7 @@ static struct {
   _Atomic(bool) has_looked;
   _Atomic(uint32_t) looked_ms;
   _Atomic(uint32_t) pause_ms;  // until the next look
+  uint32_t mapping_count;      // that it has told of this time
   uintptr_t file_start;        // the latest mapping of a file's first bytes
   uint64_t file_hash;          // and of which file
   struct os_maps_reader reader;
@@ -61,6 +64,7 @@ static bool add_range(const struct os_map *map, void *argument)
   struct code_table *table = argument;
   uint64_t file_hash;
   uintptr_t module = find_module(map, &file_hash);
+  executable.mapping_count++;
   if (!map->is_code) return true;
   size_t count = atomic_load_explicit(&table->count, memory_order_relaxed);
   if (count < RANGES_MOST) {
@@ -82,6 +86,7 @@ static void read_mappings(void)
   struct code_table *next = &executable.tables[1 - current];
   atomic_store_explicit(&next->count, 0, memory_order_relaxed);
   next->hash = 0;
+  executable.mapping_count = 0;
   executable.file_start = 0;
   executable.file_hash = 0;
   if (!os_maps_each(&executable.reader, add_range, next)) return;
@@ -95,17 +100,15 @@ static void read_mappings(void)
 // Whether the kernel has been asked just now.
 static bool look(void)
 {
-  uint32_t start_ms = os_clock_ms();
-  uint32_t apart_ms = start_ms - atomic_load_explicit(&executable.looked_ms, memory_order_relaxed);
+  uint32_t now_ms = os_clock_ms();
+  uint32_t apart_ms = now_ms - atomic_load_explicit(&executable.looked_ms, memory_order_relaxed);
   uint32_t pause_ms = atomic_load_explicit(&executable.pause_ms, memory_order_relaxed);
   if (atomic_load(&executable.has_looked) && apart_ms < pause_ms) return false;
   if (!os_lock_try(&executable.lock)) return false;
   read_mappings();
-  uint32_t end_ms = os_clock_ms();
-  uint32_t long_ms = (end_ms - start_ms) * PAUSE_LOOKS;
-  pause_ms = long_ms > LOOKS_APART_MS ? long_ms : LOOKS_APART_MS;
+  pause_ms = (uint32_t)bits_larger(executable.mapping_count / MAPPINGS_A_MS, LOOKS_APART_MS);
   atomic_store_explicit(&executable.pause_ms, pause_ms, memory_order_relaxed);
-  atomic_store_explicit(&executable.looked_ms, end_ms, memory_order_relaxed);
+  atomic_store_explicit(&executable.looked_ms, now_ms, memory_order_relaxed);
   atomic_store(&executable.has_looked, true);
   os_lock_release(&executable.lock);
   return true;
