@@ -6,8 +6,8 @@
 #include "os/system.h"
 #include "os/thread.h"
 
-// A look is followed by a pause, of a millisecond for so many mappings where there are many. Of each
-// the kernel tells in about a microsecond: a sixtieth of the time goes into that at most.
+// A look is followed by a pause, of a millisecond for so many mappings where there are many. Of
+// each the kernel tells in about a microsecond: a sixtieth of the time goes into that at most.
 enum { RANGES_MOST = 1024, LOOKS_APART_MS = 50, MAPPINGS_A_MS = 16 };
 
 #define HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
