@@ -1,130 +1,144 @@
 // SPDX-License-Identifier: MIT
 //
-// Blocks of the heaps of threads, taken and freed as the api does it, and threads that have some
-// and sit idle.
+// What is done again and again with heaps over the fixture, as a thread does it whose heap it is,
+// and looks into their bins.
 #ifndef TESTS_UNIT_HEAPS_H
 #define TESTS_UNIT_HEAPS_H
 
-#include <pthread.h>
+#include "fixture.h"
 
-#include "../support/suite.h"
-#include "core/chunk.h"
-#include "core/registry.h"
-#include "core/upkeep.h"
-#include "touch.h"
+#include "core/heap.h"
 
-enum { BLOCKS = 200 };
+#define SOMEBODY ((uintptr_t)8)  // a thread's id, but no thread's
 
-static inline void free_block(void *block)
+static inline void init_heap(struct heap *heap, uintptr_t owner)
 {
-  struct page *page = page_first(page_at(block));
-  if (page_kind(page) == PAGE_BITMAP) {
-    heap_put_medium(registry_own(), page, block, page_block_index(page, block));
-  } else if (page->bin_offset == 0 || registry_own() == NULL) {
-    remote_free(page, block);
-  } else {
-    heap_put(registry_own(), page, block);
-  }
+  *heap = (struct heap){.next = NULL};
+  heap_init(heap, owner, &fixture.source);
 }
 
-static inline void *take(unsigned size_class)
+// The page of a block.
+static inline struct page *page_of(void *block)
 {
-  struct heap *heap = registry_current();
-  CHECK(heap != NULL);
-  void *block = heap_take(heap, size_class, NULL);
-  CHECK(block != NULL);
-  allow_touch(block, size_class_bytes(size_class));
+  return page_first(page_of_units(page_units(block)));
+}
+
+// A block that a checker allows to touch.
+static inline void *take(struct heap *heap, unsigned size_class, bool *is_clean)
+{
+  void *block = heap_take(heap, size_class, is_clean);
+  if (block != NULL) allow_touch(block, size_class_bytes(size_class));
   return block;
 }
 
-static inline void check_heap(struct heap *heap, void *argument)
+// Frees a block as the api layer does for a thread whose heap that is.
+static inline void free_into(struct heap *heap, void *block)
 {
-  size_t *pages = argument;
-  CHECK(heap_is_barred(heap));
+  struct page *page = page_of(block);
+  bool is_own = heap_owner(heap) == os_thread_id();
+  if (page_kind(page) == PAGE_BITMAP) {
+    heap_put_medium(is_own ? heap : NULL, page, block, page_block_index(page, block));
+  } else if (page->bin_offset == 0 || !is_own) {
+    remote_free(page, block);
+  } else {
+    heap_put(heap, page, block);
+  }
+}
+
+// The same for the heap that the block is from.
+static inline void free_block(void *block)
+{
+  free_into(page_heap(page_of(block)), block);
+}
+
+// Frees a medium block past the shelf.
+static inline void free_to_page(void *block)
+{
+  heap_put_medium(NULL, page_of(block), block, page_block_index(page_of(block), block));
+}
+
+static inline void collect(struct heap *heap)
+{
+  heap_enter(heap);
+  (void)heap_collect(heap, true, false);
+  heap_leave(heap);
+}
+
+static inline void assert_valid(struct heap *heap)
+{
+  heap_enter(heap);
   heap_assert_valid(heap);
-  for (struct list *at = heap->pages.next; at != &heap->pages; at = at->next) (*pages)++;
+  heap_leave(heap);
 }
 
-// Pages of all heaps, each of which is valid.
-static inline size_t count_pages(void)
+static inline void free_all(struct heap *heap)
 {
-  size_t pages = 0;
-  registry_each(check_heap, &pages);
-  return pages;
+  heap_enter(heap);
+  heap_free_all(heap);
+  heap_leave(heap);
 }
 
-// Nothing is in use that nobody holds.
-static inline int check_clean(void **state)
-{
-  (void)state;
-  upkeep_collect(true);
-  chunk_purge(0);
-  chunk_assert_valid();
-  return count_pages() == 0 && chunk_statistics().used_bytes == 0 ? 0 : -1;
-}
+// ---------------------------------------------------------------------------------------------
+// Bins.
 
-static inline void *leave_blocks(void *argument)
+static inline size_t bin_count(struct bin *bin)
 {
-  char **blocks = argument;
-  for (size_t i = 0; i < BLOCKS; i++) {
-    unsigned size_class = (unsigned)(i % SIZE_CLASS_COUNT);
-    blocks[i] = take(size_class);
-    pattern_fill(blocks[i], size_class_bytes(size_class), i);
-  }
-  return NULL;
-}
-
-static inline void check_and_free(char **blocks)
-{
-  for (size_t i = 0; i < BLOCKS; i++) {
-    size_t bytes = size_class_bytes((unsigned)(i % SIZE_CLASS_COUNT));
-    CHECK(pattern_difference(blocks[i], bytes, i) == bytes);
-    free_block(blocks[i]);
-  }
-}
-
-static inline uint32_t count_on_shelves(const struct heap *heap)
-{
-  uint32_t count = 0;
-  for (unsigned i = 0; i < SIZE_CLASS_MEDIUM_COUNT; i++) count += heap->shelves[i].count;
+  size_t count = 0;
+  for (struct block *at = bin->first; at != NULL; at = block_next(at)) count++;
   return count;
 }
 
-struct idle {
-  bool keeps;  // a block of each class in its bins and shelves
-  struct heap *heap;
-  char *blocks[BLOCKS];
-  pthread_barrier_t *barrier;
-};
-
-static inline void *leave_and_idle(void *argument)
+static inline uint32_t most_of_class(unsigned size_class)
 {
-  struct idle *idle = argument;
-  idle->heap = registry_current();
-  leave_blocks(idle->blocks);
-  for (unsigned i = 0; i < SIZE_CLASS_COUNT && idle->keeps; i++) free_block(take(i));
-  pthread_barrier_wait(idle->barrier);  // the blocks are there
-  pthread_barrier_wait(idle->barrier);  // others have done what they do
-  return NULL;
+  size_t most = TUNING_BIN_BYTES / size_class_bytes(size_class);
+  if (most > TUNING_BIN_MOST) most = TUNING_BIN_MOST;
+  return most < TUNING_BIN_LEAST ? TUNING_BIN_LEAST : (uint32_t)most;
 }
 
-// Has a thread allocate and then sit idle while `with_idle` runs.
-static inline void beside_idle_thread(bool keeps, void (*with_idle)(struct idle *idle))
+// Refills the class's bin until its limit is the greatest, and empties it.
+static inline struct bin *grow_bin(struct heap *heap, unsigned size_class)
 {
-  static struct idle idle;
-  idle.keeps = keeps;
-  pthread_barrier_t barrier;
-  pthread_t thread;
-  CHECK(pthread_barrier_init(&barrier, NULL, 2) == 0);
-  idle.barrier = &barrier;
-  CHECK(pthread_create(&thread, NULL, leave_and_idle, &idle) == 0);
-  pthread_barrier_wait(&barrier);
-  with_idle(&idle);
-  pthread_barrier_wait(&barrier);
-  CHECK(pthread_join(thread, NULL) == 0);
-  pthread_barrier_destroy(&barrier);
+  struct bin *bin = heap_bin(heap, size_class);
+  while (bin->limit < most_of_class(size_class)) {
+    void *block = take(heap, size_class, NULL);
+    CHECK(block != NULL);
+  }
+  collect(heap);
+  return bin;
 }
 
-#define HEAPS_TEST(function) cmocka_unit_test_setup_teardown(function, NULL, check_clean)
+// Makes the limit of an empty bin the least: it returns one or two blocks at a time, which were
+// freed in a row.
+static inline void shrink_bin(struct heap *heap, unsigned size_class)
+{
+  struct bin *bin = heap_bin(heap, size_class);
+  CHECK(bin->first == NULL);
+  bin->limit = TUNING_BIN_LEAST;
+  counter_set(&bin->room, 0);
+}
+
+// How many free blocks lie in the list pages that are out.
+static inline size_t blocks_in_pages(void)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < FIXTURE_SLICES; i++) {
+    struct page *page = &fixture.pages[i];
+    if (page_kind(page) != PAGE_LIST) continue;
+    count += page->carved - page_used(page) + remote_count(page);
+  }
+  return count;
+}
+
+// Takes all blocks of a page of the class; returns the page.
+static inline struct page *take_page(struct heap *heap, unsigned size_class, void **blocks)
+{
+  blocks[0] = take(heap, size_class, NULL);
+  struct page *page = page_of(blocks[0]);
+  for (uint32_t i = 1; i < page->capacity; i++) {
+    blocks[i] = take(heap, size_class, NULL);
+    CHECK(page_of(blocks[i]) == page);
+  }
+  return page;
+}
 
 #endif

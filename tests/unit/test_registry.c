@@ -4,7 +4,7 @@
 // heaps come and go.
 #define _GNU_SOURCE 1
 #include "child.h"
-#include "heaps.h"
+#include "own_heaps.h"
 
 #include <pthread.h>
 

@@ -3,7 +3,7 @@
 // A child that was forked goes on with the heaps that it has, whatever other threads were doing.
 #define _GNU_SOURCE 1
 #include "child.h"
-#include "heaps.h"
+#include "own_heaps.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 //
 // Ticks and collections reach all heaps, and leave what a thread may be at work with.
 #define _GNU_SOURCE 1
-#include "heaps.h"
+#include "own_heaps.h"
 
 #include <string.h>
 
