@@ -18,7 +18,7 @@ help:
 	@echo "make            the libraries and the command mend, in $(BUILD)/"
 	@echo "make demo       real programs run on mend, with time and memory beside the C library;"
 	@echo "                then a fragmented heap is mended, with pictures before and after"
-	@echo "make test       everything that must pass, in every variant (about an hour, 2 cores)"
+	@echo "make test       everything that must pass, in every variant (45 minutes, 2 cores)"
 	@echo "make check      fast lints: layers, names, sizes, format, docs, fast path"
 	@echo "make bench      mend beside the installed allocators: table, JSON and chart"
 	@echo "make test-long  the same tests as make test, 20 times as long (hours)"
