@@ -8,7 +8,7 @@
 
 // A look is followed by a pause, of a millisecond for so many mappings where there are many. Of
 // each the kernel tells in about a microsecond: a sixtieth of the time goes into that at most.
-enum { RANGES_MOST = 1024, LOOKS_APART_MS = 50, MAPPINGS_A_MS = 16 };
+enum { RANGES_MOST = 1024, LOOKS_APART_MS = 50, MAPPINGS_A_MS = 16, HURRIES_MOST = 16 };
 
 #define HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
@@ -33,6 +33,7 @@ static struct {
   _Atomic(bool) has_looked;
   _Atomic(uint32_t) looked_ms;
   _Atomic(uint32_t) pause_ms;  // until the next look
+  _Atomic(uint32_t) hurried;   // looks that have not waited for it, less those that have
   uint32_t mapping_count;      // that it has told of this time
   uintptr_t file_start;        // the latest mapping of a file's first bytes
   uint64_t file_hash;          // and of which file
@@ -97,16 +98,21 @@ static void read_mappings(void)
   if (is_another) atomic_fetch_add_explicit(&executable.edition, 1, memory_order_release);
 }
 
-// Whether the kernel has been asked just now.
-static bool look(void)
+// Whether the kernel has been asked just now. Some times it is without a pause, for an address that
+// is not known: a program that has loaded code is about to run it.
+static bool look(bool is_urgent)
 {
   uint32_t now_ms = os_clock_ms();
   uint32_t apart_ms = now_ms - atomic_load_explicit(&executable.looked_ms, memory_order_relaxed);
   uint32_t pause_ms = atomic_load_explicit(&executable.pause_ms, memory_order_relaxed);
-  if (atomic_load(&executable.has_looked) && apart_ms < pause_ms) return false;
+  uint32_t hurried = atomic_load_explicit(&executable.hurried, memory_order_relaxed);
+  bool has_waited = !atomic_load(&executable.has_looked) || apart_ms >= pause_ms;
+  if (!has_waited && (!is_urgent || hurried >= HURRIES_MOST)) return false;
   if (!os_lock_try(&executable.lock)) return false;
   read_mappings();
   pause_ms = (uint32_t)bits_larger(executable.mapping_count / MAPPINGS_A_MS, LOOKS_APART_MS);
+  hurried = has_waited ? hurried - (hurried > 0) : hurried + 1;
+  atomic_store_explicit(&executable.hurried, hurried, memory_order_relaxed);
   atomic_store_explicit(&executable.pause_ms, pause_ms, memory_order_relaxed);
   atomic_store_explicit(&executable.looked_ms, now_ms, memory_order_relaxed);
   atomic_store(&executable.has_looked, true);
@@ -148,16 +154,21 @@ static bool is_in_table(uintptr_t address)
 INTERNAL bool os_code_is_return_address(uintptr_t address)
 {
   if (atomic_load(&executable.has_looked) && is_in_table(address)) return true;
-  (void)look();
+  (void)look(true);
   bool is_told = atomic_load_explicit(&current_table()->count, memory_order_relaxed) > 0;
   return !is_told || is_in_table(address);
 }
 
 INTERNAL enum os_code_answer os_code_find(uintptr_t address, uintptr_t *module)
 {
-  bool is_new = look();
+  bool is_new = look(false);
   struct code_table *table = current_table();
   const struct code_range *range = range_of(table, address);
+  if (range == NULL && !is_new) {
+    is_new = look(true);
+    table = current_table();
+    range = range_of(table, address);
+  }
   *module = range != NULL ? atomic_load_explicit(&range->module, memory_order_relaxed) : 0;
   if (range != NULL) return OS_CODE_FOUND;
   size_t count = atomic_load_explicit(&table->count, memory_order_relaxed);

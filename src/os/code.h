@@ -3,8 +3,8 @@
 // What may be executed: whether a word can be the address that a call returns to, because it lies
 // in such a mapping, or at the end of one; and where the file begins that is mapped there. The
 // kernel is asked for the mappings once, and again, though not more than once in a while, when an
-// address is in none that are known: code may have been loaded since. Who asks right after another
-// may be told no of code that is very new.
+// address is in none that are known: code may have been loaded since. For such an address it is
+// asked at once, a few times; who asks too often may be told no of code that is very new.
 //
 // What the kernel tells in part is not believed: the last that it has told stays. Nothing here
 // allocates; a lock is only tried; errno stays.
