@@ -291,6 +291,8 @@ bool launch_run(struct launch *launch)
   pid_t ended = launch->pid > 0 ? await_end(launch) : -1;
   child = 0;
   for (size_t i = 0; i < PASSED_ON; i++) sigaction(passed_on[i], &before[i], NULL);
+  // Who reads the report may have gone: that must not end this before it has tidied up.
+  signal(SIGPIPE, SIG_IGN);
   if (ended > 0) return true;
   complain("%s: %s", launch->arguments[0], strerror(errno));
   return false;
