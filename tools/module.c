@@ -19,19 +19,36 @@ static Elf *begin(int file)
 
 // ---------------------------------------------------------------------------------------------
 
+// Reads a part of the file that is loaded; false if the offset is not in it. The mapping begins at
+// the start of an os page, the part may begin later.
+static bool read_part(Elf *elf, size_t index, uint64_t offset, GElf_Phdr *part)
+{
+  if (gelf_getphdr(elf, (int)index, part) == NULL || part->p_type != PT_LOAD) return false;
+  uint64_t page = part->p_align != 0 ? part->p_align : 1;
+  return offset < part->p_offset + part->p_filesz && offset + page > part->p_offset;
+}
+
 bool module_bias(Elf *elf, uint64_t start, uint64_t offset, bool is_code, uint64_t *bias)
 {
   size_t count;
   if (elf_getphdrnum(elf, &count) != 0) return false;
   for (size_t i = 0; i < count; i++) {
     GElf_Phdr part;
-    if (gelf_getphdr(elf, (int)i, &part) == NULL || part.p_type != PT_LOAD) continue;
-    if (is_code && (part.p_flags & PF_X) == 0) continue;
-    // The mapping begins at the start of an os page, the part may begin later.
-    uint64_t page = part.p_align != 0 ? part.p_align : 1;
-    if (offset >= part.p_offset + part.p_filesz || offset + page <= part.p_offset) continue;
+    if (!read_part(elf, i, offset, &part) || (is_code && (part.p_flags & PF_X) == 0)) continue;
     *bias = start - (part.p_vaddr + (offset - part.p_offset));
     return true;
+  }
+  return false;
+}
+
+bool module_has_at(Elf *elf, uint64_t bias, uint64_t start, uint64_t offset)
+{
+  size_t count;
+  if (elf_getphdrnum(elf, &count) != 0) return false;
+  for (size_t i = 0; i < count; i++) {
+    GElf_Phdr part;
+    if (!read_part(elf, i, offset, &part)) continue;
+    if (start - bias == part.p_vaddr + (offset - part.p_offset)) return true;
   }
   return false;
 }

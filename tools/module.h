@@ -14,6 +14,8 @@ struct mapping;
 // of a mapping of the file: its first, or `is_code` one of its code. False if none of the file's
 // parts is mapped like that.
 bool module_bias(Elf *elf, uint64_t start, uint64_t offset, bool is_code, uint64_t *bias);
+// Whether a mapping is a part of the file, where a module that lies so far from there has it.
+bool module_has_at(Elf *elf, uint64_t bias, uint64_t start, uint64_t offset);
 
 // Where a defined symbol lies in a process that has mapped the file: by the symbols for the dynamic
 // linker, or those for debuggers. `mapping` is the file's first.

@@ -74,7 +74,15 @@ static void read_build_id(struct module *module)
   module->public.build_id_length = (size_t)length;
 }
 
-// Gives a module its file. One that is mapped in two places has a module for each, of one file.
+// libdwfl knows modules by name and place, and drops one that comes twice: so the name is a number.
+static Dwfl_Module *report(Dwfl *dwfl, const struct track_map *map, int descriptor, uint64_t bias)
+{
+  char name[24];
+  snprintf(name, sizeof name, "%" PRIx64, map->start);
+  return dwfl_report_elf(dwfl, name, map->path, descriptor, bias, true);
+}
+
+// Gives a module its file.
 static void open_module(struct symbols *symbols, struct module *module, const struct track_map *map)
 {
   module->bias = map->start - map->offset;
@@ -84,7 +92,7 @@ static void open_module(struct symbols *symbols, struct module *module, const st
   uint64_t bias;
   if (find_bias(descriptor, map, &bias)) {
     module->bias = bias;
-    module->dwfl = dwfl_report_elf(symbols->dwfl, map->path, map->path, descriptor, bias, true);
+    module->dwfl = report(symbols->dwfl, map, descriptor, bias);
   }
   if (module->dwfl == NULL) {
     close(descriptor);
@@ -98,6 +106,16 @@ static bool continues(const struct module *module, const struct track_map *map)
   const struct symbol_module *before = &module->public;
   return before->end == map->start && strcmp(before->path, map->path) == 0 &&
          before->offset + (before->end - before->start) == map->offset;
+}
+
+// Whether a mapping is one more piece of the file that a module is of, in the same image: code that
+// lies behind data, or of which a page in between has lost its right to run.
+static bool shares_image(const struct module *module, const struct track_map *map)
+{
+  GElf_Addr bias;
+  if (module->dwfl == NULL || strcmp(module->public.path, map->path) != 0) return false;
+  Elf *elf = dwfl_module_getelf(module->dwfl, &bias);
+  return elf != NULL && module_has_at(elf, module->bias, map->start, map->offset);
 }
 
 static void add_module(struct symbols *symbols, const struct track_map *map)
@@ -119,14 +137,11 @@ static void add_module(struct symbols *symbols, const struct track_map *map)
       .offset = map->offset,
       .is_ours = strncmp(name, "libmend", 7) == 0 && strstr(name, ".so") != NULL,
   };
-  // The second place of a file's code, behind its data, has the module of the first.
-  for (size_t i = 0; i + 1 < symbols->module_count; i++) {
-    struct module *other = &symbols->modules[i];
-    if (other->dwfl != NULL && other->bias == map->start - map->offset &&
-        strcmp(other->public.path, map->path) == 0) {
-      module->dwfl = other->dwfl;
-      module->bias = other->bias;
-    }
+  for (size_t i = symbols->module_count - 1; i > 0 && module->dwfl == NULL; i--) {
+    struct module *other = &symbols->modules[i - 1];
+    if (!shares_image(other, map)) continue;
+    module->dwfl = other->dwfl;
+    module->bias = other->bias;
   }
   if (module->dwfl == NULL) open_module(symbols, module, map);
 }

@@ -3,9 +3,12 @@
 // What `mend leaks` is to run: it loses what its arguments say, and ends as they say, in order.
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,6 +108,17 @@ static void fork_then_lose(void)
   waitpid(child, NULL, 0);
 }
 
+__asm__(".text\nfiller: .zero 196608\n");
+extern char filler[] __attribute__((visibility("hidden")));
+
+// A page amid the code loses its right to run: what is on either side is mapped on its own.
+static bool split_code(void)
+{
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  char *start = filler + page - (uintptr_t)filler % page;
+  return mprotect(start, page, PROT_READ) == 0;
+}
+
 static void end_as(const char *how)
 {
   if (strcmp(how, "wait") == 0) {
@@ -126,6 +140,7 @@ int main(int count, char **arguments)
   for (int i = 1; i < count; i++) {
     const char *what = arguments[i];
     if (strcmp(what, "say") == 0) puts("said on stdout");
+    if (strcmp(what, "split") == 0 && !split_code()) return 1;
     if (strcmp(what, "mute") == 0) fclose(stderr);
     if (strcmp(what, "away") == 0 && chdir("/") != 0) return 1;
     if (strcmp(what, "fork") == 0) fork_then_lose();
