@@ -18,6 +18,7 @@
 #include "os/placement.c"
 #include "os/memory.c"
 #include "os/guard.c"
+#include "os/direct.c"
 #include "os/thread.c"
 #include "os/sealed.c"
 #include "os/system.c"

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/format.h"
@@ -48,10 +49,11 @@ static int usable_descriptor(void)
   return is_of_the_file(STDERR_FILENO) ? STDERR_FILENO : -1;
 }
 
+// (By the number of the call: the function is a cancellation point, and malloc is none.)
 INTERNAL bool output_write_to(int descriptor, const char *text, size_t bytes)
 {
   while (bytes > 0) {
-    ssize_t written = write(descriptor, text, bytes);
+    ssize_t written = (ssize_t)syscall(SYS_write, descriptor, text, bytes);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return false;
     text += written;

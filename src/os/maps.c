@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <unistd.h>
+
+#include "os/direct.h"
 
 // Reads hexadecimal digits and one character that must follow them.
 static uint64_t read_hex(const char **text, char end)
@@ -74,18 +75,18 @@ INTERNAL bool os_maps_each(struct os_maps_reader *reader,
                            bool (*visit)(const struct os_map *map, void *argument), void *argument)
 {
   int saved_errno = errno;
-  int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  int file = os_direct_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
   bool is_told = false;
   reader->length = 0;
   while (file >= 0) {
-    ssize_t got = read(file, reader->chunk, sizeof reader->chunk);
+    ssize_t got = os_direct_read(file, reader->chunk, sizeof reader->chunk);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) is_told = false;
     if (got <= 0) break;
     is_told = true;
     if (!take_text(reader, (size_t)got, visit, argument)) break;
   }
-  if (file >= 0) close(file);
+  if (file >= 0) os_direct_close(file);
   errno = saved_errno;
   return is_told;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "os/direct.h"
 #include "os/memory.h"
 
 // The kernel's interface, which is newer than most headers.
@@ -42,7 +43,7 @@ struct scan {
 INTERNAL void os_residency_begin(struct os_residency *residency)
 {
   int saved_errno = errno;
-  residency->file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  residency->file = os_direct_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
   residency->is_guessed = false;
   residency->page_bytes = os_kernel_page_bytes();
   os_residency_limit(residency, 0);
@@ -52,7 +53,7 @@ INTERNAL void os_residency_begin(struct os_residency *residency)
 INTERNAL void os_residency_end(struct os_residency *residency)
 {
   int saved_errno = errno;
-  if (residency->file >= 0) close(residency->file);
+  if (residency->file >= 0) os_direct_close(residency->file);
   residency->file = -1;
   errno = saved_errno;
 }
@@ -115,7 +116,7 @@ static bool read_window(struct os_residency *residency, uintptr_t start, uintptr
   memset(residency->resident, 0, sizeof residency->resident);
   if (residency->file >= 0) {
     if (scan_window(residency)) return true;
-    close(residency->file);
+    os_direct_close(residency->file);
     residency->file = -1;
     memset(residency->resident, 0, sizeof residency->resident);
   }

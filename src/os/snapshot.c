@@ -16,6 +16,7 @@
 
 #include "base/annotate.h"
 #include "base/bits.h"
+#include "os/direct.h"
 #include "os/system.h"
 
 #ifndef SYS_close_range
@@ -37,7 +38,7 @@ static void close_descriptors(unsigned first, unsigned last)
   bool is_known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
   unsigned end = is_known && limit.rlim_cur < SNAPSHOT_DESCRIPTORS ? (unsigned)limit.rlim_cur
                                                                    : (unsigned)SNAPSHOT_DESCRIPTORS;
-  for (unsigned i = first; i <= last && i < end; i++) close((int)i);
+  for (unsigned i = first; i <= last && i < end; i++) os_direct_close((int)i);
 }
 
 // What stays open here, a peer of the program would wait for.
@@ -60,10 +61,10 @@ static void close_other_descriptors(const int kept[3])
 // Should memory be short, this process is the one that can be spared.
 static void volunteer_for_end(void)
 {
-  int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  int file = os_direct_open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
   if (file < 0) return;
-  (void)!write(file, "1000", 4);
-  close(file);
+  (void)!os_direct_write(file, "1000", 4);
+  os_direct_close(file);
 }
 
 static _Noreturn void be_snapshot(const struct os_snapshot_plan *plan, int answer, long parent)
@@ -112,11 +113,11 @@ INTERNAL bool os_snapshot_take(struct os_snapshot *snapshot, const struct os_sna
   int error = errno;
   snapshot->pause_ns = os_clock_ns() - begin;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  close(ends[1]);
+  os_direct_close(ends[1]);
   snapshot->child = child;
   snapshot->answer = ends[0];
   if (child > 0) return true;
-  close(ends[0]);
+  os_direct_close(ends[0]);
   errno = error;
   return false;
 }
@@ -125,7 +126,7 @@ static bool has_ended(long child)
 {
   siginfo_t info;
   info.si_pid = 0;
-  int result = waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
+  int result = os_direct_wait_id((pid_t)child, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
   return result != 0 || info.si_pid != 0;
 }
 
@@ -135,10 +136,10 @@ static bool await_answer(const struct os_snapshot *snapshot)
 {
   for (;;) {
     struct pollfd answer = {.fd = snapshot->answer, .events = POLLIN};
-    int ready = poll(&answer, 1, SNAPSHOT_LOOK_MS);
+    int ready = os_direct_poll(&answer, SNAPSHOT_LOOK_MS);
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;
-    if (ready == 0 && has_ended(snapshot->child)) return poll(&answer, 1, 0) > 0;
+    if (ready == 0 && has_ended(snapshot->child)) return os_direct_poll(&answer, 0) > 0;
   }
 }
 
@@ -148,7 +149,7 @@ static bool read_part(int answer, const struct os_snapshot *awaited, void *part,
   char *at = part;
   while (bytes > 0) {
     if (awaited != NULL && !await_answer(awaited)) return false;
-    ssize_t got = read(answer, at, bytes);
+    ssize_t got = os_direct_read(answer, at, bytes);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     at += got;
@@ -165,9 +166,9 @@ INTERNAL bool os_snapshot_read(const struct os_snapshot *snapshot, void *part, s
 INTERNAL void os_snapshot_end(struct os_snapshot *snapshot)
 {
   int saved_errno = errno;
-  close(snapshot->answer);
+  os_direct_close(snapshot->answer);
   if (!has_ended(snapshot->child)) kill((pid_t)snapshot->child, SIGKILL);
-  while (waitpid((pid_t)snapshot->child, NULL, __WALL) < 0 && errno == EINTR) continue;
+  while (os_direct_wait((pid_t)snapshot->child, __WALL) < 0 && errno == EINTR) continue;
   errno = saved_errno;
 }
 

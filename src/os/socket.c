@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "os/direct.h"
 #include "os/system.h"
 
 enum { WAITING_MOST = 8 };  // connections that have not been accepted yet
@@ -41,7 +42,7 @@ INTERNAL bool os_listen(struct os_listener *listener, const char *name)
   // Up there, where programs that close descriptors by number do not get to.
   listener->descriptor = os_duplicate_descriptor(low);
   if (listener->descriptor >= 0) {
-    close(low);
+    os_direct_close(low);
   } else {
     listener->descriptor = low;
   }
@@ -52,7 +53,7 @@ INTERNAL bool os_listen(struct os_listener *listener, const char *name)
     return true;
   }
   int refusal = errno;
-  close(listener->descriptor);
+  os_direct_close(listener->descriptor);
   *listener = (struct os_listener){.descriptor = -1};
   errno = refusal;
   return false;
@@ -89,7 +90,7 @@ INTERNAL void os_listener_end(const struct os_listener *listener)
 
 INTERNAL void os_listener_close(struct os_listener *listener)
 {
-  if (os_listener_is_whole(listener)) close(listener->descriptor);
+  if (os_listener_is_whole(listener)) os_direct_close(listener->descriptor);
   *listener = (struct os_listener){.descriptor = -1};
 }
 
@@ -108,7 +109,8 @@ static bool wait_for(int connection, short events, uint64_t deadline_ns)
     uint64_t now_ns = os_clock_ns();
     if (now_ns >= deadline_ns) return false;
     struct pollfd asked = {.fd = connection, .events = events};
-    int result = poll(&asked, 1, (int)bits_smaller((deadline_ns - now_ns) / 1000000 + 1, 60000));
+    int result =
+        os_direct_poll(&asked, (int)bits_smaller((deadline_ns - now_ns) / 1000000 + 1, 60000));
     if (result > 0) return true;
     if (result < 0 && errno != EINTR) return false;
   }
@@ -143,7 +145,7 @@ INTERNAL void os_hang_up(int connection)
   char rest[256];
   shutdown(connection, SHUT_WR);
   (void)recv(connection, rest, sizeof rest, MSG_DONTWAIT);
-  close(connection);
+  os_direct_close(connection);
 }
 
 INTERNAL int os_memory_file(const char *name)
@@ -162,7 +164,7 @@ INTERNAL bool os_send_file(int connection, int file, uint64_t deadline_ns)
   char text[4096];
   off_t at = 0;
   for (;;) {
-    ssize_t got = pread(file, text, sizeof text, at);
+    ssize_t got = os_direct_read_at(file, text, sizeof text, at);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return got == 0;
     if (!os_send(connection, text, (size_t)got, deadline_ns)) return false;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/wipe.h"
+#include "os/direct.h"
 
 #ifndef GRND_NONBLOCK
 #define GRND_NONBLOCK 1
@@ -47,7 +48,7 @@ INTERNAL uint64_t os_deadline_ns(uint64_t nanoseconds)
 
 static void sleep_for(struct timespec rest)
 {
-  while (nanosleep(&rest, &rest) != 0 && errno == EINTR) continue;
+  while (os_direct_sleep(&rest, &rest) != 0 && errno == EINTR) continue;
 }
 
 INTERNAL void os_sleep_ms(uint32_t ms)
@@ -79,16 +80,16 @@ static bool ask_kernel(char *bytes, size_t count)
 
 static bool read_device(char *bytes, size_t count)
 {
-  int file = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+  int file = os_direct_open("/dev/urandom", O_RDONLY | O_CLOEXEC, 0);
   if (file < 0) return false;
   while (count > 0) {
-    ssize_t got = read(file, bytes, count);
+    ssize_t got = os_direct_read(file, bytes, count);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
     bytes += got;
     count -= (size_t)got;
   }
-  close(file);
+  os_direct_close(file);
   return count == 0;
 }
 
@@ -167,10 +168,10 @@ static size_t line_bytes(const char *text, const char *name)
 INTERNAL struct os_resident os_resident(void)
 {
   char text[4096];
-  int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  int file = os_direct_open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
   if (file < 0) return (struct os_resident){0, 0};
-  ssize_t length = read(file, text, sizeof text - 1);
-  close(file);
+  ssize_t length = os_direct_read(file, text, sizeof text - 1);
+  os_direct_close(file);
   text[length > 0 ? length : 0] = '\0';
   return (struct os_resident){line_bytes(text, "\nVmRSS:"), line_bytes(text, "\nVmHWM:")};
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/sealed.h"
+#include "os/direct.h"
 #include "os/file.h"
 #include "os/sealed.h"
 #include "os/system.h"
@@ -126,7 +127,7 @@ INTERNAL void os_barrier_all_threads(void)
   if (register_for_barriers() && try_barrier()) return;
   // Somebody has taken the call away (seccomp). No processor keeps a store to itself for so long.
   struct timespec rest = {0, 20000000};
-  nanosleep(&rest, NULL);
+  os_direct_sleep(&rest, NULL);
 }
 
 // Closes the gate, whose lock is held, to its owner. The owner may still be inside.
@@ -260,9 +261,9 @@ INTERNAL void os_thread_name(uint32_t number, char name[static OS_THREAD_NAME_BY
 {
   int saved_errno = errno;
   int file = os_threads_open(number, "/comm", 0);
-  memset(name, 0, OS_THREAD_NAME_BYTES);  // MemorySanitizer does not see what the kernel writes
-  ssize_t length = file >= 0 ? read(file, name, OS_THREAD_NAME_BYTES) : 0;
-  if (file >= 0) close(file);
+  memset(name, 0, OS_THREAD_NAME_BYTES);
+  ssize_t length = file >= 0 ? os_direct_read(file, name, OS_THREAD_NAME_BYTES) : 0;
+  if (file >= 0) os_direct_close(file);
   // The name ends in a line's end.
   name[length > 0 ? length - 1 : 0] = '\0';
   errno = saved_errno;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/format.h"
+#include "os/direct.h"
 #include "os/snapshot.h"
 #include "os/system.h"
 
@@ -41,7 +42,7 @@ INTERNAL int os_threads_open(uint32_t number, const char *file, int flags)
     format_number(&format, number, 0);
     format_text(&format, file);
   }
-  return open(path, flags | O_RDONLY | O_CLOEXEC);
+  return os_direct_open(path, flags | O_RDONLY | O_CLOEXEC, 0);
 }
 
 static void add_thread(struct os_threads *threads, const char *name)
@@ -60,9 +61,9 @@ static void add_thread(struct os_threads *threads, const char *name)
 static bool read_short(int file, char *text, size_t bytes)
 {
   if (file < 0) return false;
-  memset(text, 0, bytes);  // MemorySanitizer does not see what the kernel writes
-  ssize_t got = read(file, text, bytes - 1);
-  close(file);
+  memset(text, 0, bytes);
+  ssize_t got = os_direct_read(file, text, bytes - 1);
+  os_direct_close(file);
   return got > 0;
 }
 
@@ -71,7 +72,7 @@ static bool read_short(int file, char *text, size_t bytes)
 static bool is_proc_foreign(void)
 {
   char text[STATUS_BYTES];
-  int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  int file = os_direct_open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
   if (!read_short(file, text, sizeof text)) return true;
   const char *at = strstr(text, "\nNSpid:");  // before Linux 4.1 there is none
   if (at == NULL) return false;
@@ -97,7 +98,7 @@ INTERNAL bool os_threads_list(struct os_threads *threads)
       at += entry->bytes;
     }
   }
-  close(folder);
+  os_direct_close(folder);
   threads->is_foreign = is_proc_foreign();
   return got == 0;
 }
@@ -204,7 +205,7 @@ INTERNAL bool os_threads_is_on_signal_stack(void)
 INTERNAL uintptr_t os_threads_first_stack(void)
 {
   char text[STATUS_BYTES];
-  int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  int file = os_direct_open("/proc/self/stat", O_RDONLY | O_CLOEXEC, 0);
   if (!read_short(file, text, sizeof text)) return 0;
   const char *at = strrchr(text, ')');
   uintptr_t value = 0;

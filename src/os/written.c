@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "os/direct.h"
 #include "os/memory.h"
 
 #define WRITTEN_PRESENT (UINT64_C(1) << 63)
@@ -18,7 +19,7 @@ static bool read_entries(struct os_written *written, uintptr_t start, size_t cou
 {
   size_t bytes = count * sizeof(uint64_t);
   off_t at = (off_t)(start / os_kernel_page_bytes() * sizeof(uint64_t));
-  return pread(written->file, written->entries, bytes, at) == (ssize_t)bytes;
+  return os_direct_read_at(written->file, written->entries, bytes, at) == (ssize_t)bytes;
 }
 
 // A page of our own stack has been written: who denies that (an emulator whose addresses are others
@@ -26,7 +27,7 @@ static bool read_entries(struct os_written *written, uintptr_t start, size_t cou
 INTERNAL void os_written_open(struct os_written *written)
 {
   volatile uint64_t witness = 1;
-  written->file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  written->file = os_direct_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
   if (written->file < 0) return;
   if (read_entries(written, (uintptr_t)&witness, 1) &&
       (written->entries[0] & WRITTEN_PRESENT) != 0 &&
@@ -38,7 +39,7 @@ INTERNAL void os_written_open(struct os_written *written)
 
 INTERNAL void os_written_close(struct os_written *written)
 {
-  if (written->file >= 0) close(written->file);
+  if (written->file >= 0) os_direct_close(written->file);
   written->file = -1;
 }
 

@@ -14,20 +14,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "os/direct.h"
+
 static long kernel_syscall(long number, void *bytes, size_t count, unsigned flags);
-static int kernel_open(const char *path, int flags);
+static int kernel_open(const char *path, int flags, unsigned mode);
 static ssize_t kernel_read(int file, void *bytes, size_t count);
 static int kernel_close(int file);
 
 #define syscall kernel_syscall
-#define open kernel_open
-#define read kernel_read
-#define close kernel_close
+#define os_direct_open kernel_open
+#define os_direct_read kernel_read
+#define os_direct_close kernel_close
 #include "os/system.c"
 #undef syscall
-#undef open
-#undef read
-#undef close
+#undef os_direct_open
+#undef os_direct_read
+#undef os_direct_close
 
 enum { DEVICE = 1000, BY_CALL = 0xca, BY_DEVICE = 0xde };
 
@@ -66,9 +68,9 @@ static long kernel_syscall(long number, void *bytes, size_t count, unsigned flag
   return give(bytes, count, BY_CALL);
 }
 
-static int kernel_open(const char *path, int flags)
+static int kernel_open(const char *path, int flags, unsigned mode)
 {
-  if (strcmp(path, "/dev/urandom") != 0) return open(path, flags);
+  if (strcmp(path, "/dev/urandom") != 0) return open(path, flags, mode);
   CHECK((flags & O_CLOEXEC) != 0);
   errno = kernel.open_error;
   if (errno != 0) return -1;
