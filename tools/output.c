@@ -10,7 +10,7 @@
 
 #include "command.h"
 
-enum { COPY_BYTES = 1 << 16 };
+enum { COPY_BYTES = 1 << 16, DRAFTS_MOST = 100 };
 
 static bool refuse(const struct output *output, int error)
 {
@@ -34,14 +34,22 @@ static char *folder_of(const char *path)
   return slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-// A file without a name, in the path's folder, with the rights of what it is to replace.
+// Gives a new file the group and the rights of what it is to replace, if there is something.
+static bool take_rights(int file, const char *path)
+{
+  struct stat old, now;
+  if (stat(path, &old) != 0) return true;
+  if (fstat(file, &now) != 0) return false;
+  if (now.st_gid != old.st_gid && fchown(file, (uid_t)-1, old.st_gid) != 0) return false;
+  return fchmod(file, old.st_mode & 0777) == 0;
+}
+
+// A file without a name, in the path's folder; NULL if there can be none that is to replace it.
 static FILE *open_nameless(const char *folder, const char *path)
 {
-  struct stat old;
-  int file = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
   if (file < 0) return NULL;
-  if (stat(path, &old) == 0) (void)fchmod(file, old.st_mode & 0777);
-  FILE *stream = fdopen(file, "w");
+  FILE *stream = take_rights(file, path) ? fdopen(file, "w+") : NULL;
   if (stream == NULL) close(file);
   return stream;
 }
@@ -60,20 +68,54 @@ bool output_open(struct output *output, const char *path, FILE *standard)
   return output->stream != NULL || refuse(output, errno);
 }
 
+// Gives the file a name of its own; NULL if it can have none. Another process of the same number,
+// in another container, may have taken some.
+static char *link_draft(const struct output *output)
+{
+  char file[32];
+  snprintf(file, sizeof file, "/proc/self/fd/%d", fileno(output->stream));
+  for (int i = 0; i < DRAFTS_MOST; i++) {
+    char *draft;
+    if (asprintf(&draft, "%s/.mend-%d-%d", output->folder, (int)getpid(), i) < 0) return NULL;
+    if (linkat(AT_FDCWD, file, AT_FDCWD, draft, AT_SYMLINK_FOLLOW) == 0) return draft;
+    bool is_taken = errno == EEXIST;
+    free(draft);
+    if (!is_taken) return NULL;
+  }
+  return NULL;
+}
+
 // Gives the file a name for a moment, and then that of what it replaces.
 static bool publish(const struct output *output)
 {
-  char file[32];
-  char *draft;
-  snprintf(file, sizeof file, "/proc/self/fd/%d", fileno(output->stream));
-  if (asprintf(&draft, "%s/.mend-%d", output->folder, (int)getpid()) < 0) return false;
-  bool is_linked = linkat(AT_FDCWD, file, AT_FDCWD, draft, AT_SYMLINK_FOLLOW) == 0;
-  bool is_renamed = is_linked && rename(draft, output->path) == 0;
-  int error = errno;
-  if (is_linked && !is_renamed) unlink(draft);
+  char *draft = link_draft(output);
+  bool is_renamed = draft != NULL && rename(draft, output->path) == 0;
+  if (draft != NULL && !is_renamed) unlink(draft);
   free(draft);
-  errno = error;
   return is_renamed;
+}
+
+static bool copy(FILE *to, FILE *from)
+{
+  char piece[COPY_BYTES];
+  size_t length;
+  while ((length = fread(piece, 1, sizeof piece, from)) > 0) {
+    if (fwrite(piece, 1, length, to) != length) return true;  // who closes it says so
+  }
+  return !ferror(from);
+}
+
+// Writes what the file without a name has to where it belongs.
+static bool write_in_place(const struct output *output)
+{
+  FILE *place = fopen(output->path, "we");
+  if (place == NULL) return false;
+  rewind(output->stream);
+  bool is_written = copy(place, output->stream) && fflush(place) == 0 && !ferror(place);
+  int error = errno;
+  bool is_closed = fclose(place) == 0;
+  if (is_closed) errno = error;
+  return is_written && is_closed;
 }
 
 // Why a stream has failed: if that is forgotten by now, one byte more fails in the same way.
@@ -87,7 +129,7 @@ bool output_close(struct output *output)
 {
   errno = 0;
   bool is_written = fflush(output->stream) == 0 && !ferror(output->stream);
-  if (is_written && output->folder != NULL) is_written = publish(output);
+  if (is_written && output->folder != NULL) is_written = publish(output) || write_in_place(output);
   int error = is_written ? 0 : error_of(output->stream);
   if (output->path != NULL && fclose(output->stream) != 0 && is_written) error = errno;
   free(output->folder);
@@ -98,16 +140,6 @@ void output_abandon(struct output *output)
 {
   if (output->path != NULL) fclose(output->stream);
   free(output->folder);
-}
-
-static bool copy(FILE *to, FILE *from)
-{
-  char piece[COPY_BYTES];
-  size_t length;
-  while ((length = fread(piece, 1, sizeof piece, from)) > 0) {
-    if (fwrite(piece, 1, length, to) != length) return true;  // output_close says so
-  }
-  return !ferror(from);
 }
 
 bool output_copy(const char *path, FILE *standard, const char *from)

@@ -3,7 +3,9 @@
 // Where a report goes: stdout, stderr, or a file that was named. A file appears as a whole: what is
 // written has no name until all of it has been, and then takes the place of what was there before;
 // so nobody reads half a report, and an old one stays where a new one fails. What is no regular
-// file of the caller's own, or lies where files without a name are unknown, is written in place.
+// file of the caller's own, has a group that the caller can't give, or lies where files without a
+// name are unknown, is written in place; and so is, from the file without a name, what turns out at
+// the end not to be replaceable: a mount, say, or any file where there is no /proc.
 #ifndef TOOLS_OUTPUT_H
 #define TOOLS_OUTPUT_H
 
