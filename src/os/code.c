@@ -6,9 +6,11 @@
 #include "os/system.h"
 #include "os/thread.h"
 
-// A look is followed by a pause, of a millisecond for so many mappings where there are many. Of
-// each the kernel tells in about a microsecond: a sixtieth of the time goes into that at most.
-enum { RANGES_MOST = 1024, LOOKS_APART_MS = 50, MAPPINGS_A_MS = 16, HURRIES_MOST = 16 };
+// What looks may take: a sixtieth of the time where nothing asks for them, and a twentieth where an
+// address is not known. The first ones are free. (One that was held up counts for no more than most
+// would take.)
+enum { RANGES_MOST = 1024, LOOKS_APART_NS = 50000000, LOOK_MOST_NS = 50000000, HURRIES_MOST = 16 };
+enum { IDLE_SHARE = 60, URGENT_SHARE = 20 };
 
 #define HASH_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
@@ -31,12 +33,11 @@ static struct {
   _Atomic(uint32_t) edition;  // how often it was another than the one before
   struct os_lock lock;        // who looks has it, and the rest
   _Atomic(bool) has_looked;
-  _Atomic(uint32_t) looked_ms;
-  _Atomic(uint32_t) pause_ms;  // until the next look
-  _Atomic(uint32_t) hurried;   // looks that have not waited for it, less those that have
-  uint32_t mapping_count;      // that it has told of this time
-  uintptr_t file_start;        // the latest mapping of a file's first bytes
-  uint64_t file_hash;          // and of which file
+  _Atomic(uint64_t) looked_ns;  // when the last look was over
+  _Atomic(uint64_t) look_ns;    // what it took
+  _Atomic(uint32_t) hurried;    // looks that came sooner, less those that could have
+  uintptr_t file_start;         // the latest mapping of a file's first bytes
+  uint64_t file_hash;           // and of which file
   struct os_maps_reader reader;
 } executable;
 
@@ -65,7 +66,6 @@ static bool add_range(const struct os_map *map, void *argument)
   struct code_table *table = argument;
   uint64_t file_hash;
   uintptr_t module = find_module(map, &file_hash);
-  executable.mapping_count++;
   if (!map->is_code) return true;
   size_t count = atomic_load_explicit(&table->count, memory_order_relaxed);
   if (count < RANGES_MOST) {
@@ -87,7 +87,6 @@ static void read_mappings(void)
   struct code_table *next = &executable.tables[1 - current];
   atomic_store_explicit(&next->count, 0, memory_order_relaxed);
   next->hash = 0;
-  executable.mapping_count = 0;
   executable.file_start = 0;
   executable.file_hash = 0;
   if (!os_maps_each(&executable.reader, add_range, next)) return;
@@ -98,23 +97,32 @@ static void read_mappings(void)
   if (is_another) atomic_fetch_add_explicit(&executable.edition, 1, memory_order_release);
 }
 
-// Whether the kernel has been asked just now. Some times it is without a pause, for an address that
-// is not known: a program that has loaded code is about to run it.
+// Whether it is time to look, and how many looks have then come sooner than is their share.
+static bool is_time(uint64_t now_ns, bool is_urgent, uint32_t *hurried)
+{
+  uint64_t apart_ns = now_ns - atomic_load_explicit(&executable.looked_ns, memory_order_relaxed);
+  uint64_t look_ns = atomic_load_explicit(&executable.look_ns, memory_order_relaxed);
+  *hurried = atomic_load_explicit(&executable.hurried, memory_order_relaxed);
+  if (!atomic_load(&executable.has_looked)) return true;
+  if (!is_urgent) return apart_ns >= bits_larger(look_ns * IDLE_SHARE, LOOKS_APART_NS);
+  if (*hurried > 0 && apart_ns / 2 >= look_ns * URGENT_SHARE) (*hurried)--;
+  if (apart_ns >= look_ns * URGENT_SHARE) return true;
+  return (*hurried)++ < HURRIES_MOST;
+}
+
+// Whether the kernel has been asked just now. It is soon, for an address that is not known: a
+// program that has loaded code is about to run it.
 static bool look(bool is_urgent)
 {
-  uint32_t now_ms = os_clock_ms();
-  uint32_t apart_ms = now_ms - atomic_load_explicit(&executable.looked_ms, memory_order_relaxed);
-  uint32_t pause_ms = atomic_load_explicit(&executable.pause_ms, memory_order_relaxed);
-  uint32_t hurried = atomic_load_explicit(&executable.hurried, memory_order_relaxed);
-  bool has_waited = !atomic_load(&executable.has_looked) || apart_ms >= pause_ms;
-  if (!has_waited && (!is_urgent || hurried >= HURRIES_MOST)) return false;
-  if (!os_lock_try(&executable.lock)) return false;
+  uint32_t hurried;
+  uint64_t now_ns = os_clock_ns();
+  if (!is_time(now_ns, is_urgent, &hurried) || !os_lock_try(&executable.lock)) return false;
   read_mappings();
-  pause_ms = (uint32_t)bits_larger(executable.mapping_count / MAPPINGS_A_MS, LOOKS_APART_MS);
-  hurried = has_waited ? hurried - (hurried > 0) : hurried + 1;
+  uint64_t end_ns = os_clock_ns();
+  uint64_t look_ns = bits_smaller(end_ns - now_ns, LOOK_MOST_NS);
   atomic_store_explicit(&executable.hurried, hurried, memory_order_relaxed);
-  atomic_store_explicit(&executable.pause_ms, pause_ms, memory_order_relaxed);
-  atomic_store_explicit(&executable.looked_ms, now_ms, memory_order_relaxed);
+  atomic_store_explicit(&executable.look_ns, look_ns, memory_order_relaxed);
+  atomic_store_explicit(&executable.looked_ns, end_ns, memory_order_relaxed);
   atomic_store(&executable.has_looked, true);
   os_lock_release(&executable.lock);
   return true;
@@ -144,6 +152,7 @@ static const struct code_range *range_of(struct code_table *table, uintptr_t add
   return NULL;
 }
 
+// True of everything if there are too many mappings to keep.
 static bool is_in_table(uintptr_t address)
 {
   struct code_table *table = current_table();
@@ -151,12 +160,13 @@ static bool is_in_table(uintptr_t address)
   return range_of(table, address) != NULL;
 }
 
-INTERNAL bool os_code_is_return_address(uintptr_t address)
+INTERNAL enum os_code_answer os_code_ask(uintptr_t address)
 {
-  if (atomic_load(&executable.has_looked) && is_in_table(address)) return true;
-  (void)look(true);
+  if (is_in_table(address)) return OS_CODE_FOUND;
+  bool is_new = look(true);
   bool is_told = atomic_load_explicit(&current_table()->count, memory_order_relaxed) > 0;
-  return !is_told || is_in_table(address);
+  if (!is_told || is_in_table(address)) return OS_CODE_FOUND;
+  return is_new ? OS_CODE_NONE : OS_CODE_UNSURE;
 }
 
 INTERNAL enum os_code_answer os_code_find(uintptr_t address, uintptr_t *module)

@@ -229,32 +229,40 @@ INTERNAL void thread_state_settle(struct thread_walk *walk)
 // Where code has neither rules nor frame pointers, what was taken for a frame may be data, and
 // other data at each call: from the first address on that nothing can return to, the stack is not
 // known. (That is found out once for each stack among the recent ones.)
-INTERNAL uint32_t thread_state_site_of(const struct os_stack_trace *trace)
+INTERNAL uint32_t thread_state_site_of(const struct os_stack_trace *trace, bool *is_unsure)
 {
+  *is_unsure = false;
   if (trace->is_by_rules) return site_table_find(trace->addresses, trace->count);
   size_t credible = trace->count > 0;  // who has called the library
-  while (credible < trace->count && os_code_is_return_address(trace->addresses[credible])) {
-    credible++;
+  enum os_code_answer answer = OS_CODE_FOUND;
+  while (credible < trace->count && answer == OS_CODE_FOUND) {
+    answer = os_code_ask(trace->addresses[credible]);
+    if (answer == OS_CODE_FOUND) credible++;
   }
+  *is_unsure = answer == OS_CODE_UNSURE;
   return site_table_find(trace->addresses, credible);
 }
 
-static uint32_t recent_site(struct thread_state *state, const struct os_stack_trace *trace)
+static uint32_t recent_site(struct thread_state *state, const struct os_stack_trace *trace,
+                            bool *is_unsure)
 {
   struct recent_stack *recent = &state->recent[trace->hash >> (64 - RECENT_SHIFT)];
+  *is_unsure = false;
   if (recent->hash == trace->hash && recent->site != 0) return recent->site;
-  uint32_t site = thread_state_site_of(trace);
-  *recent = (struct recent_stack){trace->hash, site};
+  uint32_t site = thread_state_site_of(trace, is_unsure);
+  if (!*is_unsure) *recent = (struct recent_stack){trace->hash, site};
   return site;
 }
 
+// What may be known better the next time is not kept: neither the walk nor its hash.
 INTERNAL void thread_state_find_site(struct thread_state *state, struct thread_walk *walk)
 {
-  uint32_t site = recent_site(state, &walk->trace);
+  bool is_unsure;
+  uint32_t site = recent_site(state, &walk->trace, &is_unsure);
   thread_state_settle(walk);
   atomic_store_explicit(&walk->site, site, memory_order_relaxed);
-  walk->hash = walk->trace.hash;
-  if (UNLIKELY(site == 0)) walk->trace = (struct os_stack_trace){0};  // perhaps another time
+  walk->hash = is_unsure || site == 0 ? 0 : walk->trace.hash;
+  if (UNLIKELY(walk->hash == 0)) walk->trace.first = 0;
 }
 
 // The place of a set that comes after the last one.

@@ -107,8 +107,9 @@ INTERNAL NOINLINE struct thread_walk *thread_state_walk(struct thread_state *sta
 // Gives a walk that has just been made its site.
 INTERNAL void thread_state_find_site(struct thread_state *state, struct thread_walk *walk);
 
-// The number of the site of a walk that is not kept.
-INTERNAL uint32_t thread_state_site_of(const struct os_stack_trace *trace);
+// The number of the site of a walk that is not kept. Unsure: it may be cut short by code that is so
+// new that the kernel has not yet been asked about it.
+INTERNAL uint32_t thread_state_site_of(const struct os_stack_trace *trace, bool *is_unsure);
 
 static inline uint32_t thread_walk_site(const struct thread_walk *walk)
 {

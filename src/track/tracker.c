@@ -124,7 +124,8 @@ static NOINLINE uint32_t find_site_without_state(uintptr_t frame, size_t depth)
   struct os_stack_trace trace;
   trace.depth = 0;
   os_stack_walk(&bounds, &trace, frame, depth);
-  return thread_state_site_of(&trace);
+  bool is_unsure;
+  return thread_state_site_of(&trace, &is_unsure);
 }
 
 static void count_exact(struct thread_walk *walk, size_t size)

@@ -7,7 +7,10 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/mman.h>
 
+#include "os/code.h"
+#include "os/system.h"
 #include "track/thread_state.h"
 
 enum { ROUNDS = 5, THREADS = 4 };
@@ -192,6 +195,33 @@ static void a_stack_ends_where_no_call_returns_to(void **state)
 }
 
 // Far more stacks than there is room for.
+// Code that is loaded where nobody looks for the moment: stacks are cut there, for that moment.
+static void a_stack_that_new_code_cuts_short_is_not_kept(void **state)
+{
+  (void)state;
+  static int data;
+  size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+  char *page = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(page != MAP_FAILED);
+  const uintptr_t code = (uintptr_t)allocate_at + 1;
+  const uintptr_t addresses[] = {code, code, (uintptr_t)page + 1};
+  struct thread_state *own = thread_state_enter();
+  for (int i = 0; i < 3;) i += os_code_ask((uintptr_t)&data) == OS_CODE_UNSURE;
+  if (mprotect(page, bytes, PROT_READ | PROT_EXEC) != 0) {
+    thread_state_leave(own);
+    skip();
+  }
+  uint32_t site = 0;
+  for (int i = 0; i < 10000; i++) {
+    site = site_of_walk(own, addresses, 3, 5);
+    if (site_of(site)->depth == 3) break;
+    os_sleep_ms(1);
+  }
+  assert_int_equal(site_of(site)->depth, 3);
+  thread_state_leave(own);
+  assert_int_equal(munmap(page, bytes), 0);
+}
+
 static void *allocate_a_lot(void *unused)
 {
   (void)unused;
@@ -212,7 +242,8 @@ static void what_is_counted_in_states_is_not_lost(void **state)
   for (size_t i = 0; i < STACKS; i++) {
     const uintptr_t addresses[] = {0x5000 + i, 0x6000};
     const struct os_stack_trace trace = {.count = 2, .addresses = {addresses[0], addresses[1]}};
-    struct sums sums = sums_of(thread_state_site_of(&trace));  // as without a state
+    bool is_unsure;
+    struct sums sums = sums_of(thread_state_site_of(&trace, &is_unsure));  // as without a state
     assert_int_equal(sums.count, THREADS * (1 + i % 5));
     assert_int_equal(sums.bytes, sums.count * i);
   }
@@ -309,6 +340,7 @@ int main(void)
       cmocka_unit_test(threads_have_numbers_and_names_for_good),
       cmocka_unit_test(threads_at_the_same_time_have_different_states),
       cmocka_unit_test(a_stack_ends_where_no_call_returns_to),
+      cmocka_unit_test(a_stack_that_new_code_cuts_short_is_not_kept),
       cmocka_unit_test(what_is_counted_in_states_is_not_lost),
       cmocka_unit_test(a_walk_counts_as_far_as_its_word_reaches),
       cmocka_unit_test(what_a_fork_has_cut_off_is_forgotten),
