@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,11 +38,20 @@ static bool take_number(const struct argument *argument, const char *value)
   return false;
 }
 
-// "500ms" or "2 s", as short as it can be.
+// "500ms", "2s" or "1h": of the units, the largest that it is a whole number of.
 static const char *time_text(char text[static TIME_MOST], double seconds)
 {
-  bool is_short = seconds > 0 && seconds < 1;
-  snprintf(text, TIME_MOST, "%g%s", is_short ? seconds * 1000 : seconds, is_short ? "ms" : "s");
+  uint64_t whole = (uint64_t)seconds;
+  bool is_whole = (double)whole == seconds;
+  if (is_whole && (whole == 0 || whole % 60 != 0)) {
+    snprintf(text, TIME_MOST, "%" PRIu64 "s", whole);
+  } else if (is_whole && whole % 3600 != 0) {
+    snprintf(text, TIME_MOST, "%" PRIu64 "m", whole / 60);
+  } else if (is_whole) {
+    snprintf(text, TIME_MOST, "%" PRIu64 "h", whole / 3600);
+  } else {
+    snprintf(text, TIME_MOST, "%.0fms", seconds * 1000);
+  }
   return text;
 }
 

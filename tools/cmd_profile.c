@@ -17,7 +17,7 @@
 #include "profile_output.h"
 #include "profile_source.h"
 
-enum { WATCH_MOST = 1000000, ROWS_MOST = 1000000 };
+enum { WATCH_MOST = 240 * 3600, ROWS_MOST = 1000000 };
 
 struct profile_options {
   struct profile_output output;
