@@ -153,7 +153,7 @@ static int examine_process(const struct doctor_options *options)
   if (found == REMOTE_FOUND) {
     doctor.remote = &remote;
     is_good = look_twice(&doctor, options->wait);
-    if (!is_good) complain("%s has ended", target.name);
+    if (!is_good) target_complain_of_loss(&target);
   }
   if (is_good) {
     judge(&doctor);

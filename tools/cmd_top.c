@@ -159,7 +159,7 @@ int command_top(int count, char **arguments)
     bool has_screen = target.is_live && !options.is_batch && screen_begin();
     is_good = look_on(&remote, &options, has_screen);
     screen_end();
-    if (!is_good) complain("%s has ended", target.name);
+    if (!is_good) target_complain_of_loss(&target);
   }
   remote_close(&remote);
   target_close(&target);

@@ -166,7 +166,7 @@ bool remote_map(struct remote *remote, struct snapshot *snapshot)
   struct maker maker = {.remote = remote, .snapshot = snapshot};
   *snapshot = (struct snapshot){.path = remote->target->name};
   if (!remote_measure(remote)) {
-    complain("%s has ended", remote->target->name);
+    target_complain_of_loss(remote->target);
     return false;
   }
   residency_open(&maker.residency, remote->target);

@@ -12,14 +12,16 @@
 #include "control.h"
 #include "figures.h"
 #include "json_head.h"
-#include "kernel_file.h"
+#include "process_image.h"
 #include "screen.h"
 
-enum { LINES_A_HEAD = 20 };
+enum { LINES_A_HEAD = 20, RETRY_MS = 20 };
 
 struct look {
   int64_t nanoseconds;
-  json_t *figures;  // lines and figures together, by their names; NULL: there is none
+  uint64_t image_before;  // of the process, when it was asked
+  uint64_t image_after;   // and when it had answered
+  json_t *figures;        // lines and figures together, by their names; NULL: there is none
 };
 
 // What a line for people has, value and change.
@@ -50,13 +52,17 @@ static json_t *read_figures(int answer)
   return figures;
 }
 
-// A process that has ended has no memory, also while its parent has not asked for its end.
-static bool is_gone(pid_t process)
+// Of a process that has answered before: while it becomes another program it does not.
+static int ask_again(const struct stats_watch *watch, const char *request,
+                     char why[static CONTROL_WHY_MOST])
 {
-  char path[64];
-  uint64_t pages = 0;
-  snprintf(path, sizeof path, "/proc/%ld/statm", (long)process);
-  return !kernel_file_number(path, &pages) || pages == 0;
+  int64_t deadline = clock_ns(CLOCK_MONOTONIC) + NS_A_SECOND;
+  for (;;) {
+    int answer = control_try(watch->process, request, -1, why);
+    if (answer >= 0 || process_is_gone(watch->process)) return answer;
+    if (clock_ns(CLOCK_MONOTONIC) > deadline) return answer;
+    screen_sleep(RETRY_MS);
+  }
 }
 
 // False after a complaint, unless the process was there before and is no more.
@@ -64,13 +70,14 @@ static bool take_look(const struct stats_watch *watch, struct look *look, bool i
 {
   char why[CONTROL_WHY_MOST];
   static const char request[] = "stats json";
-  int answer = is_first ? control_ask(watch->process, request)
-                        : control_try(watch->process, request, -1, why);
+  look->image_before = process_image(watch->process);
+  int answer = is_first ? control_ask(watch->process, request) : ask_again(watch, request, why);
   look->nanoseconds = clock_ns(CLOCK_MONOTONIC);
+  look->image_after = process_image(watch->process);
   look->figures = answer >= 0 ? read_figures(answer) : NULL;
   if (answer >= 0) close(answer);
   if (look->figures != NULL) return true;
-  bool has_ended = !is_first && is_gone(watch->process);
+  bool has_ended = !is_first && process_is_gone(watch->process);
   if (answer >= 0) {
     complain("process %ld: these are no statistics of mend", (long)watch->process);
   } else if (!is_first && !has_ended) {
@@ -90,6 +97,24 @@ static double rate_of(const struct look *now, const struct look *before, const c
   double seconds = (double)(now->nanoseconds - before->nanoseconds) / NS_A_SECOND;
   if (before->figures == NULL || seconds <= 0) return 0;
   return (value_of(now, name) - value_of(before, name)) / seconds;
+}
+
+// Whether the process has become another program since the look before. Counters only grow.
+static bool has_changed(const struct look *now, const struct look *before)
+{
+  if (before->figures == NULL) return false;
+  bool has_changed = now->image_after != before->image_before;
+  for (size_t i = 0; i < COUNTERS; i++) {
+    const char *name = counters[i][0];
+    has_changed = has_changed || value_of(now, name) < value_of(before, name);
+  }
+  return has_changed;
+}
+
+static void forget(struct look *look)
+{
+  json_decref(look->figures);
+  look->figures = NULL;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -179,6 +204,11 @@ bool stats_watch(const struct stats_watch *watch)
     if (round > 0) screen_sleep((int)(watch->interval * 1000));
     is_good = take_look(watch, &now, round == 0);
     if (now.figures == NULL) break;
+    if (has_changed(&now, &before)) {
+      complain("process %ld has become another program: changes are counted anew",
+               (long)watch->process);
+      forget(&before);
+    }
     if (watch->is_json) {
       print_json(watch, &now, &before);
     } else {

@@ -16,6 +16,7 @@
 #include "command.h"
 #include "core_file.h"
 #include "module.h"
+#include "process_image.h"
 #include "text.h"
 
 enum { MAPPINGS_MOST = 1 << 20, READ_MOST = 1 << 30, WORDS_MOST = 256 };
@@ -244,6 +245,12 @@ bool target_is_there(const struct target *target)
     }
   }
   return false;
+}
+
+void target_complain_of_loss(const struct target *target)
+{
+  bool has_ended = !target->is_live || process_is_gone(target->process);
+  complain("%s has %s", target->name, has_ended ? "ended" : "become another program");
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ void target_read_words(const struct target *target, const uint64_t *addresses, u
                        bool *is_read, size_t count);
 // Whether the process is still there and may be read.
 bool target_is_there(const struct target *target);
+// Complains that it is not: it has ended, or become another program, with another memory.
+void target_complain_of_loss(const struct target *target);
 // Reads the mappings of a process anew. False if that cannot be done: then there are none.
 bool target_refresh(struct target *target);
 // The first mapped address from here on; UINT64_MAX if there is none.
