@@ -8,6 +8,7 @@
 #include "os/probe.h"
 #include "os/system.h"
 #include "os/thread.h"
+#include "os/threads.h"
 #include "os/unwind.h"
 
 #define LOWEST_CODE 4096
@@ -50,13 +51,16 @@ static bool can_read(uintptr_t from, uintptr_t to)
   return true;
 }
 
-// Whether a stack is the thread's own: it can be read up to where that begins. Its lowest page is
-// in use. (The first thread's data lie elsewhere, and perhaps directly above a coroutine's stack.)
-static bool is_own_stack(uintptr_t low, uintptr_t end)
+// Whether a stack is the thread's own: it can be read up to where that begins, and the C library
+// has noted it for the thread; else it may be a coroutine's directly below. (Below the first
+// thread's the kernel leaves a gap.) Its lowest page is in use.
+static bool is_own_stack(uintptr_t low, uintptr_t end, uintptr_t *least)
 {
-  if (end - low >= OS_STACK_MOST_FRAME_BYTES) return false;
-  if (end == os_thread_id() && os_thread_number() == os_process_id()) return false;
-  return can_read(low + STACK_PAGE, end);
+  bool is_first = os_thread_number() == os_process_id();
+  *least = 0;
+  if (end - low >= OS_STACK_MOST_FRAME_BYTES || is_first == (end == os_thread_id())) return false;
+  if (!is_first) *least = os_threads_own_low(low);
+  return (is_first || *least != 0) && can_read(low + STACK_PAGE, end);
 }
 
 // The bounds begin at or below a frame in use, perhaps as those of another stack than before.
@@ -64,9 +68,10 @@ static NOINLINE void move_bounds(struct os_stack_bounds *bounds, uintptr_t words
 {
   uintptr_t low = bits_align_down(words, STACK_PAGE);
   bool is_below = words < bounds->low && bounds->low - words < OS_STACK_MOST_FRAME_BYTES;
+  is_below = is_below && low >= bounds->least;
   if (!bounds->lasts || !is_below || !can_read(low + STACK_PAGE, bounds->low)) {
     uintptr_t end = stack_limit(words);
-    bounds->lasts = is_own_stack(low, end);
+    bounds->lasts = is_own_stack(low, end, &bounds->least);
     bounds->high = bounds->lasts ? end : bits_align_up(words + FRAME_BYTES, STACK_PAGE);
   }
   bounds->low = low;

@@ -16,7 +16,8 @@
 //
 // Reading a word through the kernel takes a system call for each os page: too much for who asks at
 // every allocation. os_stack_walk therefore remembers what it has found readable of the thread's
-// own stack, which it knows by what lies at its upper end without a gap: that stays as long as the
+// own stack, which it knows by what lies at its upper end without a gap, and by what the C library
+// has noted of it where another may lie directly below: that stays as long as the
 // thread does, and words in there are read as they are. Any other stack (a signal's, a
 // coroutine's) may be gone by the next walk, with another in its place: of that only the page of
 // the first frame is taken for granted, and each further one asked for. No walk goes past a
@@ -84,8 +85,9 @@ static inline uintptr_t os_stack_return_address(uintptr_t frame)
 // What can be read of the stack that a thread was last seen on. Begins as zeros.
 struct os_stack_bounds {
   uintptr_t low;
-  uintptr_t high;  // one past the last byte
-  bool lasts;      // it is the thread's own; else this was so during one walk
+  uintptr_t high;   // one past the last byte
+  uintptr_t least;  // if it lasts: what is below is another's; 0: nothing is
+  bool lasts;       // it is the thread's own; else this was so during one walk
 };
 
 enum { OS_STACK_TRACE_DEPTH = 32, OS_STACK_TRACE_WORDS = 80, OS_STACK_TRACE_STEP = 4 };

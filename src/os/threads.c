@@ -9,8 +9,10 @@
 
 #include "base/format.h"
 #include "os/direct.h"
+#include "os/probe.h"
 #include "os/snapshot.h"
 #include "os/system.h"
+#include "os/thread.h"
 
 enum { STATUS_BYTES = 2048, STACK_FIELD = 28, STRUCTURE_WORDS = 512, STACK_UNIT = 4096 };
 
@@ -174,14 +176,20 @@ static bool is_stack_noted(const uint64_t words[3], uintptr_t thread, uintptr_t 
   return words[1] > below && words[1] - below < LOCALS_MOST_BYTES;
 }
 
+// Where the C library's words about a thread are.
+static uintptr_t structure_of(uintptr_t thread)
+{
+#if defined(__x86_64__)
+  return thread;
+#else
+  return thread - STRUCTURE_WORDS * sizeof(uint64_t);  // they end there
+#endif
+}
+
 INTERNAL bool os_threads_stack(uintptr_t thread, uintptr_t address, struct os_thread_stack *stack)
 {
   uint64_t words[STRUCTURE_WORDS];
-#if defined(__x86_64__)
-  uintptr_t structure = thread;
-#else
-  uintptr_t structure = thread - sizeof words;  // it ends there
-#endif
+  uintptr_t structure = structure_of(thread);
   if (address >= thread) return false;
   size_t count = os_snapshot_copy(words, (const void *)structure, sizeof words) / sizeof words[0];
   for (size_t i = 0; i + 2 < count; i++) {
@@ -193,6 +201,22 @@ INTERNAL bool os_threads_stack(uintptr_t thread, uintptr_t address, struct os_th
     return true;
   }
   return false;
+}
+
+INTERNAL uintptr_t os_threads_own_low(uintptr_t address)
+{
+  uintptr_t thread = os_thread_id(), word;
+  uint64_t words[3] = {0};
+  struct os_probe probe = {0, false};
+  uintptr_t at = structure_of(thread);
+  for (size_t i = 0; i < STRUCTURE_WORDS; i++, at += sizeof word) {
+    if (!os_probe_word(&probe, at, &word)) return 0;
+    words[0] = words[1];
+    words[1] = words[2];
+    words[2] = word;
+    if (i >= 2 && address < thread && is_stack_noted(words, thread, address)) return words[0];
+  }
+  return 0;
 }
 
 INTERNAL bool os_threads_is_on_signal_stack(void)

@@ -45,6 +45,9 @@ struct os_thread_stack {
 // the same memory. False if nothing is found: as for the first thread, whose stack the kernel made.
 // For a frozen copy that catches faults.
 INTERNAL bool os_threads_stack(uintptr_t thread, uintptr_t address, struct os_thread_stack *stack);
+// The lowest address of the calling thread's own stack, if an address is on it; 0: it is not, or
+// nothing is found.
+INTERNAL uintptr_t os_threads_own_low(uintptr_t address);
 // Whether the calling thread is on the stack that it has set aside for signals.
 INTERNAL bool os_threads_is_on_signal_stack(void);
 // Where the stack of the first thread was empty, below what the kernel has put there; 0: nobody

@@ -6,6 +6,7 @@
 #include "../support/suite.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -249,6 +250,40 @@ static void of_another_stack_nothing_is_taken_for_granted(void **state)
   assert_int_equal(munmap(coroutine.start, COROUTINE_BYTES + ABOVE_BYTES), 0);
 }
 
+// A stack that a program has given a thread has no guard: a coroutine's may be directly below.
+static void *walk_below_own_stack(void *below)
+{
+  struct walker walker = {0};
+  uintptr_t *frame = (uintptr_t *)below - 16;
+  CHECK((uintptr_t)__builtin_frame_address(0) > (uintptr_t)below);
+  os_stack_walk(&walker.bounds, &walker.trace, (uintptr_t)__builtin_frame_address(0),
+                OS_STACK_DEPTH);
+  os_stack_walk(&walker.bounds, &walker.trace, (uintptr_t)frame, OS_STACK_DEPTH);
+  CHECK(!walker.bounds.lasts);
+  walker = (struct walker){0};
+  os_stack_walk(&walker.bounds, &walker.trace, (uintptr_t)frame, OS_STACK_DEPTH);
+  CHECK(!walker.bounds.lasts);
+  return NULL;
+}
+
+static void a_stack_directly_below_is_another(void **state)
+{
+  enum { BELOW_BYTES = 1 << 16, STACK_BYTES = 1 << 18 };
+  (void)state;
+  pthread_attr_t attributes;
+  pthread_t thread;
+  char *area = mmap(NULL, BELOW_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(area != MAP_FAILED);
+  char *stack = area + BELOW_BYTES;
+  assert_int_equal(pthread_attr_init(&attributes), 0);
+  assert_int_equal(pthread_attr_setstack(&attributes, stack, STACK_BYTES), 0);
+  assert_int_equal(pthread_create(&thread, &attributes, walk_below_own_stack, stack), 0);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_int_equal(pthread_attr_destroy(&attributes), 0);
+  assert_int_equal(munmap(area, BELOW_BYTES + STACK_BYTES), 0);
+}
+
 // ---------------------------------------------------------------------------------------------
 // Frames that are made up: an array of them, each of which returns to 0x10000 + its index.
 
@@ -401,6 +436,7 @@ int main(void)
       cmocka_unit_test(walks_with_bounds_find_the_same),
       cmocka_unit_test(a_walk_sees_where_a_caller_was_called),
       cmocka_unit_test(bounds_move_to_other_stacks),
+      cmocka_unit_test(a_stack_directly_below_is_another),
       cmocka_unit_test(of_another_stack_nothing_is_taken_for_granted),
       cmocka_unit_test(a_chain_is_followed_to_its_end),
       cmocka_unit_test(a_frame_pointer_that_is_none_ends_the_walk),
