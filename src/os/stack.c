@@ -172,9 +172,12 @@ static bool read_frame(struct stack_walk *walk, uintptr_t frame)
   return true;
 }
 
+// (Who has called the library with a stack pointer that is not aligned has shifted its frames,
+// too.)
 static NOINLINE bool step_by_frame(struct stack_walk *walk)
 {
-  if (!os_stack_is_caller(walk->frame, walk->inner)) {
+  uintptr_t shift = walk->is_inside ? walk->inner % OS_STACK_FRAME_ALIGNMENT : 0;
+  if (!os_stack_is_caller(walk->frame - shift, walk->inner - shift)) {
     walk->why = OS_STACK_NO_CALLER;
     return false;
   }
@@ -313,9 +316,16 @@ static void end_trace(const struct stack_walk *walk, struct os_stack_trace *trac
   }
 }
 
-INTERNAL NOINLINE void os_stack_walk_anew(struct os_stack_bounds *bounds,
-                                          struct os_stack_trace *trace, uintptr_t frame,
-                                          size_t depth)
+#if defined(__x86_64__)
+#define ALIGNS_STACK __attribute__((force_align_arg_pointer))
+#else
+#define ALIGNS_STACK
+#endif
+
+// (What reads rules keeps vectors on the stack, which must be aligned for these.)
+ALIGNS_STACK INTERNAL NOINLINE void os_stack_walk_anew(struct os_stack_bounds *bounds,
+                                                       struct os_stack_trace *trace,
+                                                       uintptr_t frame, size_t depth)
 {
   uintptr_t start = (uintptr_t)os_stack_words(frame);
   uint64_t sum = depth;
