@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
 // Loses blocks that others have allocated: the C library, for its caller or below a callback, and
-// the C++ library. (Compiled without frame pointers, and so are those; run knows the lines.)
+// the C++ library; and one that is called on an odd stack. (Compiled without frame pointers, and so
+// are those; run knows the lines.)
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+
+// Calls malloc with a stack pointer that is 8 off, as code does that was written by hand.
+extern "C" void *odd_allocate();
+__asm__(".pushsection .text\nodd_allocate:\n.cfi_startproc\n"
+        "mov $60, %edi\nsub $16, %rsp\n.cfi_def_cfa_offset 24\ncall malloc@plt\n"
+        "add $16, %rsp\n.cfi_def_cfa_offset 8\nret\n.cfi_endproc\n.popsection");
 
 namespace
 {
@@ -50,6 +57,11 @@ int compare(const void *, const void *)
   qsort(items, 2, sizeof items[0], compare);  // line callback
 }
 
+[[gnu::noinline]] void by_odd_call()
+{
+  lose(odd_allocate());  // line odd
+}
+
 void wipe()
 {
   volatile char room[8192];
@@ -64,6 +76,7 @@ int main(int argc, char **)
   by_asprintf(argc);
   by_string(static_cast<std::size_t>(argc) * 100);
   by_callback();
+  by_odd_call();
   wipe();
   return 0;
 }
